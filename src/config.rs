@@ -1,0 +1,282 @@
+//! What a run is asked to do: every setting, with its type, in the shape of the TOML file.
+//!
+//! These are plain values. [`check`] reads them from TOML and judges them; nothing here opens a file that a setting names.
+
+pub mod check;
+pub mod units;
+
+use serde::{Deserialize, Serialize};
+
+pub use units::{Eps, Norm};
+
+/// One resolved run: the file, the defaults and the command line's `-s key=value`, put together and checked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Config {
+    /// Root of all randomness of the run; two runs of one config and one seed on a CPU end in the same weights.
+    pub seed: u64,
+    pub data: Data,
+    pub student: Student,
+    /// Present exactly when the method learns from a teacher.
+    pub teacher: Option<Teacher>,
+    pub method: Method,
+    pub threat: Threat,
+    pub train: Train,
+    pub probe: Probe,
+    pub evaluation: Evaluation,
+    pub checkpoint: Checkpoint,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Data {
+    pub source: Source,
+    /// Folder of the files; only for sources that are not embedded. Absolute after checking.
+    pub path: Option<String>,
+    /// Training images held out, class-balanced and fixed: probes and every choice look at these, never at the test set.
+    pub validation: usize,
+    pub augment: Augment,
+}
+
+/// Where images come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Source {
+    /// The class-balanced Fashion-MNIST subset inside the program: 10,000 training and 2,000 test images, 28x28x1.
+    #[serde(rename = "fashion-mnist-10k")]
+    FashionMnist10k,
+    /// IDX files (MNIST, Fashion-MNIST and whatever else is written so), plain or gzipped, in the folder `path`.
+    #[serde(rename = "idx")]
+    Idx,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Augment {
+    #[serde(rename = "none")]
+    None,
+    /// Zero-pad, random crop back to size, random horizontal flip (the CIFAR recipe).
+    #[serde(rename = "crop-flip")]
+    CropFlip,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Student {
+    pub network: Network,
+}
+
+/// Every network that can be named in a config.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Network {
+    /// 28x28x1: two strided convolutions, then a 128-wide fully connected feature layer.
+    #[serde(rename = "fc2")]
+    Fc2,
+    /// As `fc2` with a third convolution: a different architecture with the same feature width.
+    #[serde(rename = "fc3")]
+    Fc3,
+    /// Three convolutions 16-32-64 with max-pools and a global average: 64 features. The network of `rematch bench`.
+    #[serde(rename = "small")]
+    Small,
+    /// The CIFAR ResNet-18 (3x3 stem, no max-pool): 512 features. Takes 32x32x3 and 28x28x1.
+    #[serde(rename = "resnet18")]
+    Resnet18,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Teacher {
+    /// A `.safetensors` file that names its network in its metadata. Absolute after checking.
+    pub checkpoint: String,
+}
+
+/// The training method, with what only it needs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Method {
+    #[serde(rename = "erm")]
+    Erm,
+    #[serde(rename = "sat")]
+    Sat(Sat),
+    #[serde(rename = "rrm")]
+    Rrm(Rrm),
+}
+
+/// PGD adversarial training (Madry et al., 2018).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sat {
+    pub steps: u32,
+    /// In pixel units of the norm, like epsilon.
+    pub step_size: Eps,
+    pub random_start: RandomStart,
+    /// Batch-norm mode while the attack looks for its example.
+    pub batch_norm: BatchNormMode,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RandomStart {
+    Yes,
+    No,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BatchNormMode {
+    /// Running statistics (MadryLab).
+    Eval,
+    /// Statistics of the batch; the attack's forwards also move the running ones (locuslab).
+    Train,
+}
+
+/// Robust Representation Matching (Vaishnavi et al., 2022).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rrm {
+    /// Weight of cross-entropy against the representation loss. Steerable.
+    pub lambda: f64,
+}
+
+/// What the adversary may do: the ball that SAT trains against and every probe and evaluation attacks in.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Threat {
+    pub norm: Norm,
+    pub eps: Eps,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Train {
+    pub epochs: u64,
+    pub batch: usize,
+    pub lr: f64,
+    pub momentum: f64,
+    pub nesterov: Nesterov,
+    /// On all parameters, as in every reference implementation of these papers.
+    pub weight_decay: f64,
+    pub schedule: Schedule,
+    /// How often a second scalars come from the device to the host, at most 10.
+    pub report_hz: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Nesterov {
+    Yes,
+    No,
+}
+
+/// Learning rate as a pure function of the step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Schedule {
+    #[serde(rename = "constant")]
+    Constant,
+    /// Half a cosine from `lr` to `final_lr`, per step.
+    #[serde(rename = "cosine")]
+    Cosine { final_lr: f64 },
+    /// Linear from 0 to `lr` during the fraction `peak` of the steps, then linear to 0.
+    #[serde(rename = "one-cycle")]
+    OneCycle { peak: f64 },
+    /// Multiplied by `gamma` at each of these epochs.
+    #[serde(rename = "multistep")]
+    Multistep { epochs: Vec<u64>, gamma: f64 },
+}
+
+/// The cheap attack on validation images while training runs. Never called the final number.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Probe {
+    /// Probes an epoch, evenly spaced, the last at its end.
+    pub per_epoch: u32,
+    pub images: usize,
+    pub steps: u32,
+}
+
+/// What is measured once on the test images when training ends.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    pub steps: u32,
+    pub restarts: u32,
+    /// `None`: all test images. 0 in the file: no final evaluation, `Some(0)` here.
+    pub images: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    pub every_epochs: u64,
+}
+
+/// One attack, with everything that makes its number reproducible except the weights and the images.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AttackSpec {
+    pub name: AttackName,
+    pub norm: Norm,
+    pub eps: Eps,
+    pub steps: u32,
+    pub step_size: Eps,
+    pub restarts: u32,
+    pub random_start: RandomStart,
+    pub seed: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AttackName {
+    Fgsm,
+    Pgd,
+}
+
+impl AttackSpec {
+    /// PGD as every probe and evaluation runs it: a random start and steps of 2.5 eps / steps (Madry et al.).
+    pub fn pgd(threat: Threat, steps: u32, restarts: u32, seed: u64) -> Self {
+        Self {
+            name: AttackName::Pgd,
+            norm: threat.norm,
+            eps: threat.eps,
+            steps,
+            step_size: Eps(2.5 * threat.eps.0 / f64::from(steps.max(1))),
+            restarts,
+            random_start: RandomStart::Yes,
+            seed,
+        }
+    }
+
+    /// Short name for legends and tables: `pgd-20`, `pgd-50x10`, `fgsm`.
+    pub fn short(&self) -> String {
+        match (self.name, self.restarts) {
+            (AttackName::Fgsm, _) => "fgsm".into(),
+            (AttackName::Pgd, 1) => format!("pgd-{}", self.steps),
+            (AttackName::Pgd, r) => format!("pgd-{}x{r}", self.steps),
+        }
+    }
+}
+
+/// Names as they are written in configs, in the order help lists them.
+macro_rules! named {
+    ($($type:ty { $($variant:ident = $name:literal),+ $(,)? })+) => {$(
+        impl $type {
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+                    pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+        }
+    )+};
+}
+
+named! {
+    Source { FashionMnist10k = "fashion-mnist-10k", Idx = "idx" }
+    Augment { None = "none", CropFlip = "crop-flip" }
+    Network { Fc2 = "fc2", Fc3 = "fc3", Small = "small", Resnet18 = "resnet18" }
+    AttackName { Fgsm = "fgsm", Pgd = "pgd" }
+}
+
+impl Method {
+    /// Names a config may use, in the order help lists them.
+    pub const NAMES: &[&str] = &["erm", "sat", "rrm"];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Erm => "erm",
+            Self::Sat(_) => "sat",
+            Self::Rrm(_) => "rrm",
+        }
+    }
+
+    /// The cross-entropy weight this run starts with, where the method has one.
+    pub fn lambda(self) -> Option<f64> {
+        match self {
+            Self::Rrm(rrm) => Some(rrm.lambda),
+            Self::Erm | Self::Sat(_) => None,
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! # Rematch
+//!
+//! Trains image classifiers to be robust against adversarial examples, by Robust Representation Matching and the methods it is
+//! compared with, on a worker thread, while a terminal screen shows what happens and lets a person steer.
+//!
+//! The modules stand in reading order, which is the dependency order: each uses only those above it.
+//!
+//! ```text
+//!  configs/*.toml -> Config --+
+//!                             v
+//!    data -> Batch -> Method.objective(student, attack, teacher) -> loss -> backward -> Sgd      worker thread
+//!                             ^                          |                                        (owns every tensor)
+//!      Steering -> Controls --+                          +-> Meter -> Event
+//!          ^                                                            |
+//!          | Request                                                    v
+//!    +-----+------- Session { records, requests } <---- Recorder: seq, time, append ---- runs/<id>/
+//!    |                        ^                               ^
+//!    |                      replay                    telemetry thread (1 Hz)
+//!    v
+//!  RunState.apply(&Record)  ->  ui: keys -> intents; draw(&RunState, &Screen)
+//!                           ->  headless lines or JSON, exit code  ->  tables of runs  ->  tests
+//! ```
+//!
+//! **Invariant: one protocol.** The worker speaks in owned, serialisable events and listens to requests; everything else reads
+//! the same stream of records through the same fold, [`run::RunState::apply`]. Nothing downstream can tell live from replayed.
+//!
+//! **Invariant: a command is a request, only an event is a fact.** Every `Set` is answered by exactly one `Controlled` or
+//! `Refused` with its id; `Controlled.step` is the first optimizer step under the new value. The screen shows *pending* until then.
+//!
+//! **Invariant: log first, then viewers.** The recorder numbers and times each event, appends it to `events.jsonl`, and only then
+//! hands it on. What changes training is on disk before it acts. The worker never waits for a viewer.
+//!
+//! **Invariant: one thread owns every tensor.** The worker is given a config and channels and builds everything inside its
+//! thread. No tensor type appears in `protocol`, `run`, `telemetry`, `ui` or `headless`.
+//!
+//! **Invariant: host reads of the device happen in one place**, `train::meter`, at most `report_hz` times a second.
+//!
+//! **Invariant: the viewing half needs no libtorch.** The cargo feature `torch` (default) gates `data`, `nn`, `attacks`,
+//! `methods` and `train`; everything else builds without it.
+//!
+//! **Invariant: a run is reproducible.** Randomness is a function of (seed, step, purpose), so resuming needs no generator state.
+//!
+//! **Invariant: no half-written file ever has a final name.** Write beside, sync, rename; `Saved` is said after the rename.
+//!
+//! **Invariant: schedules are pure functions of the step**, multiplied by the live scale, never mutated state.
+//!
+//! **Invariant: drawing is pure.** It changes nothing and reads no clock.
+
+// Words that everything speaks: no tensors, no I/O, no clock.
+pub mod config;
+pub mod protocol;
+
+// A run: disk, memory, transport.
+pub mod run;
+
+// The working half, on one thread.
+#[cfg(feature = "torch")]
+pub mod attacks;
+#[cfg(feature = "torch")]
+pub mod data;
+#[cfg(feature = "torch")]
+pub mod methods;
+#[cfg(feature = "torch")]
+pub mod nn;
+#[cfg(feature = "torch")]
+pub mod train;
+
+// The machine it runs on.
+pub mod telemetry;
+
+// What a person sees.
+pub mod headless;
+pub mod ui;

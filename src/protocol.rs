@@ -1,0 +1,20 @@
+//! The words that everything speaks: commands ask, events tell, records are events with a number and a time.
+//!
+//! **Invariant: one protocol.** The screen, headless output, replay, resume, reports and tests all read the same stream of
+//! [`Record`]s. **Invariant: a command is a request, only an event is a fact.** No tensors, no files and no clocks here.
+
+pub mod command;
+pub mod controls;
+pub mod event;
+pub mod scalar;
+
+pub use command::{Command, CommandId, Request, Stop, StopWhen};
+pub use controls::{Change, Controls, Dial, Flow};
+pub use event::{Event, Outcome, Record};
+pub use scalar::{Scalar, Summary};
+
+/// Index of an optimizer step, from 0. "At step n" means: after n steps were done, before the next one.
+pub type Step = u64;
+
+/// The shape of what is written to `events.jsonl`. A reader refuses a newer one.
+pub const FORMAT: u32 = 1;

@@ -1,0 +1,55 @@
+//! What a person, a script or a signal may ask of the worker. Nothing here is true until an event says so.
+
+use super::controls::Change;
+use serde::{Deserialize, Serialize};
+
+/// Names one command, so that its answer can be matched to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CommandId(pub u64);
+
+/// A command with its name. The worker looks for these between steps, and while paused.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    pub id: CommandId,
+    pub command: Command,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// Answered by exactly one `Controlled` or `Refused`.
+    Set { change: Change, note: Option<String> },
+    /// Answered by `Saved` or `Refused`.
+    SaveCheckpoint,
+    /// Probe the validation images now. Answered by `Evaluated` or `Refused`.
+    Evaluate,
+    /// Answered by `Stopping` at once and `Finished` in the end.
+    Stop(Stop),
+}
+
+/// How to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stop {
+    pub when: StopWhen,
+    pub save: SaveOnStop,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopWhen {
+    AfterStep,
+    AfterEpoch,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SaveOnStop {
+    Save,
+    Discard,
+}
+
+impl Stop {
+    /// What Ctrl-C and SIGTERM mean.
+    pub const NOW_AND_SAVE: Self = Self { when: StopWhen::AfterStep, save: SaveOnStop::Save };
+}

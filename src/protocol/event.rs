@@ -1,0 +1,305 @@
+//! Facts about a run, in the order they happened. `events.jsonl` holds one [`Record`] a line and nothing else.
+//!
+//! Externally tagged, no `flatten`, no `untagged`: a reader in any language sees one key that names the kind.
+
+use super::Step;
+use super::command::{CommandId, Stop};
+use super::controls::{Change, Controls, Dial};
+use super::scalar::{Scalar, Summary};
+use crate::config::{AttackSpec, Config};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One line of `events.jsonl`. The recorder alone numbers and times.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// 0, 1, 2, ... without gaps within a run.
+    pub seq: u64,
+    /// Milliseconds since the Unix epoch; never goes back within a run.
+    pub at_ms: u64,
+    pub event: Event,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// First of a run, and again when it is resumed.
+    Started(Box<Started>),
+    Progress(Progress),
+    /// `step` is the first optimizer step that runs under the new value.
+    Controlled {
+        step: Step,
+        by: Option<CommandId>,
+        change: Change,
+        previous: Change,
+        note: Option<String>,
+    },
+    Refused {
+        by: CommandId,
+        reason: String,
+    },
+    /// A stop was asked for and will happen.
+    Stopping {
+        step: Step,
+        by: Option<CommandId>,
+        stop: Stop,
+    },
+    Evaluated(Evaluated),
+    EpochFinished(EpochFinished),
+    /// Sent after the checkpoint has its final name.
+    Saved(Saved),
+    Machine(Machine),
+    Warned {
+        step: Option<Step>,
+        kind: Warning,
+        message: String,
+    },
+    /// A line for the log pane that is none of the above.
+    Said {
+        source: Voice,
+        line: String,
+    },
+    /// Last of a run, whatever happened, unless the process was killed.
+    Finished(Finished),
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Started {
+    /// See [`super::FORMAT`].
+    pub format: u32,
+    /// Id of the run: the name of its folder.
+    pub run: String,
+    /// `rematch 0.1.0`.
+    pub program: String,
+    pub config: Config,
+    pub plan: Plan,
+    /// As the screen names it: `cpu (2 threads)`, `cuda:0`.
+    pub device: String,
+    pub student: NetworkFacts,
+    pub teacher: Option<TeacherFacts>,
+    pub data: DataFacts,
+    pub controls: Controls,
+    /// What can be turned in this run, in the order the Controls pane lists it.
+    pub dials: Vec<Dial>,
+    /// 0 for a new run; the step training goes on from for a resumed one.
+    pub from_step: Step,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    pub epochs: u64,
+    pub steps_per_epoch: u64,
+}
+
+impl Plan {
+    pub fn steps(self) -> Step {
+        self.epochs * self.steps_per_epoch
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NetworkFacts {
+    pub name: String,
+    /// Trainable numbers.
+    pub parameters: u64,
+    /// Width of the penultimate layer, the representation that RRM matches.
+    pub features: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TeacherFacts {
+    pub network: NetworkFacts,
+    /// The checkpoint file.
+    pub path: String,
+    /// What the checkpoint says of its own making, one line; empty when it says nothing.
+    pub provenance: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DataFacts {
+    pub name: String,
+    /// Channels, height, width.
+    pub shape: [u64; 3],
+    pub classes: Vec<String>,
+    pub train: u64,
+    pub validation: u64,
+    pub test: u64,
+}
+
+/// What happened since the last report. At most `report_hz` of these a second.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Steps done so far: the report covers steps `step - steps .. step`.
+    pub step: Step,
+    pub steps: u64,
+    pub lr: f64,
+    pub images_per_s: Scalar,
+    pub terms: BTreeMap<Term, Summary>,
+    /// About once a second.
+    pub timing: Option<Timing>,
+}
+
+/// A per-step scalar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Term {
+    /// What is minimised.
+    Total,
+    /// Mean softmax cross-entropy `L_C`, unweighted.
+    CrossEntropy,
+    /// `lambda * L_C`. For methods without lambda not reported, as it would be `L_C` again.
+    WeightedCrossEntropy,
+    /// `L_R`: minus the mean cosine between student's and teacher's features.
+    Representation,
+    /// Mean cosine between student's and teacher's features.
+    Cosine,
+    /// Share of the batch classified correctly, on the images the step trained on (adversarial ones for SAT).
+    TrainAccuracy,
+}
+
+/// Milliseconds a step over the last second or so. On a GPU measured at synchronised sample steps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Timing {
+    pub parts: BTreeMap<Part, f64>,
+    pub p50_ms: f64,
+    pub p99_ms: f64,
+}
+
+/// Where the time of a step goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    Data,
+    Attack,
+    Teacher,
+    ForwardBackward,
+    Update,
+}
+
+/// Accuracy under one attack on one split. Fractions 0-1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evaluated {
+    pub step: Step,
+    pub by: Option<CommandId>,
+    pub of: Whose,
+    pub split: Split,
+    pub purpose: Purpose,
+    pub attack: AttackSpec,
+    pub natural: f64,
+    pub adversarial: f64,
+    pub images: u64,
+    pub seconds: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Whose {
+    Student,
+    Teacher,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Split {
+    /// Seen in training.
+    Train,
+    /// Held out of training; choices are made on it.
+    Validation,
+    /// Looked at once, at the end.
+    Test,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// Cheap, on the way; never the final number.
+    Probe,
+    /// The number to quote.
+    Final,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochFinished {
+    /// From 1: epochs done.
+    pub epoch: u64,
+    pub step: Step,
+    /// Training alone: no probes, no checkpoints, no pauses.
+    pub train_seconds: f64,
+    pub evaluation_seconds: f64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Saved {
+    pub step: Step,
+    pub by: Option<CommandId>,
+    /// Within the run folder.
+    pub path: String,
+    pub bytes: u64,
+    pub ms: u64,
+}
+
+/// The machine, about once a second.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Machine {
+    /// 0-100 over all cores.
+    pub cpu_percent: f64,
+    pub cores: u64,
+    pub memory_used: u64,
+    pub memory_total: u64,
+    /// Resident bytes of this process.
+    pub resident: u64,
+    /// 0-100 x cores, of this process.
+    pub process_cpu_percent: f64,
+    /// Empty where there is no NVIDIA driver.
+    pub gpus: Vec<Gpu>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Gpu {
+    pub index: u64,
+    pub name: String,
+    pub utilisation_percent: Option<f64>,
+    pub memory_used: Option<u64>,
+    pub memory_total: Option<u64>,
+    pub temperature_c: Option<f64>,
+    pub power_w: Option<f64>,
+    pub power_limit_w: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Warning {
+    NonFinite,
+    DiskFull,
+    Teacher,
+    Other,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Voice {
+    Rematch,
+    /// What libtorch and other libraries wrote to stderr while the screen was up.
+    Stderr,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Finished {
+    pub outcome: Outcome,
+    pub step: Step,
+    /// Training steps alone, summed.
+    pub train_seconds: f64,
+    /// Probes and the final evaluation.
+    pub evaluation_seconds: f64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Completed,
+    Stopped,
+    /// With the message and, where known, the place.
+    Failed {
+        message: String,
+    },
+}

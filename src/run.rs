@@ -1,0 +1,11 @@
+//! A run as it lies on disk, travels, and is remembered: no tensors here.
+
+pub mod recorder;
+pub mod replay;
+pub mod series;
+pub mod session;
+pub mod state;
+pub mod store;
+
+pub use series::Series;
+pub use state::RunState;

@@ -1,0 +1,419 @@
+//! What is known of a run: the fold of its records. Live, replayed and attached runs are the same to everything downstream.
+//!
+//! Nothing is drawn, read or timed here; the only clock is `Record::at_ms`.
+
+use super::series::Series;
+use crate::protocol::command::{CommandId, Stop};
+use crate::protocol::controls::{Change, Controls, Dial, Flow};
+use crate::protocol::event::{
+    EpochFinished, Evaluated, Event, Finished, Machine, Outcome, Part, Purpose, Record, Saved, Split, Started, Term, Timing,
+    Voice, Whose,
+};
+use crate::protocol::{Scalar, Step, Summary};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+/// Lines kept for the log pane.
+const LOG_LINES: usize = 10_000;
+/// Seconds of machine history kept for its small graphs.
+const MACHINE_HISTORY: usize = 600;
+/// Answers kept for whoever asked.
+const ANSWERS: usize = 1_000;
+
+#[derive(Clone, Debug, Default)]
+pub struct RunState {
+    pub started: Option<Box<Started>>,
+    pub phase: Phase,
+    /// The values in force; `None` before `Started`.
+    pub controls: Option<Controls>,
+    /// Steps done.
+    pub step: Step,
+    pub lr: f64,
+    pub images_per_s: f64,
+    pub series: BTreeMap<Term, Series>,
+    /// Natural and adversarial accuracy of the student's probes on validation images, as curves.
+    pub natural: Series,
+    pub adversarial: Series,
+    /// Every evaluation, oldest first.
+    pub evaluations: Vec<Evaluated>,
+    /// The probe of the student with the highest adversarial accuracy so far.
+    pub best: Option<Evaluated>,
+    pub markers: Vec<Marker>,
+    pub epochs: Vec<EpochFinished>,
+    pub timing: Option<Timing>,
+    /// Parts of the step seen so far, so that panels keep their rows.
+    pub parts: Vec<Part>,
+    pub machine: VecDeque<Machine>,
+    pub log: VecDeque<LogLine>,
+    pub saved: Option<(u64, Saved)>,
+    pub finished: Option<Finished>,
+    pub warnings: u64,
+    answers: HashMap<CommandId, Answer>,
+    answered: VecDeque<CommandId>,
+    pub started_at_ms: u64,
+    pub last_at_ms: u64,
+    /// Milliseconds spent paused, up to the last record.
+    pub paused_ms: u64,
+    paused_since_ms: Option<u64>,
+    /// Seconds a step, an exponential mean over reports; 0 before the first.
+    pub step_seconds: f64,
+    last_progress_ms: u64,
+    pub next_seq: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Default)]
+pub enum Phase {
+    /// Nothing heard yet, or the worker is still building networks and data.
+    #[default]
+    Preparing,
+    Running,
+    Paused,
+    Stopping(Stop),
+    Finished(Outcome),
+}
+
+/// Something at a step that belongs on the charts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Marker {
+    pub step: Step,
+    pub at_ms: u64,
+    pub kind: MarkerKind,
+    /// `λ 0.5 -> 0.25`, `checkpoint`, the warning's first line.
+    pub text: String,
+    pub note: Option<String>,
+    pub by_person: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MarkerKind {
+    Dial(Dial),
+    Saved,
+    Warning,
+    Resumed,
+}
+
+impl MarkerKind {
+    /// One letter for the top row of a chart.
+    pub fn letter(self) -> char {
+        match self {
+            Self::Dial(Dial::Lambda) => 'λ',
+            Self::Dial(Dial::LrScale) => 'L',
+            Self::Dial(Dial::Eps) => 'ε',
+            Self::Saved => 'S',
+            Self::Warning => '!',
+            Self::Resumed => 'R',
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogLine {
+    pub at_ms: u64,
+    pub level: Level,
+    pub text: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    Info,
+    Warn,
+    Error,
+}
+
+/// What became of a command.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// In force from this step on.
+    Done(Step),
+    Refused(String),
+}
+
+impl RunState {
+    /// Takes in the next record.
+    pub fn apply(&mut self, record: &Record) {
+        let at = record.at_ms;
+        self.next_seq = record.seq + 1;
+        self.last_at_ms = self.last_at_ms.max(at);
+        if self.started_at_ms == 0 {
+            self.started_at_ms = at;
+        }
+        match &record.event {
+            Event::Started(started) => self.start(at, started),
+            Event::Progress(progress) => {
+                self.step = progress.step;
+                self.lr = progress.lr;
+                self.images_per_s = progress.images_per_s.0;
+                for (&term, &value) in &progress.terms {
+                    self.series.entry(term).or_default().push(progress.step, value);
+                }
+                self.pace(at, progress.steps);
+                if let Some(timing) = &progress.timing {
+                    for &part in timing.parts.keys() {
+                        if !self.parts.contains(&part) {
+                            self.parts.push(part);
+                            self.parts.sort();
+                        }
+                    }
+                    self.timing = Some(timing.clone());
+                }
+            }
+            Event::Controlled { step, by, change, previous, note } => {
+                self.controlled(at, *step, *by, *change, *previous, note.clone())
+            }
+            Event::Refused { by, reason } => {
+                self.answer(*by, Answer::Refused(reason.clone()));
+                self.say(at, Level::Warn, format!("refused: {reason}"));
+            }
+            Event::Stopping { step, by, stop } => {
+                self.phase = Phase::Stopping(*stop);
+                if let Some(by) = by {
+                    self.answer(*by, Answer::Done(*step));
+                }
+                self.say(at, Level::Info, format!("stopping at step {step}"));
+            }
+            Event::Evaluated(evaluated) => self.evaluated(at, evaluated),
+            Event::EpochFinished(epoch) => {
+                self.epochs.push(epoch.clone());
+                let probe = self.probes().last().map_or_else(String::new, |e| {
+                    format!("  nat {:.1}  {} {:.1}", 100.0 * e.natural, e.attack.short(), 100.0 * e.adversarial)
+                });
+                self.say(at, Level::Info, format!("epoch {:>2} done{probe}  {:.1} s", epoch.epoch, epoch.train_seconds));
+            }
+            Event::Saved(saved) => {
+                if let Some(by) = saved.by {
+                    self.answer(by, Answer::Done(saved.step));
+                    self.mark(at, saved.step, MarkerKind::Saved, format!("checkpoint {}", saved.path), None, true);
+                }
+                let mib = saved.bytes as f64 / 1_048_576.0;
+                self.say(
+                    at,
+                    Level::Info,
+                    format!("checkpoint {} at step {} ({mib:.1} MiB, {} ms)", saved.path, saved.step, saved.ms),
+                );
+                self.saved = Some((at, saved.clone()));
+            }
+            Event::Machine(machine) => {
+                if self.machine.len() == MACHINE_HISTORY {
+                    self.machine.pop_front();
+                }
+                self.machine.push_back(machine.clone());
+            }
+            Event::Warned { step, message, kind: _ } => {
+                self.warnings += 1;
+                let step = step.unwrap_or(self.step);
+                let first = message.lines().next().unwrap_or_default().to_string();
+                self.mark(at, step, MarkerKind::Warning, first, None, false);
+                self.say(at, Level::Warn, message.clone());
+            }
+            Event::Said { source, line } => {
+                let level = match source {
+                    Voice::Rematch => Level::Info,
+                    Voice::Stderr => Level::Warn,
+                };
+                self.say(at, level, line.clone());
+            }
+            Event::Finished(finished) => {
+                self.end_pause(at);
+                self.step = finished.step;
+                let (level, text) = match &finished.outcome {
+                    Outcome::Completed => (Level::Info, format!("completed at step {}", finished.step)),
+                    Outcome::Stopped => (Level::Info, format!("stopped at step {}", finished.step)),
+                    Outcome::Failed { message } => (Level::Error, format!("failed at step {}: {message}", finished.step)),
+                };
+                self.say(at, level, text);
+                self.phase = Phase::Finished(finished.outcome.clone());
+                self.finished = Some(finished.clone());
+            }
+        }
+    }
+
+    fn start(&mut self, at: u64, started: &Started) {
+        let resumed = self.started.is_some();
+        self.controls = Some(started.controls);
+        self.step = started.from_step;
+        self.finished = None;
+        self.phase = match started.controls.flow {
+            Flow::Running => Phase::Running,
+            Flow::Paused => Phase::Paused,
+        };
+        self.last_progress_ms = at;
+        self.say(
+            at,
+            Level::Info,
+            format!(
+                "{} trains {} ({} parameters) on {}, {} images, {}",
+                started.config.method.name(),
+                started.student.name,
+                started.student.parameters,
+                started.data.name,
+                started.data.train,
+                started.device
+            ),
+        );
+        if resumed {
+            self.mark(at, started.from_step, MarkerKind::Resumed, format!("resumed at step {}", started.from_step), None, false);
+        }
+        self.started = Some(Box::new(started.clone()));
+    }
+
+    fn pace(&mut self, at: u64, steps: u64) {
+        let seconds = at.saturating_sub(self.last_progress_ms) as f64 / 1000.0 / steps.max(1) as f64;
+        // Evaluations and pauses lie between reports too: what is far off the usual pace is not a step time.
+        if self.last_progress_ms > 0 && (self.step_seconds == 0.0 || seconds < 8.0 * self.step_seconds) {
+            let weight = if self.step_seconds == 0.0 { 1.0 } else { 0.1 };
+            self.step_seconds += weight * (seconds - self.step_seconds);
+        }
+        self.last_progress_ms = at;
+    }
+
+    fn controlled(&mut self, at: u64, step: Step, by: Option<CommandId>, change: Change, previous: Change, note: Option<String>) {
+        if let Some(Ok(controls)) = self.controls.map(|c| c.with(change)) {
+            self.controls = Some(controls);
+        }
+        if let Some(by) = by {
+            self.answer(by, Answer::Done(step));
+        }
+        match (change, change.dial(), previous.dial()) {
+            (_, Some((dial, new)), Some((_, old))) => {
+                let text = format!("{} {} -> {}", dial.symbol(), dial.show(old), dial.show(new));
+                self.say(
+                    at,
+                    Level::Info,
+                    format!("{text} from step {step}{}", note.as_ref().map_or(String::new(), |n| format!(" ({n})"))),
+                );
+                self.mark(at, step, MarkerKind::Dial(dial), text, note, by.is_some());
+            }
+            (Change::Flow(Flow::Paused), ..) => {
+                self.phase = Phase::Paused;
+                self.paused_since_ms.get_or_insert(at);
+                self.say(at, Level::Info, format!("paused before step {step}"));
+            }
+            _ => {
+                self.end_pause(at);
+                self.phase = Phase::Running;
+                self.last_progress_ms = at;
+                self.say(at, Level::Info, format!("goes on from step {step}"));
+            }
+        }
+    }
+
+    fn end_pause(&mut self, at: u64) {
+        if let Some(since) = self.paused_since_ms.take() {
+            self.paused_ms += at.saturating_sub(since);
+        }
+    }
+
+    fn evaluated(&mut self, at: u64, evaluated: &Evaluated) {
+        self.last_progress_ms = at;
+        let probe = evaluated.purpose == Purpose::Probe && evaluated.of == Whose::Student;
+        if probe {
+            self.natural.push(evaluated.step, Summary::one(evaluated.natural));
+            self.adversarial.push(evaluated.step, Summary::one(evaluated.adversarial));
+            if self.best.as_ref().is_none_or(|b| evaluated.adversarial > b.adversarial) {
+                self.best = Some(evaluated.clone());
+            }
+            if let Some(by) = evaluated.by {
+                self.answer(by, Answer::Done(evaluated.step));
+            }
+        } else {
+            let whose = match evaluated.of {
+                Whose::Student => "student",
+                Whose::Teacher => "teacher",
+            };
+            let split = match evaluated.split {
+                Split::Train => "training",
+                Split::Validation => "validation",
+                Split::Test => "test",
+            };
+            self.say(
+                at,
+                Level::Info,
+                format!(
+                    "{whose} on {} {split} images: natural {:.1} %, {} {} eps {} {:.1} %",
+                    evaluated.images,
+                    100.0 * evaluated.natural,
+                    evaluated.attack.short(),
+                    evaluated.attack.norm,
+                    evaluated.attack.eps,
+                    100.0 * evaluated.adversarial
+                ),
+            );
+        }
+        self.evaluations.push(evaluated.clone());
+    }
+
+    fn mark(&mut self, at_ms: u64, step: Step, kind: MarkerKind, text: String, note: Option<String>, by_person: bool) {
+        self.markers.push(Marker { step, at_ms, kind, text, note, by_person });
+    }
+
+    fn say(&mut self, at_ms: u64, level: Level, text: String) {
+        if self.log.len() == LOG_LINES {
+            self.log.pop_front();
+        }
+        self.log.push_back(LogLine { at_ms, level, text });
+    }
+
+    fn answer(&mut self, id: CommandId, answer: Answer) {
+        if self.answered.len() == ANSWERS
+            && let Some(old) = self.answered.pop_front()
+        {
+            self.answers.remove(&old);
+        }
+        self.answered.push_back(id);
+        self.answers.insert(id, answer);
+    }
+
+    /// What became of a command; `None` while it is pending.
+    pub fn answer_to(&self, id: CommandId) -> Option<&Answer> {
+        self.answers.get(&id)
+    }
+
+    /// The student's probes on the way, oldest first.
+    pub fn probes(&self) -> impl DoubleEndedIterator<Item = &Evaluated> {
+        self.evaluations.iter().filter(|e| e.purpose == Purpose::Probe && e.of == Whose::Student)
+    }
+
+    /// How the teacher does under the probe's attack: the reference lines of the accuracy chart.
+    pub fn teacher(&self) -> Option<&Evaluated> {
+        self.evaluations.iter().rfind(|e| e.of == Whose::Teacher && e.purpose == Purpose::Probe)
+    }
+
+    /// The number to quote: the student on the test images, once training has ended.
+    pub fn last_final(&self) -> Option<&Evaluated> {
+        self.evaluations.iter().rfind(|e| e.of == Whose::Student && e.purpose == Purpose::Final)
+    }
+
+    /// The newest value of a term, NaN before the first.
+    pub fn latest(&self, term: Term) -> Scalar {
+        Scalar(self.series.get(&term).and_then(Series::last).map_or(f64::NAN, |p| f64::from(p.mean)))
+    }
+
+    pub fn plan_steps(&self) -> Step {
+        self.started.as_ref().map_or(0, |s| s.plan.steps())
+    }
+
+    /// Epoch in progress, from 1, and the share of it that is done.
+    pub fn epoch(&self) -> (u64, f64) {
+        let Some(started) = &self.started else { return (0, 0.0) };
+        let per = started.plan.steps_per_epoch.max(1);
+        let done = self.step.min(started.plan.steps());
+        if done == started.plan.steps() && done > 0 {
+            return (started.plan.epochs, 1.0);
+        }
+        let share = (done % per) as f64 / per as f64;
+        (done / per + 1, share)
+    }
+
+    /// Seconds of training still to come at the present pace, evaluations included; `None` until ten steps are done, and while paused.
+    pub fn eta_seconds(&self) -> Option<f64> {
+        if self.step < 10 || self.step_seconds <= 0.0 || self.phase == Phase::Paused || self.finished.is_some() {
+            return None;
+        }
+        let left = self.plan_steps().saturating_sub(self.step) as f64;
+        let per_probe = self.probes().last().map_or(0.0, |e| e.seconds);
+        let probes_left = self
+            .started
+            .as_ref()
+            .map_or(0.0, |s| left / s.plan.steps_per_epoch.max(1) as f64 * f64::from(s.config.probe.per_epoch));
+        Some(left * self.step_seconds + probes_left * per_probe)
+    }
+}
