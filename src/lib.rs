@@ -35,8 +35,8 @@
 //!
 //! **Invariant: host reads of the device happen in one place**, `train::meter`, at most `report_hz` times a second.
 //!
-//! **Invariant: the viewing half needs no libtorch.** The cargo feature `torch` (default) gates `data`, `nn`, `attacks`,
-//! `methods` and `train`; everything else builds without it.
+//! **Invariant: the viewing half needs no libtorch.** The cargo feature `torch` (default) gates `nn`, `attacks`, `methods`
+//! and `train`; everything else builds without it.
 //!
 //! **Invariant: a run is reproducible.** Randomness is a function of (seed, step, purpose), so resuming needs no generator state.
 //!
