@@ -3,10 +3,12 @@
 //! These are plain values. [`check`] reads them from TOML and judges them; nothing here opens a file that a setting names.
 
 pub mod check;
+pub mod device;
 pub mod units;
 
 use serde::{Deserialize, Serialize};
 
+pub use device::DeviceChoice;
 pub use units::{Eps, Norm};
 
 /// One resolved run: the file, the defaults and the command line's `-s key=value`, put together and checked.

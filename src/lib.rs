@@ -49,6 +49,8 @@
 // Words that everything speaks: no tensors, no I/O, no clock.
 pub mod config;
 pub mod protocol;
+// Where every random draw comes from.
+pub mod random;
 
 // A run: disk, memory, transport.
 pub mod run;

@@ -1,1 +1,18 @@
-//! to come
+//! Training: the one loop that every method goes through, on a thread of its own that owns every tensor.
+//!
+//! The rest of the program enters here through [`prepare`] alone. It gives back what the worker found (networks, teacher, plan) or
+//! why it cannot train; only then is there a run folder, and [`Prepared::begin`] starts the loop.
+
+pub mod bench;
+pub mod checkpoint;
+pub mod device;
+pub mod evaluate;
+pub mod inbox;
+pub mod memory;
+pub mod meter;
+pub mod schedule;
+pub mod sgd;
+pub mod trainer;
+pub mod worker;
+
+pub use worker::{Attended, Options, Prepared, SetupError, prepare};

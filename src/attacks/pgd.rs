@@ -1,0 +1,170 @@
+//! FGSM (Goodfellow et al., 2015) and projected gradient descent (Madry et al., 2018, section 2.1) on cross-entropy.
+//!
+//! As MadryLab's attacker in training, without its option to keep the best iterate. The gradient is that of the sum over the batch,
+//! not the mean: its sign and direction are the same, and tiny gradients are not made 128 times tinier.
+
+use super::ball::Ball;
+use crate::nn::{Mode, Network};
+use tch::{Reduction, Tensor};
+
+/// `steps` of length `step_size` inside the ball.
+#[derive(Clone, Copy, Debug)]
+pub struct Pgd {
+    pub ball: Ball,
+    pub steps: u32,
+    pub step_size: f64,
+}
+
+impl Pgd {
+    /// Climbs from `start` and returns the last iterate, detached. `visit` sees each iterate with its logits on the way, the start
+    /// included and the last one not.
+    ///
+    /// `x`, `start`: `[N, C, H, W]` in `[0, 1]`; `labels`: `[N]`, int64.
+    pub fn climb(
+        &self,
+        network: &dyn Network,
+        mode: Mode,
+        x: &Tensor,
+        labels: &Tensor,
+        start: Tensor,
+        mut visit: impl FnMut(&Tensor, &Tensor),
+    ) -> Tensor {
+        let mut current = start;
+        for _ in 0..self.steps {
+            let (logits, gradient) = gradient(network, mode, &current, labels);
+            visit(&current, &logits);
+            let _guard = tch::no_grad_guard();
+            current = self.ball.project(x, &self.ball.climb(&current, &gradient, self.step_size));
+        }
+        current
+    }
+}
+
+/// Logits at `x` and the gradient of the summed cross-entropy with respect to `x`, both detached.
+fn gradient(network: &dyn Network, mode: Mode, x: &Tensor, labels: &Tensor) -> (Tensor, Tensor) {
+    let x = x.detach().set_requires_grad(true);
+    let logits = network.forward(&x, mode).logits;
+    let loss = logits.cross_entropy_loss::<Tensor>(labels, None, Reduction::Sum, -100, 0.0);
+    let gradient = Tensor::run_backward(&[&loss], &[&x], false, false).remove(0);
+    (logits.detach(), gradient)
+}
+
+/// One step of length epsilon from the image itself. A diagnostic; never a claim of robustness.
+pub fn fgsm(network: &dyn Network, ball: Ball, x: &Tensor, labels: &Tensor) -> Tensor {
+    Pgd { ball, steps: 1, step_size: ball.eps }.climb(network, Mode::Eval, x, labels, x.shallow_clone(), |_, _| {})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Norm;
+    use crate::nn::Output;
+    use tch::{Device, Kind};
+
+    /// The closed-form 48-16-5 tanh network of the golden vectors, in float64.
+    struct Golden {
+        w1: Tensor,
+        b1: Tensor,
+        w2: Tensor,
+    }
+
+    impl Golden {
+        fn new() -> Self {
+            let k = |n: i64| Tensor::arange(n, (Kind::Double, Device::Cpu));
+            Self {
+                w1: ((k(16 * 48) * 0.37 + 0.1).sin() * 0.35).view([16, 48]),
+                b1: k(16).cos() * 0.05,
+                w2: ((k(5 * 16) * 0.53 + 0.2).sin() * 0.9).view([5, 16]),
+            }
+        }
+        fn images() -> Tensor {
+            ((Tensor::arange(6 * 48, (Kind::Double, Device::Cpu)) * 0.9 + 0.3).sin() * 0.45 + 0.5).view([6, 3, 4, 4])
+        }
+        fn noise() -> Tensor {
+            (Tensor::arange(6 * 48, (Kind::Double, Device::Cpu)) * 1.7 + 0.7).sin().view([6, 3, 4, 4])
+        }
+    }
+
+    impl Network for Golden {
+        fn forward(&self, images: &Tensor, _: Mode) -> Output {
+            let features = images.flatten(1, -1).linear(&self.w1, Some(&self.b1)).tanh();
+            Output { logits: features.linear(&self.w2, None::<&Tensor>), features }
+        }
+    }
+
+    fn golden() -> serde_json::Value {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/attacks.json");
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    }
+
+    fn numbers(value: &serde_json::Value) -> Vec<f64> {
+        value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
+    }
+
+    fn per_sample_loss(net: &Golden, x: &Tensor, y: &Tensor) -> Vec<f64> {
+        let loss = net.forward(x, Mode::Eval).logits.cross_entropy_loss::<Tensor>(y, None, Reduction::None, -100, 0.0);
+        Vec::try_from(loss).unwrap()
+    }
+
+    fn close(ours: &[f64], theirs: &[f64]) {
+        assert_eq!(ours.len(), theirs.len());
+        for (a, b) in ours.iter().zip(theirs) {
+            assert!((a - b).abs() <= 1e-9 * b.abs(), "{ours:?} is not {theirs:?}");
+        }
+    }
+
+    #[test]
+    fn twenty_steps_reach_the_golden_losses() {
+        let (net, golden, x) = (Golden::new(), golden(), Golden::images());
+        let y = net.forward(&x, Mode::Eval).logits.argmax(1, false);
+        close(&per_sample_loss(&net, &x, &y), &numbers(&golden["ce"]));
+        let expected = &golden["pgd_linf_eps0p012_step0p003_20"];
+        let pgd = Pgd { ball: ball(Norm::Linf, 0.012), steps: 20, step_size: 0.003 };
+        let start = pgd.ball.project(&x, &(&x + Golden::noise() * 0.012));
+        let last = pgd.climb(&net, Mode::Eval, &x, &y, start, |_, _| {});
+        close(&per_sample_loss(&net, &last, &y), &numbers(&expected["last_loss"]));
+        let sums = last.flatten(1, -1).sum_dim_intlist([1i64].as_slice(), false, Kind::Double);
+        close(&Vec::<f64>::try_from(sums).unwrap(), &numbers(&expected["last_sum"]));
+    }
+
+    fn ball(norm: Norm, eps: f64) -> Ball {
+        Ball { norm, eps }
+    }
+
+    #[test]
+    fn iterates_stay_in_ball_and_box() {
+        let net = Golden::new();
+        let (x, y) = (Golden::images(), Tensor::from_slice(&[0i64, 1, 2, 3, 4, 0]));
+        for (norm, eps) in [(Norm::Linf, 0.1), (Norm::L2, 0.7)] {
+            let ball = ball(norm, eps);
+            let start = ball.project(&x, &(&x + Golden::noise() * eps));
+            let pgd = Pgd { ball, steps: 10, step_size: eps / 3.0 };
+            let adversarial = pgd.climb(&net, Mode::Eval, &x, &y, start, |at, _| {
+                assert!(ball.distance(&x, at).max().double_value(&[]) <= eps + 1e-6);
+            });
+            assert!(ball.distance(&x, &adversarial).max().double_value(&[]) <= eps + 1e-6);
+            assert!(adversarial.min().double_value(&[]) >= 0.0 && adversarial.max().double_value(&[]) <= 1.0);
+        }
+    }
+
+    #[test]
+    fn one_long_step_from_the_image_is_fgsm() {
+        let net = Golden::new();
+        let (x, y) = (Golden::images(), Tensor::from_slice(&[0i64, 1, 2, 3, 4, 0]));
+        let ball = ball(Norm::Linf, 0.05);
+        let pgd = Pgd { ball, steps: 1, step_size: 0.2 }.climb(&net, Mode::Eval, &x, &y, x.shallow_clone(), |_, _| {});
+        assert!(pgd == fgsm(&net, ball, &x, &y));
+    }
+
+    #[test]
+    fn climbing_raises_the_loss() {
+        let net = Golden::new();
+        let (x, y) = (Golden::images(), Tensor::from_slice(&[0i64, 1, 2, 3, 4, 0]));
+        let loss = |x: &Tensor| net.forward(x, Mode::Eval).logits.cross_entropy_for_logits(&y).double_value(&[]);
+        for (norm, eps) in [(Norm::Linf, 0.03), (Norm::L2, 0.3)] {
+            let pgd = Pgd { ball: ball(norm, eps), steps: 10, step_size: eps / 4.0 };
+            let adversarial = pgd.climb(&net, Mode::Eval, &x, &y, x.shallow_clone(), |_, _| {});
+            assert!(loss(&adversarial) > loss(&x) + 0.01, "{norm}");
+        }
+    }
+}

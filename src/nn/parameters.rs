@@ -1,0 +1,171 @@
+//! The numbers of a network by name, with all trainable ones side by side in one flat tensor.
+//!
+//! One flat tensor makes the optimizer a handful of operations however many layers there are, and momentum one tensor to save.
+//! Convolution weights lie in it with their channels last; files always hold them in the usual order.
+
+use crate::random::{self, Purpose};
+use tch::{Device, Kind, Tensor};
+
+/// What a named tensor is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Trainable,
+    /// Running statistics: saved, not trained.
+    Buffer,
+}
+
+pub struct Parameter {
+    pub name: String,
+    pub tensor: Tensor,
+    pub role: Role,
+}
+
+/// Collects the tensors of a network while its layers are made.
+pub struct Builder {
+    seed: u64,
+    device: Device,
+    entries: Vec<Parameter>,
+    path: Vec<String>,
+}
+
+/// How a tensor starts.
+#[derive(Clone, Copy, Debug)]
+pub enum Init {
+    Zeros,
+    Ones,
+    /// Uniform in `[-bound, bound]`; PyTorch's layers use `1 / sqrt(fan_in)`.
+    Uniform(f64),
+}
+
+impl Builder {
+    pub fn new(seed: u64, device: Device) -> Self {
+        Self { seed, device, entries: Vec::new(), path: Vec::new() }
+    }
+
+    /// Names of what `build` makes begin with `name.`.
+    pub fn within<T>(&mut self, name: &str, build: impl FnOnce(&mut Self) -> T) -> T {
+        self.path.push(name.to_string());
+        let made = build(self);
+        self.path.pop();
+        made
+    }
+
+    /// A new tensor. Values are drawn on the host, so that they do not depend on the device.
+    pub fn make(&mut self, name: &str, shape: &[i64], init: Init, role: Role) -> Tensor {
+        let mut tensor = match init {
+            Init::Zeros => Tensor::zeros(shape, (Kind::Float, Device::Cpu)),
+            Init::Ones => Tensor::ones(shape, (Kind::Float, Device::Cpu)),
+            Init::Uniform(bound) => {
+                let mut stream = random::Stream::new(random::seed(self.seed, Purpose::Weights, self.entries.len() as u64));
+                let count = shape.iter().product::<i64>() as usize;
+                let values: Vec<f32> = (0..count).map(|_| (2.0 * stream.unit() - 1.0) * bound as f32).collect();
+                Tensor::from_slice(&values).view(shape)
+            }
+        }
+        .to_device(self.device);
+        if role == Role::Trainable {
+            tensor = tensor.set_requires_grad(true);
+        }
+        let name = self.path.iter().map(String::as_str).chain([name]).collect::<Vec<_>>().join(".");
+        self.entries.push(Parameter { name, tensor: tensor.shallow_clone(), role });
+        tensor
+    }
+
+    /// Moves all trainable tensors into one flat one; the layers keep their handles and see it.
+    pub fn finish(self) -> Parameters {
+        let trainable = || self.entries.iter().filter(|p| p.role == Role::Trainable);
+        let total: i64 = trainable().map(|p| p.tensor.numel() as i64).sum();
+        let flat = Tensor::zeros([total], (Kind::Float, self.device));
+        let mut at = 0;
+        for parameter in trainable() {
+            let _guard = tch::no_grad_guard();
+            let mut place = view(&flat, at, &parameter.tensor.size());
+            place.copy_(&parameter.tensor.detach());
+            parameter.tensor.shallow_clone().set_data(&place);
+            at += parameter.tensor.numel() as i64;
+        }
+        Parameters { entries: self.entries, flat }
+    }
+}
+
+/// The tensor of this shape that begins at `at` of a flat one; four dimensions: with channels last.
+fn view(flat: &Tensor, at: i64, shape: &[i64]) -> Tensor {
+    match *shape {
+        [o, i, h, w] => flat.as_strided([o, i, h, w], [h * w * i, 1, w * i, i], at),
+        _ => flat.narrow(0, at, shape.iter().product()).view(shape),
+    }
+}
+
+pub struct Parameters {
+    entries: Vec<Parameter>,
+    flat: Tensor,
+}
+
+impl Parameters {
+    pub fn entries(&self) -> &[Parameter] {
+        &self.entries
+    }
+
+    /// `[P]`: all trainable numbers. Changing it changes the network.
+    pub fn flat(&self) -> &Tensor {
+        &self.flat
+    }
+
+    pub fn trainable(&self) -> impl Iterator<Item = &Parameter> {
+        self.entries.iter().filter(|p| p.role == Role::Trainable)
+    }
+
+    /// Count of trainable numbers.
+    pub fn count(&self) -> u64 {
+        self.flat.numel() as u64
+    }
+
+    /// `[P]`: the gradient of `loss`, in the order of [`Self::flat`]. Parameters that the loss does not reach have gradient 0.
+    pub fn gradient(&self, loss: &Tensor) -> Tensor {
+        let tensors: Vec<&Tensor> = self.trainable().map(|p| &p.tensor).collect();
+        let gradients = Tensor::run_backward(&[loss], &tensors, false, false);
+        let flat: Vec<Tensor> = gradients
+            .iter()
+            .zip(&tensors)
+            .map(|(gradient, tensor)| {
+                if !gradient.defined() {
+                    Tensor::zeros([tensor.numel() as i64], (Kind::Float, tensor.device()))
+                } else if gradient.dim() == 4 {
+                    gradient.permute([0, 2, 3, 1]).reshape([-1])
+                } else {
+                    gradient.reshape([-1])
+                }
+            })
+            .collect();
+        Tensor::cat(&flat, 0)
+    }
+
+    /// A tensor that is laid out like [`Self::flat`] (momentum, say), cut into named tensors in the usual memory order.
+    pub fn named(&self, flat: &Tensor) -> Vec<(String, Tensor)> {
+        let mut at = 0;
+        self.trainable()
+            .map(|p| {
+                let piece = view(flat, at, &p.tensor.size()).contiguous();
+                at += p.tensor.numel() as i64;
+                (p.name.clone(), piece)
+            })
+            .collect()
+    }
+
+    /// The other way: writes a named tensor into its place in `flat`. `false` when there is no such name or the shape differs.
+    pub fn place(&self, flat: &Tensor, name: &str, value: &Tensor) -> bool {
+        let mut at = 0;
+        for p in self.trainable() {
+            if p.name == name {
+                if p.tensor.size() != value.size() {
+                    return false;
+                }
+                let _guard = tch::no_grad_guard();
+                view(flat, at, &p.tensor.size()).copy_(value);
+                return true;
+            }
+            at += p.tensor.numel() as i64;
+        }
+        false
+    }
+}

@@ -1,0 +1,121 @@
+//! Where every random draw of a run comes from: pure functions of (seed, purpose, index), so that nothing has to be saved to resume.
+//!
+//! Two kinds. Draws on the host (orders, crops, an evaluation's starting points) are counted: each number is a hash of its place,
+//! the same on every device, for every batch size and in every order. Draws on the device (starting points of training attacks)
+//! use torch's generator, seeded anew for each step with [`seed`]. Not for cryptography.
+
+/// What a draw is for. Two purposes never share numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Initial weights; index: place of the parameter in its network.
+    Weights,
+    /// Order of the training images; index: epoch.
+    Order,
+    /// Crops and flips; index: step.
+    Augment,
+    /// Starting points of training attacks; index: step.
+    AttackStart,
+    /// Starting points of probes and evaluations; index: restart.
+    EvaluationStart,
+    /// Images and labels of benchmarks.
+    Bench,
+}
+
+/// A 64-bit mixer (the finaliser of SplitMix64, Steele et al. 2014): every bit of the input moves every bit of the output.
+fn mix(x: u64) -> u64 {
+    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The seed of one draw or stream.
+pub fn seed(run: u64, purpose: Purpose, index: u64) -> u64 {
+    let purpose = purpose as u64 + 1;
+    mix(mix(mix(run.wrapping_add(GOLDEN)).wrapping_add(purpose.wrapping_mul(GOLDEN))).wrapping_add(index.wrapping_mul(GOLDEN)))
+}
+
+/// An endless, counted stream of numbers.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    state: u64,
+}
+
+impl Stream {
+    pub fn new(seed: u64) -> Self {
+        Self { state: seed }
+    }
+
+    pub fn bits(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(GOLDEN);
+        mix(self.state)
+    }
+
+    /// Uniform in `[0, 1)`, 24 bits.
+    pub fn unit(&mut self) -> f32 {
+        (self.bits() >> 40) as f32 / 16_777_216.0
+    }
+
+    /// Uniform in `0..n` for `n > 0`. The bias of the multiplication is below 2^-32 for any n here.
+    pub fn below(&mut self, n: u64) -> u64 {
+        ((u128::from(self.bits()) * u128::from(n)) >> 64) as u64
+    }
+
+    /// Standard normal, by Box and Muller.
+    pub fn normal(&mut self) -> f32 {
+        let radius = (-2.0 * f64::from(1.0 - self.unit()).ln()).sqrt();
+        (radius * (std::f64::consts::TAU * f64::from(self.unit())).cos()) as f32
+    }
+}
+
+/// `0..n` in random order (Fisher and Yates).
+pub fn permutation(n: usize, seed: u64) -> Vec<i64> {
+    let mut stream = Stream::new(seed);
+    let mut order: Vec<i64> = (0..n as i64).collect();
+    for i in (1..n).rev() {
+        order.swap(i, stream.below(i as u64 + 1) as usize);
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn draws_depend_on_seed_purpose_and_index_and_on_nothing_else() {
+        assert_eq!(seed(1, Purpose::Order, 2), seed(1, Purpose::Order, 2));
+        let all: std::collections::HashSet<u64> = (0..3)
+            .flat_map(|run| [Purpose::Weights, Purpose::Order, Purpose::Augment].map(|p| (0..100).map(move |i| seed(run, p, i))))
+            .flatten()
+            .collect();
+        assert_eq!(all.len(), 900);
+    }
+
+    #[test]
+    fn uniform_and_normal_have_their_moments() {
+        let mut stream = Stream::new(7);
+        let n = 100_000;
+        let (mut mean, mut square) = (0.0, 0.0);
+        for _ in 0..n {
+            mean += f64::from(stream.unit()) / f64::from(n);
+        }
+        assert!((mean - 0.5).abs() < 0.005, "{mean}");
+        mean = 0.0;
+        for _ in 0..n {
+            let x = f64::from(stream.normal());
+            mean += x / f64::from(n);
+            square += x * x / f64::from(n);
+        }
+        assert!(mean.abs() < 0.015 && (square - 1.0).abs() < 0.02, "{mean} {square}");
+    }
+
+    #[test]
+    fn a_permutation_has_everything_once() {
+        let mut order = permutation(1000, 3);
+        assert_ne!(order, permutation(1000, 4));
+        order.sort_unstable();
+        assert!(order.iter().enumerate().all(|(i, &x)| i as i64 == x));
+    }
+}

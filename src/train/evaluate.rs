@@ -1,0 +1,182 @@
+//! Natural and adversarial accuracy of a model: probes on the way, the final number, and `rematch eval`.
+//!
+//! An image counts as robust when it is classified correctly as it is and at every iterate of every restart of the attack: the
+//! worst case over all images visited, never the last one alone. Where an image's attack starts depends on the attack's seed, the
+//! restart and the image's place in its set, and on nothing else: not on the batch size, not on the other images. Always in eval mode.
+
+use super::memory::Memory;
+use super::meter;
+use crate::attacks::{Ball, Pgd, fgsm};
+use crate::config::{AttackName, AttackSpec, RandomStart};
+use crate::nn::{Mode, Network};
+use crate::random::{self, Purpose};
+use tch::{Kind, Tensor};
+
+/// Images in a batch of an evaluation. Results do not depend on it beyond floating-point rounding.
+const BATCH: usize = 250;
+
+/// Fractions 0-1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Accuracy {
+    pub natural: f64,
+    pub adversarial: f64,
+    pub images: usize,
+}
+
+/// Whether to go on with a long evaluation; asked before each batch.
+pub enum GoOn {
+    Yes,
+    No,
+}
+
+/// Which images of a set of `total` an evaluation of `images` looks at: always the same ones, of all classes alike.
+pub fn subset(total: usize, images: usize) -> Vec<i64> {
+    if images >= total {
+        return (0..total as i64).collect();
+    }
+    // Not the run's seed: every run is to be probed on the same images.
+    let mut chosen = random::permutation(total, random::seed(0, Purpose::EvaluationStart, u64::MAX));
+    chosen.truncate(images);
+    chosen.sort_unstable();
+    chosen
+}
+
+/// Evaluates on the images at `indices`. `None` when it was told not to go on.
+pub fn evaluate(
+    network: &dyn Network,
+    set: &Memory,
+    indices: &[i64],
+    attack: &AttackSpec,
+    mut go_on: impl FnMut() -> GoOn,
+) -> Option<Accuracy> {
+    let (mut natural, mut adversarial) = (0, 0);
+    for places in indices.chunks(BATCH) {
+        if matches!(go_on(), GoOn::No) {
+            return None;
+        }
+        let (correct, robust) = examine(network, set, places, attack);
+        natural += correct.iter().filter(|c| **c).count();
+        adversarial += robust.iter().filter(|r| **r).count();
+    }
+    let share = |n: usize| n as f64 / indices.len().max(1) as f64;
+    Some(Accuracy { natural: share(natural), adversarial: share(adversarial), images: indices.len() })
+}
+
+/// Per image: correct as it is; correct wherever the attack went.
+fn examine(network: &dyn Network, set: &Memory, places: &[i64], attack: &AttackSpec) -> (Vec<bool>, Vec<bool>) {
+    let batch = set.batch(places);
+    let correct_at = |logits: &Tensor| logits.argmax(1, false).eq_tensor(&batch.labels);
+    let natural = {
+        let _guard = tch::no_grad_guard();
+        meter::flags(&correct_at(&network.forward(&batch.images, Mode::Eval).logits))
+    };
+    let mut robust = natural.clone();
+    let ball = Ball::new(attack.norm, attack.eps);
+    for restart in 0..attack.restarts.max(1) {
+        // Only what still stands is attacked.
+        let standing: Vec<usize> = (0..places.len()).filter(|&i| robust[i]).collect();
+        if standing.is_empty() {
+            break;
+        }
+        let rows = Tensor::from_slice(&standing.iter().map(|&i| i as i64).collect::<Vec<_>>()).to_device(batch.images.device());
+        let x = crate::nn::channels_last(&batch.images.index_select(0, &rows));
+        let labels = batch.labels.index_select(0, &rows);
+        let mut stands = labels.ones_like().to_kind(Kind::Bool);
+        let mut look = |logits: &Tensor| stands = stands.logical_and(&logits.argmax(1, false).eq_tensor(&labels));
+        let last = match attack.name {
+            AttackName::Fgsm => fgsm(network, ball, &x, &labels),
+            AttackName::Pgd => {
+                let start = match attack.random_start {
+                    RandomStart::No => x.shallow_clone(),
+                    RandomStart::Yes => {
+                        let key = random::seed(attack.seed, Purpose::EvaluationStart, u64::from(restart));
+                        ball.counted_start(&x, |i| random::seed(key, Purpose::EvaluationStart, places[standing[i]] as u64))
+                    }
+                };
+                let pgd = Pgd { ball, steps: attack.steps, step_size: attack.step_size.0 };
+                pgd.climb(network, Mode::Eval, &x, &labels, start, |_, logits| look(logits))
+            }
+        };
+        {
+            let _guard = tch::no_grad_guard();
+            look(&network.forward(&last, Mode::Eval).logits);
+        }
+        for (&i, stands) in standing.iter().zip(meter::flags(&stands)) {
+            robust[i] = stands;
+        }
+    }
+    (natural, robust)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Eps, Norm, Threat};
+    use crate::data::Images;
+    use crate::nn::Model;
+    use crate::nn::model::{Description, Normalize};
+    use tch::Device;
+
+    fn model() -> Model {
+        let description = Description {
+            network: crate::config::Network::Fc2,
+            shape: [1, 28, 28],
+            classes: (0..10).map(|i| i.to_string()).collect(),
+            normalize: Normalize { mean: vec![0.5], std: vec![0.3] },
+        };
+        Model::new(description, 4, Device::Cpu).unwrap()
+    }
+
+    /// Random images labelled with what the model itself says of them, so that natural accuracy is 1.
+    fn labelled(model: &Model, n: usize) -> Memory {
+        let mut stream = random::Stream::new(9);
+        let pixels: Vec<u8> = (0..n * 784).map(|_| (stream.bits() >> 56) as u8).collect();
+        let unlabelled = Memory::new(&Images { pixels: pixels.clone(), labels: vec![0; n], shape: [1, 28, 28] }, Device::Cpu);
+        let all: Vec<i64> = (0..n as i64).collect();
+        let says = model.forward(&unlabelled.batch(&all).images, Mode::Eval).logits.argmax(1, false);
+        let labels = Vec::<i64>::try_from(says).unwrap().into_iter().map(|l| l as u8).collect();
+        Memory::new(&Images { pixels, labels, shape: [1, 28, 28] }, Device::Cpu)
+    }
+
+    fn spec(norm: Norm, eps: f64, steps: u32, restarts: u32) -> AttackSpec {
+        AttackSpec::pgd(Threat { norm, eps: Eps(eps) }, steps, restarts, 1)
+    }
+
+    #[test]
+    fn an_attack_with_no_room_changes_nothing_and_more_room_is_never_better() {
+        let model = model();
+        let set = labelled(&model, 60);
+        let all = subset(60, 60);
+        let run = |attack: &AttackSpec| evaluate(&model, &set, &all, attack, || GoOn::Yes).unwrap();
+        for norm in [Norm::Linf, Norm::L2] {
+            let nothing = run(&spec(norm, 0.0, 3, 1));
+            assert_eq!((nothing.natural, nothing.adversarial), (1.0, 1.0));
+            let scale = if norm == Norm::Linf { 1.0 } else { 20.0 };
+            let robust: Vec<f64> = [0.002, 0.02, 0.2].map(|eps| run(&spec(norm, eps * scale, 5, 1)).adversarial).to_vec();
+            assert!(robust[0] >= robust[1] && robust[1] >= robust[2] && robust[2] < 0.5, "{norm}: {robust:?}");
+        }
+        let one = run(&spec(Norm::Linf, 0.01, 5, 1)).adversarial;
+        assert!(run(&spec(Norm::Linf, 0.01, 5, 4)).adversarial <= one);
+    }
+
+    #[test]
+    fn each_image_is_judged_the_same_in_any_company() {
+        let model = model();
+        let set = labelled(&model, 40);
+        let attack = spec(Norm::Linf, 0.01, 5, 2);
+        let together = examine(&model, &set, &subset(40, 40), &attack).1;
+        let alone: Vec<bool> = (0..40).map(|i| examine(&model, &set, &[i], &attack).1[0]).collect();
+        let differing = together.iter().zip(&alone).filter(|(a, b)| a != b).count();
+        assert!(together.iter().any(|r| *r) && !together.iter().all(|r| *r), "a test needs both kinds");
+        assert!(differing <= 1, "{differing} of 40 differ; rounding may move one on the edge, not more");
+    }
+
+    #[test]
+    fn subsets_are_fixed_and_an_interrupted_evaluation_gives_no_number() {
+        assert_eq!(subset(1000, 500), subset(1000, 500));
+        assert_eq!(subset(5, 9), [0, 1, 2, 3, 4]);
+        let model = model();
+        let set = labelled(&model, 10);
+        assert_eq!(evaluate(&model, &set, &subset(10, 10), &spec(Norm::Linf, 0.1, 2, 1), || GoOn::No), None);
+    }
+}

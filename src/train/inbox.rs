@@ -1,0 +1,37 @@
+//! Requests that wait for the worker to come to a step boundary.
+
+use crate::protocol::command::{Command, Request, StopWhen};
+use crossbeam_channel::Receiver;
+use std::collections::VecDeque;
+
+pub struct Inbox {
+    requests: Receiver<Request>,
+    waiting: VecDeque<Request>,
+}
+
+impl Inbox {
+    pub fn new(requests: Receiver<Request>) -> Self {
+        Self { requests, waiting: VecDeque::new() }
+    }
+
+    /// The next request that is there, without waiting.
+    pub fn next(&mut self) -> Option<Request> {
+        self.fill();
+        self.waiting.pop_front()
+    }
+
+    /// The next request, however long it takes; `None` when nobody can ask any more.
+    pub fn wait(&mut self) -> Option<Request> {
+        self.next().or_else(|| self.requests.recv().ok())
+    }
+
+    /// Whether a stop at once waits to be heard: what a long evaluation asks itself between batches.
+    pub fn stop_waits(&mut self) -> bool {
+        self.fill();
+        self.waiting.iter().any(|r| matches!(&r.command, Command::Stop(stop) if stop.when == StopWhen::AfterStep))
+    }
+
+    fn fill(&mut self) {
+        self.waiting.extend(self.requests.try_iter());
+    }
+}

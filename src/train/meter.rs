@@ -1,0 +1,158 @@
+//! The only place where numbers come from the device to the host.
+//!
+//! **Invariant:** a step never waits for the device. Its scalars go into a small buffer on the device; at most `report_hz` times a
+//! second the buffer comes over whole, so that no step's value is lost. Evaluations read their flags here too.
+
+use crate::protocol::event::Term;
+use crate::protocol::{Scalar, Step, Summary};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+use tch::{Device, Kind, Tensor};
+
+/// Steps the buffer holds; when it is full it is read early.
+const CAPACITY: i64 = 512;
+
+pub struct Meter {
+    terms: &'static [Term],
+    /// `[CAPACITY, terms]` on the device.
+    buffer: Tensor,
+    filled: i64,
+    every: Duration,
+    since: Instant,
+    /// Time in steps since the last report, without probes and pauses.
+    busy: Duration,
+    images: u64,
+    steps_ms: Vec<f64>,
+}
+
+/// What came over.
+pub struct Report {
+    pub steps: u64,
+    pub terms: BTreeMap<Term, Summary>,
+    pub images_per_s: Scalar,
+    /// Of the steps reported, the first at which a term was not finite, counted from the first of the report.
+    pub non_finite: Option<(Step, Term)>,
+}
+
+impl Meter {
+    pub fn new(terms: &'static [Term], hz: f64, device: Device) -> Self {
+        Self {
+            terms,
+            buffer: Tensor::zeros([CAPACITY, terms.len() as i64], (Kind::Float, device)),
+            filled: 0,
+            every: Duration::from_secs_f64(1.0 / hz),
+            since: Instant::now(),
+            busy: Duration::ZERO,
+            images: 0,
+            steps_ms: Vec::new(),
+        }
+    }
+
+    /// Notes one step. `values`: scalars on the device, in the order of the terms; they are copied, not read.
+    pub fn push(&mut self, values: &[Tensor], images: usize, took: Duration) {
+        let _guard = tch::no_grad_guard();
+        self.buffer.get(self.filled).copy_(&Tensor::stack(values, 0));
+        self.filled += 1;
+        self.images += images as u64;
+        self.busy += took;
+        self.steps_ms.push(took.as_secs_f64() * 1e3);
+    }
+
+    pub fn due(&self) -> bool {
+        self.filled > 0 && (self.filled == CAPACITY || self.since.elapsed() >= self.every)
+    }
+
+    /// Brings everything over; `None` when there was nothing.
+    pub fn take(&mut self) -> Option<Report> {
+        if self.filled == 0 {
+            return None;
+        }
+        let width = self.terms.len();
+        let flat = floats(&self.buffer.narrow(0, 0, self.filled));
+        let column = |i: usize| flat.iter().skip(i).step_by(width).map(|&v| f64::from(v)).collect::<Vec<f64>>();
+        let mut terms = BTreeMap::new();
+        let mut non_finite = None;
+        for (i, &term) in self.terms.iter().enumerate() {
+            let values = column(i);
+            if let Some(at) = values.iter().position(|v| !v.is_finite())
+                && non_finite.is_none_or(|(first, _)| (at as Step) < first)
+            {
+                non_finite = Some((at as Step, term));
+            }
+            terms.insert(term, Summary::of(&values));
+        }
+        let rate = self.images as f64 / self.busy.as_secs_f64();
+        let report = Report { steps: self.filled as u64, terms, images_per_s: Scalar((rate * 10.0).round() / 10.0), non_finite };
+        self.filled = 0;
+        self.images = 0;
+        self.busy = Duration::ZERO;
+        self.since = Instant::now();
+        Some(report)
+    }
+
+    /// Median and 99th percentile of the step times since the last call, in milliseconds.
+    pub fn percentiles(&mut self) -> Option<(f64, f64)> {
+        let mut times = std::mem::take(&mut self.steps_ms);
+        times.sort_by(f64::total_cmp);
+        let at = |q: f64| times.get(((times.len() as f64 - 1.0) * q).round() as usize).map(|t| (t * 1e3).round() / 1e3);
+        at(0.5).zip(at(0.99))
+    }
+}
+
+/// A float tensor's values, row by row.
+pub fn floats(tensor: &Tensor) -> Vec<f32> {
+    let host = tensor.to_device(Device::Cpu).to_kind(Kind::Float).contiguous().view([-1]);
+    Vec::try_from(host).expect("a flat tensor of floats")
+}
+
+/// A boolean tensor's values.
+pub fn flags(tensor: &Tensor) -> Vec<bool> {
+    let host = tensor.to_device(Device::Cpu).to_kind(Kind::Bool).contiguous().view([-1]);
+    Vec::try_from(host).expect("a flat tensor of booleans")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn push(meter: &mut Meter, total: f64, accuracy: f64) {
+        let values = [total, accuracy].map(|v| Tensor::from(v as f32));
+        meter.push(&values, 128, Duration::from_millis(10));
+    }
+
+    #[test]
+    fn every_step_is_in_the_report_and_spikes_survive() {
+        let mut meter = Meter::new(&[Term::Total, Term::TrainAccuracy], 10.0, Device::Cpu);
+        assert!(meter.take().is_none() && !meter.due());
+        for (total, accuracy) in [(1.0, 0.1), (9.0, 0.2), (2.0, 0.3)] {
+            push(&mut meter, total, accuracy);
+        }
+        let report = meter.take().unwrap();
+        assert_eq!(report.steps, 3);
+        assert_eq!(report.terms[&Term::Total], Summary { min: 1.0, mean: 4.0, max: 9.0 });
+        assert!((report.images_per_s.0 - 12_800.0).abs() < 1.0);
+        assert!(report.non_finite.is_none());
+        assert_eq!(meter.percentiles(), Some((10.0, 10.0)));
+    }
+
+    #[test]
+    fn the_first_bad_step_is_named() {
+        let mut meter = Meter::new(&[Term::Total, Term::TrainAccuracy], 10.0, Device::Cpu);
+        push(&mut meter, 1.0, 0.5);
+        push(&mut meter, f64::NAN, 0.5);
+        push(&mut meter, f64::INFINITY, 0.5);
+        let report = meter.take().unwrap();
+        assert_eq!(report.non_finite, Some((1, Term::Total)));
+        assert!(report.terms[&Term::Total].mean.is_nan());
+    }
+
+    #[test]
+    fn a_full_buffer_is_due_at_once() {
+        let mut meter = Meter::new(&[Term::Total, Term::TrainAccuracy], 0.1, Device::Cpu);
+        for _ in 0..CAPACITY {
+            push(&mut meter, 1.0, 1.0);
+        }
+        assert!(meter.due());
+        assert_eq!(meter.take().unwrap().steps, CAPACITY as u64);
+    }
+}

@@ -1,0 +1,62 @@
+//! Learning rates as pure functions of the step. The live scale multiplies what comes out; nothing here remembers.
+
+use crate::config::Schedule;
+use crate::protocol::event::Plan;
+use crate::protocol::Step;
+
+/// The learning rate of step `step`, from 0, of a run that peaks at `lr`.
+pub fn lr(schedule: &Schedule, lr: f64, plan: Plan, step: Step) -> f64 {
+    let t = step as f64 / plan.steps().max(1) as f64;
+    match schedule {
+        Schedule::Constant => lr,
+        // RRM's own code: lr_0 = lr, lr_T = final_lr, per step.
+        Schedule::Cosine { final_lr } => {
+            let rest = final_lr / lr;
+            lr * (rest + (1.0 - rest) * 0.5 * (1.0 + (std::f64::consts::PI * t).cos()))
+        }
+        // The first step has lr 0 in the reference, a step that does nothing; here it is the first point above 0.
+        Schedule::OneCycle { peak } => {
+            let t = (step as f64 + 1.0) / (plan.steps() as f64 + 1.0);
+            lr * if t < *peak { t / peak } else { (1.0 - t) / (1.0 - peak) }
+        }
+        Schedule::Multistep { epochs, gamma } => {
+            let epoch = step / plan.steps_per_epoch.max(1);
+            lr * gamma.powi(epochs.iter().filter(|&&e| epoch >= e).count() as i32)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAN: Plan = Plan { epochs: 48, steps_per_epoch: 391 };
+
+    /// ALGORITHMS 0.3: lr 0.1, T = 18768.
+    #[test]
+    fn cosine_has_its_golden_values() {
+        let cosine = Schedule::Cosine { final_lr: 1e-6 };
+        for (step, expected) in [(0, 0.1), (4692, 0.085_355_485_505_936_79), (9384, 0.050_000_5), (18768, 1e-6)] {
+            assert!((lr(&cosine, 0.1, PLAN, step) - expected).abs() < 1e-12, "step {step}");
+        }
+    }
+
+    #[test]
+    fn one_cycle_rises_to_its_peak_and_falls_to_nothing() {
+        let schedule = Schedule::OneCycle { peak: 0.4 };
+        let plan = Plan { epochs: 10, steps_per_epoch: 100 };
+        let at = |step| lr(&schedule, 0.2, plan, step);
+        assert!(at(0) > 0.0 && at(0) < 0.001);
+        assert!((at(399) - 0.2).abs() < 1e-3 && (at(199) - 0.1).abs() < 1e-3 && (at(699) - 0.1).abs() < 1e-3);
+        assert!(at(999) > 0.0 && at(999) < 0.001);
+        assert!((0..399).all(|s| at(s) < at(s + 1)) && (400..999).all(|s| at(s) > at(s + 1)));
+    }
+
+    #[test]
+    fn multistep_drops_at_its_epochs() {
+        let schedule = Schedule::Multistep { epochs: vec![35, 45], gamma: 0.1 };
+        let at = |epoch: u64, step: u64| lr(&schedule, 0.1, PLAN, epoch * 391 + step);
+        assert_eq!((at(0, 0), at(34, 390)), (0.1, 0.1));
+        assert!((at(35, 0) - 0.01).abs() < 1e-12 && (at(44, 390) - 0.01).abs() < 1e-12 && (at(45, 0) - 0.001).abs() < 1e-12);
+    }
+}

@@ -1,0 +1,491 @@
+//! The one loop that every method goes through.
+//!
+//! It owns backward, update, schedule, counters and the order of things at a step boundary: requests first, then the step, then the
+//! report, then probe, epoch and checkpoint where they fall. Everything it finds out it says as events; it draws nothing and keeps
+//! no history.
+
+use super::checkpoint::{self, CheckpointError, Reason};
+use super::evaluate::{self, GoOn};
+use super::inbox::Inbox;
+use super::memory::Memory;
+use super::meter::Meter;
+use super::schedule;
+use super::sgd::Sgd;
+use super::worker::{Attended, Facts, Fault};
+use crate::config::{AttackSpec, Config, Threat};
+use crate::methods::laps::Laps;
+use crate::methods::{Context, Method};
+use crate::nn::Model;
+use crate::protocol::command::{Command, CommandId, Request, SaveOnStop, StopWhen};
+use crate::protocol::event::{
+    EpochFinished, Evaluated, Finished, Part, Plan, Progress, Purpose as Why, Saved, Split, Started, Timing, Warning, Whose,
+};
+use crate::protocol::{Change, Controls, Event, Flow, Outcome, Step, Stop};
+use crate::random::{self, Purpose};
+use crate::run::recorder::{Recorder, RecorderError};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Everything a run trains with, built on the worker's thread.
+pub struct Trainer {
+    pub config: Config,
+    pub plan: Plan,
+    pub student: Model,
+    pub teacher: Option<Rc<Model>>,
+    pub method: Box<dyn Method>,
+    pub sgd: Sgd,
+    pub train: Memory,
+    pub validation: Memory,
+    pub test: Memory,
+    pub controls: Controls,
+    pub step: Step,
+    pub laps: Laps,
+    pub meter: Meter,
+    pub attended: Attended,
+    pub fault: Option<Fault>,
+    pub train_time: Duration,
+    pub evaluation_time: Duration,
+    /// Of the newest probe.
+    pub last_adversarial: Option<f64>,
+    /// The epsilon that the teacher's reference lines were measured at.
+    pub teacher_probed_at: Option<f64>,
+    /// The step whose loss was not finite, once a person has been told.
+    pub warned_at: Option<Step>,
+    pub device: tch::Device,
+    pub facts: Facts,
+}
+
+/// Where a run is told and kept.
+pub struct Ends {
+    pub started: Started,
+    pub recorder: Recorder,
+    pub inbox: Inbox,
+    pub checkpoints: PathBuf,
+    /// Why nothing can be recorded at the moment, for viewers: what cannot be logged cannot be said as an event either.
+    pub trouble: Trouble,
+}
+
+/// A message that is there while something holds the run up.
+#[derive(Clone, Default)]
+pub struct Trouble(Arc<Mutex<Option<String>>>);
+
+impl Trouble {
+    pub fn now(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, message: Option<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = message;
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error(transparent)]
+    Log(#[from] RecorderError),
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    #[error("{0}")]
+    NonFinite(String),
+}
+
+/// What a step boundary decides.
+enum Boundary {
+    GoOn,
+    Stop(Stop),
+}
+
+/// How often a full disk is tried again.
+const RETRY: Duration = Duration::from_millis(500);
+
+impl Trainer {
+    /// Trains to the end of the plan or until it is told to stop. `Finished` is said by the caller, who also knows of panics.
+    pub fn run(&mut self, ends: &mut Ends) -> Result<Outcome, RunError> {
+        tell(ends, Event::Started(Box::new(ends.started.clone())))?;
+        self.probe_teacher(ends)?;
+        let steps = self.plan.steps();
+        let mut stop_after_epoch = None;
+        let mut order = Vec::new();
+        let mut epoch_clock = (self.train_time, self.evaluation_time);
+        let mut second = Instant::now();
+        while self.step < steps {
+            match self.boundary(ends)? {
+                Boundary::GoOn => {}
+                Boundary::Stop(stop) if stop.when == StopWhen::AfterEpoch => stop_after_epoch = Some(stop),
+                Boundary::Stop(stop) => return self.stopped(ends, stop),
+            }
+            let in_epoch = self.step % self.plan.steps_per_epoch;
+            let epoch = self.step / self.plan.steps_per_epoch;
+            if in_epoch == 0 || order.is_empty() {
+                order = random::permutation(self.train.len(), random::seed(self.config.seed, Purpose::Order, epoch));
+            }
+            self.train_step(&order);
+            if self.meter.due() {
+                self.report(ends, &mut second)?;
+            }
+            let done = in_epoch + 1;
+            if self.probe_due(done) {
+                self.report(ends, &mut second)?;
+                self.probe(ends, None)?;
+            }
+            if done == self.plan.steps_per_epoch {
+                self.report(ends, &mut second)?;
+                let seconds = |now: Duration, then: Duration| round((now - then).as_secs_f64(), 3);
+                tell(ends, Event::EpochFinished(EpochFinished {
+                    epoch: epoch + 1,
+                    step: self.step,
+                    train_seconds: seconds(self.train_time, epoch_clock.0),
+                    evaluation_seconds: seconds(self.evaluation_time, epoch_clock.1),
+                }))?;
+                epoch_clock = (self.train_time, self.evaluation_time);
+                if (epoch + 1).is_multiple_of(self.config.checkpoint.every_epochs) && self.step < steps {
+                    self.save(ends, Reason::Periodic, None, None)?;
+                    checkpoint::prune(&ends.checkpoints);
+                }
+                if let Some(stop) = stop_after_epoch.filter(|_| self.step < steps) {
+                    return self.stopped(ends, stop);
+                }
+            }
+        }
+        // Saved before the long evaluation and once more with its numbers: neither a kill nor a power cut loses the end.
+        self.save(ends, Reason::Final, None, None)?;
+        if let Some(result) = self.final_evaluation(ends)? {
+            self.save(ends, Reason::Final, None, Some(&result))?;
+        }
+        Ok(Outcome::Completed)
+    }
+
+    fn train_step(&mut self, order: &[i64]) {
+        let begin = Instant::now();
+        if let Some(fault) = self.fault {
+            fault.strike(self.step);
+        }
+        self.laps.step(self.step);
+        let seed = self.config.seed;
+        let from = (self.step % self.plan.steps_per_epoch) as usize * self.config.train.batch;
+        let indices = &order[from..(from + self.config.train.batch).min(order.len())];
+        let batch = self.laps.time(Part::Data, || {
+            self.train.augmented(indices, self.config.data.augment, random::seed(seed, Purpose::Augment, self.step))
+        });
+        let context = Context {
+            controls: &self.controls,
+            attack_seed: random::seed(seed, Purpose::AttackStart, self.step),
+            laps: &mut self.laps,
+        };
+        let objective = self.method.objective(&self.student, &batch, context);
+        let parameters = &self.student.parameters;
+        let gradient = self.laps.time(Part::ForwardBackward, || parameters.gradient(&objective.loss));
+        let lr = self.lr();
+        self.laps.time(Part::Update, || self.sgd.step(&self.student.parameters, gradient, lr));
+        let took = begin.elapsed();
+        self.meter.push(&objective.terms, indices.len(), took);
+        self.train_time += begin.elapsed();
+        self.step += 1;
+    }
+
+    /// The learning rate of the step that is about to run.
+    fn lr(&self) -> f64 {
+        schedule::lr(&self.config.train.schedule, self.config.train.lr, self.plan, self.step) * self.controls.lr_scale
+    }
+
+    /// Probes are spread evenly over the epoch, the last at its end. `done`: steps done in this epoch.
+    fn probe_due(&self, done: u64) -> bool {
+        let (per, n) = (self.plan.steps_per_epoch, u64::from(self.config.probe.per_epoch));
+        n > 0 && (0..n).any(|i| (per * (i + 1)).div_ceil(n) == done)
+    }
+
+    /// Reads the meter and says what came; a value that is not finite pauses the run, or ends it when nobody is there.
+    fn report(&mut self, ends: &mut Ends, second: &mut Instant) -> Result<(), RunError> {
+        let Some(report) = self.meter.take() else { return Ok(()) };
+        let first = self.step - report.steps;
+        let lr = {
+            // Of the last step that ran, not of the next one.
+            let last = self.step - 1;
+            schedule::lr(&self.config.train.schedule, self.config.train.lr, self.plan, last) * self.controls.lr_scale
+        };
+        let timing = (second.elapsed() >= Duration::from_secs(1)).then(|| {
+            *second = Instant::now();
+            let (p50_ms, p99_ms) = self.meter.percentiles().unwrap_or((0.0, 0.0));
+            Timing { parts: self.laps.take(), p50_ms, p99_ms }
+        });
+        let progress = Progress { step: self.step, steps: report.steps, lr: round(lr, 8), images_per_s: report.images_per_s, terms: report.terms, timing };
+        tell(ends, Event::Progress(progress))?;
+        let Some((at, term)) = report.non_finite else { return Ok(()) };
+        let bad = first + at;
+        let last_good = checkpoint::list(&ends.checkpoints).pop().map_or_else(
+            || "there is no checkpoint from before".to_string(),
+            |(path, state)| format!("the newest checkpoint from before is {} (step {})", shown(&path), state.step),
+        );
+        let message = format!(
+            "{term:?} became NaN or infinite at step {bad} (noticed after step {}); the weights are spoiled from there on. {last_good}. A lower lr usually helps",
+            self.step
+        );
+        if self.attended == Attended::No {
+            return Err(RunError::NonFinite(message));
+        }
+        // Once: a person who goes on all the same is not stopped again at every report.
+        if self.warned_at.is_none() {
+            self.warned_at = Some(bad);
+            tell(ends, Event::Warned { step: Some(bad), kind: Warning::NonFinite, message })?;
+            self.set(ends, None, Change::Flow(Flow::Paused), None)?;
+        }
+        Ok(())
+    }
+
+    /// Answers everything that was asked since the last step; while paused, waits here.
+    fn boundary(&mut self, ends: &mut Ends) -> Result<Boundary, RunError> {
+        let mut decision = Boundary::GoOn;
+        loop {
+            let request = if self.controls.flow == Flow::Paused {
+                match ends.inbox.wait() {
+                    Some(request) => request,
+                    // Paused and nobody left who could ever go on.
+                    None => return Ok(Boundary::Stop(Stop::NOW_AND_SAVE)),
+                }
+            } else {
+                match ends.inbox.next() {
+                    Some(request) => request,
+                    None => return Ok(decision),
+                }
+            };
+            let Request { id, command } = request;
+            match command {
+                Command::Set { change, note } => self.set(ends, Some(id), change, note)?,
+                Command::SaveCheckpoint => self.asked_to_save(ends, id)?,
+                Command::Evaluate => {
+                    self.report(ends, &mut Instant::now())?;
+                    self.probe(ends, Some(id))?;
+                }
+                Command::Stop(stop) => {
+                    tell(ends, Event::Stopping { step: self.step, by: Some(id), stop })?;
+                    decision = Boundary::Stop(stop);
+                    if stop.when == StopWhen::AfterStep {
+                        return Ok(decision);
+                    }
+                    self.controls.flow = Flow::Running;
+                }
+            }
+        }
+    }
+
+    /// Makes a change: on disk first, then in force.
+    fn set(&mut self, ends: &mut Ends, by: Option<CommandId>, change: Change, note: Option<String>) -> Result<(), RunError> {
+        let allowed = match change.dial() {
+            Some((dial, _)) if !self.method.dials().contains(&dial) => {
+                Err(format!("{} has no {}; it can turn {}", self.config.method.name(), dial.name(), names(self.method.dials())))
+            }
+            _ => self.controls.with(change),
+        };
+        match (allowed, by) {
+            (Ok(next), _) => {
+                let previous = self.controls.present(change);
+                tell(ends, Event::Controlled { step: self.step, by, change, previous, note })?;
+                self.controls = next;
+            }
+            (Err(reason), Some(by)) => tell(ends, Event::Refused { by, reason })?,
+            (Err(_), None) => {}
+        }
+        Ok(())
+    }
+
+    fn asked_to_save(&mut self, ends: &mut Ends, id: CommandId) -> Result<(), RunError> {
+        match self.save(ends, Reason::Asked, Some(id), None) {
+            Err(RunError::Checkpoint(error)) => tell(ends, Event::Refused { by: id, reason: error.to_string() }),
+            other => other,
+        }
+    }
+
+    /// Periodic saves that fail are warned about; training that cannot be saved is still worth more than training that stops.
+    fn save(&mut self, ends: &mut Ends, reason: Reason, by: Option<CommandId>, result: Option<&Evaluated>) -> Result<(), RunError> {
+        let begin = Instant::now();
+        let state = checkpoint::State {
+            format: checkpoint::FORMAT,
+            step: self.step,
+            controls: self.controls,
+            reason,
+            adversarial: self.last_adversarial,
+            train_seconds: self.train_time.as_secs_f64(),
+            evaluation_seconds: self.evaluation_time.as_secs_f64(),
+        };
+        let provenance = serde_json::json!({
+            "program": ends.started.program,
+            "run": ends.started.run,
+            "step": self.step,
+            "config": self.config,
+            "teacher": ends.started.teacher,
+            "evaluated": result,
+        });
+        match checkpoint::save(&ends.checkpoints, &self.student, &self.sgd, &state, &provenance) {
+            Ok(written) => tell(ends, Event::Saved(Saved {
+                step: self.step,
+                by,
+                path: format!("checkpoints/{}", shown(&written.path)),
+                bytes: written.bytes,
+                ms: begin.elapsed().as_millis() as u64,
+            })),
+            Err(error) if by.is_none() => {
+                tell(ends, Event::Warned { step: Some(self.step), kind: Warning::DiskFull, message: error.to_string() })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn stopped(&mut self, ends: &mut Ends, stop: Stop) -> Result<Outcome, RunError> {
+        self.report(ends, &mut Instant::now())?;
+        if stop.save == SaveOnStop::Save {
+            self.save(ends, Reason::Stopped, None, None)?;
+        }
+        Ok(Outcome::Stopped)
+    }
+
+    fn probe_attack(&self) -> AttackSpec {
+        // One seed for every probe: a curve must move because the weights moved.
+        AttackSpec::pgd(Threat { norm: self.controls.norm, eps: self.controls.eps }, self.config.probe.steps, 1, 0)
+    }
+
+    /// The student on validation images, under the epsilon in force.
+    fn probe(&mut self, ends: &mut Ends, by: Option<CommandId>) -> Result<(), RunError> {
+        if self.teacher.is_some() && self.teacher_probed_at != Some(self.controls.eps.0) {
+            self.probe_teacher(ends)?;
+        }
+        let attack = self.probe_attack();
+        let indices = evaluate::subset(self.validation.len(), self.config.probe.images);
+        let begin = Instant::now();
+        let accuracy = evaluate::evaluate(&self.student, &self.validation, &indices, &attack, || go_on(&mut ends.inbox));
+        self.evaluation_time += begin.elapsed();
+        let Some(accuracy) = accuracy else {
+            return match by {
+                Some(by) => tell(ends, Event::Refused { by, reason: "stopping; the probe was given up".into() }),
+                None => Ok(()),
+            };
+        };
+        self.last_adversarial = Some(accuracy.adversarial);
+        let evaluated = Evaluated {
+            step: self.step,
+            by,
+            of: Whose::Student,
+            split: Split::Validation,
+            purpose: Why::Probe,
+            attack,
+            natural: accuracy.natural,
+            adversarial: accuracy.adversarial,
+            images: accuracy.images as u64,
+            seconds: round(begin.elapsed().as_secs_f64(), 3),
+        };
+        tell(ends, Event::Evaluated(evaluated))
+    }
+
+    /// The teacher under the same attack on the same images: the reference lines of the accuracy chart.
+    fn probe_teacher(&mut self, ends: &mut Ends) -> Result<(), RunError> {
+        let Some(teacher) = self.teacher.clone().filter(|_| self.config.probe.per_epoch > 0) else { return Ok(()) };
+        let attack = self.probe_attack();
+        let indices = evaluate::subset(self.validation.len(), self.config.probe.images);
+        let begin = Instant::now();
+        let accuracy = evaluate::evaluate(&*teacher, &self.validation, &indices, &attack, || go_on(&mut ends.inbox));
+        self.evaluation_time += begin.elapsed();
+        self.teacher_probed_at = Some(self.controls.eps.0);
+        let Some(accuracy) = accuracy else { return Ok(()) };
+        tell(ends, Event::Evaluated(Evaluated {
+            step: self.step,
+            by: None,
+            of: Whose::Teacher,
+            split: Split::Validation,
+            purpose: Why::Probe,
+            attack,
+            natural: accuracy.natural,
+            adversarial: accuracy.adversarial,
+            images: accuracy.images as u64,
+            seconds: round(begin.elapsed().as_secs_f64(), 3),
+        }))?;
+        let natural = accuracy.natural;
+        let guess = 1.0 / self.student.description.classes.len() as f64;
+        if natural < 3.0 * guess && natural < 0.5 {
+            let message = format!(
+                "the teacher classifies only {:.1} % of the validation images correctly; is it a teacher for this data, with this normalisation?",
+                100.0 * natural
+            );
+            tell(ends, Event::Warned { step: None, kind: Warning::Teacher, message })?;
+        }
+        Ok(())
+    }
+
+    /// The number to quote: the test images, looked at this once, under the epsilon of the config and not the one in force.
+    fn final_evaluation(&mut self, ends: &mut Ends) -> Result<Option<Evaluated>, RunError> {
+        let settings = self.config.evaluation;
+        let indices = evaluate::subset(self.test.len(), settings.images.unwrap_or(usize::MAX));
+        if indices.is_empty() {
+            return Ok(None);
+        }
+        let attack = AttackSpec::pgd(self.config.threat, settings.steps, settings.restarts, 0);
+        let begin = Instant::now();
+        let accuracy = evaluate::evaluate(&self.student, &self.test, &indices, &attack, || go_on(&mut ends.inbox));
+        self.evaluation_time += begin.elapsed();
+        let Some(accuracy) = accuracy else { return Ok(None) };
+        let evaluated = Evaluated {
+            step: self.step,
+            by: None,
+            of: Whose::Student,
+            split: Split::Test,
+            purpose: Why::Final,
+            attack,
+            natural: accuracy.natural,
+            adversarial: accuracy.adversarial,
+            images: accuracy.images as u64,
+            seconds: round(begin.elapsed().as_secs_f64(), 3),
+        };
+        tell(ends, Event::Evaluated(evaluated.clone()))?;
+        Ok(Some(evaluated))
+    }
+}
+
+fn go_on(inbox: &mut Inbox) -> GoOn {
+    if inbox.stop_waits() { GoOn::No } else { GoOn::Yes }
+}
+
+/// Records an event. While the disk is full the run waits here and says so; a stop ends the wait.
+pub fn tell(ends: &mut Ends, event: Event) -> Result<(), RunError> {
+    loop {
+        match ends.recorder.record(event.clone()) {
+            Ok(()) => {
+                ends.trouble.set(None);
+                return Ok(());
+            }
+            Err(error @ RecorderError::DiskFull { .. }) if !ends.inbox.stop_waits() => {
+                ends.trouble.set(Some(format!("training waits: {error}")));
+                std::thread::sleep(RETRY);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Answers what is still asked when a run has ended, and says how it ended.
+pub fn finish(ends: &mut Ends, outcome: Outcome, step: Step, times: BTreeMap<&str, Duration>) {
+    while let Some(Request { id, command }) = ends.inbox.next() {
+        if !matches!(command, Command::Stop(_)) {
+            let _ = ends.recorder.record(Event::Refused { by: id, reason: "the run has ended".into() });
+        }
+    }
+    let seconds = |key: &str| round(times.get(key).copied().unwrap_or_default().as_secs_f64(), 3);
+    let finished = Finished { outcome, step, train_seconds: seconds("train"), evaluation_seconds: seconds("evaluation") };
+    // If even this cannot be recorded, viewers learn it from the closed channel.
+    if let Err(error) = ends.recorder.record(Event::Finished(finished)) {
+        ends.trouble.set(Some(error.to_string()));
+    }
+}
+
+fn names(dials: &[crate::protocol::Dial]) -> String {
+    dials.iter().map(|d| d.name()).collect::<Vec<_>>().join(", ")
+}
+
+fn shown(path: &Path) -> String {
+    path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned())
+}
+
+fn round(x: f64, digits: i32) -> f64 {
+    let scale = 10f64.powi(digits);
+    (x * scale).round() / scale
+}

@@ -1,0 +1,389 @@
+//! The worker's thread: what it is given, how it says that it cannot start, and what becomes of a panic.
+//!
+//! Everything with a tensor in it is made inside the thread. A run begins in two steps, so that nothing is left on disk by a run that
+//! cannot train: [`prepare`] builds data, networks and teacher and says what they are or what is wrong; [`Prepared::begin`] gives
+//! the thread its run folder and lets it go.
+
+use super::device::{self, DeviceError};
+use super::inbox::Inbox;
+use super::memory::Memory;
+use super::meter::Meter;
+use super::sgd::Sgd;
+use super::trainer::{self, Ends, Trainer, Trouble};
+use super::{checkpoint, evaluate};
+use crate::config::{Config, DeviceChoice};
+use crate::data::DataSet;
+use crate::methods::{self, NoTeacher, laps::Laps};
+use crate::nn::file::FileError;
+use crate::nn::model::{self, Description, Model, ModelError};
+use crate::protocol::event::{DataFacts, Plan, Started, TeacherFacts};
+use crate::protocol::{Controls, FORMAT, Flow, Outcome, Request};
+use crate::run::recorder::Recorder;
+use crossbeam_channel::{Receiver, Sender, bounded};
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::{Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// What the command line decides and the config does not.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    pub device: DeviceChoice,
+    /// CPU threads of libtorch; `None`: one a core.
+    pub threads: Option<usize>,
+    /// Go on from this checkpoint of the same config.
+    pub resume: Option<PathBuf>,
+    pub attended: Attended,
+    pub fault: Option<Fault>,
+}
+
+/// Whether somebody is there who can decide what to do about a loss that is not finite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Attended {
+    #[default]
+    Yes,
+    /// The run fails instead of waiting for ever.
+    No,
+}
+
+/// A deliberate failure of the worker, so that what happens then can be tried: `REMATCH_FAULT=panic@STEP`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    panic_at: u64,
+}
+
+impl Fault {
+    /// `panic@20`; anything else is no fault.
+    pub fn parse(text: &str) -> Option<Self> {
+        text.strip_prefix("panic@").and_then(|step| step.parse().ok()).map(|panic_at| Self { panic_at })
+    }
+
+    pub(super) fn strike(self, step: u64) {
+        assert!(step != self.panic_at, "this panic was asked for by REMATCH_FAULT=panic@{step}");
+    }
+}
+
+/// Why a run cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    #[error(transparent)]
+    Student(#[from] ModelError),
+    #[error("teacher.checkpoint = {0}")]
+    TeacherFile(FileError),
+    #[error("teacher.checkpoint = {}: this teacher does not fit: {why}", path.display())]
+    TeacherMismatch { path: PathBuf, why: String },
+    #[error(transparent)]
+    NoTeacher(#[from] NoTeacher),
+    #[error("train.batch = {batch} is larger than the {images} training images; allowed: 1 to {images}")]
+    Batch { batch: usize, images: usize },
+    #[error("probe.images = {asked} is more than the {images} validation images; allowed: 1 to {images}")]
+    ProbeImages { asked: usize, images: usize },
+    #[error(transparent)]
+    Resume(#[from] checkpoint::CheckpointError),
+    #[error("the worker could not start: {0}")]
+    Panicked(String),
+}
+
+/// A worker that is ready to train.
+pub struct Prepared {
+    /// What will train on what; the run's id is filled in when it begins.
+    pub started: Box<Started>,
+    pub trouble: Trouble,
+    begin: Sender<Begin>,
+    thread: JoinHandle<()>,
+}
+
+struct Begin {
+    run: String,
+    checkpoints: PathBuf,
+    recorder: Recorder,
+    requests: Receiver<Request>,
+    trouble: Trouble,
+}
+
+/// Builds everything on the worker's thread and waits until it is there.
+///
+/// # Errors
+/// What does not fit or cannot be read. Nothing was written.
+pub fn prepare(config: Config, data: DataSet, options: Options) -> Result<Prepared, SetupError> {
+    let (ready, is_ready) = bounded(1);
+    let (begin, may_begin) = bounded::<Begin>(1);
+    let thread = std::thread::Builder::new()
+        .name("worker".into())
+        .spawn(move || {
+            let built = catch_unwind(AssertUnwindSafe(|| build(config, &data, options)))
+                .unwrap_or_else(|panic| Err(SetupError::Panicked(message_of(panic.as_ref()))));
+            drop(data);
+            let mut trainer = match built {
+                Ok((trainer, started)) => {
+                    let _ = ready.send(Ok(started));
+                    trainer
+                }
+                Err(error) => {
+                    let _ = ready.send(Err(error));
+                    return;
+                }
+            };
+            if let Ok(begin) = may_begin.recv() {
+                work(&mut trainer, begin);
+            }
+        })
+        .map_err(|e| SetupError::Panicked(e.to_string()))?;
+    let started = is_ready.recv().map_err(|e| SetupError::Panicked(e.to_string()))??;
+    Ok(Prepared { started, trouble: Trouble::default(), begin, thread })
+}
+
+impl Prepared {
+    /// Lets the worker train. It says `Started` first and `Finished` last, whatever happens.
+    pub fn begin(self, run: &str, checkpoints: PathBuf, recorder: Recorder, requests: Receiver<Request>) -> JoinHandle<()> {
+        let begin = Begin { run: run.into(), checkpoints, recorder, requests, trouble: self.trouble };
+        // The thread waits for exactly this.
+        let _ = self.begin.send(begin);
+        self.thread
+    }
+}
+
+fn work(trainer: &mut Trainer, begin: Begin) {
+    let started = facts(trainer, begin.run);
+    let mut ends =
+        Ends { started, recorder: begin.recorder, inbox: Inbox::new(begin.requests), checkpoints: begin.checkpoints, trouble: begin.trouble };
+    let result = catch_unwind(AssertUnwindSafe(|| trainer.run(&mut ends)));
+    let outcome = match result {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(error)) => Outcome::Failed { message: error.to_string() },
+        Err(panic) => Outcome::Failed { message: message_of(panic.as_ref()) },
+    };
+    let times = BTreeMap::from([("train", trainer.train_time), ("evaluation", trainer.evaluation_time)]);
+    trainer::finish(&mut ends, outcome, trainer.step, times);
+}
+
+/// Where the last panic of a worker happened; the panic hook writes it, since the payload does not know.
+static PLACE: Mutex<Option<String>> = Mutex::new(None);
+
+/// For the process's panic hook, when the panicking thread is a worker's.
+pub fn note_panic_place(place: String) {
+    *PLACE.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
+}
+
+/// The first line of a panic's message: libtorch's have a C++ backtrace below it.
+fn message_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("unknown panic");
+    let first = text.lines().next().unwrap_or(text);
+    match PLACE.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        Some(place) => format!("the worker panicked: {first} ({place})"),
+        None => format!("the worker panicked: {first}"),
+    }
+}
+
+fn build(config: Config, data: &DataSet, options: Options) -> Result<(Trainer, Box<Started>), SetupError> {
+    let device = device::open(options.device)?;
+    if let Some(threads) = options.threads {
+        tch::set_num_threads(threads as i32);
+    }
+    let images = data.train.labels.len();
+    if config.train.batch > images {
+        return Err(SetupError::Batch { batch: config.train.batch, images });
+    }
+    let validation = data.validation.labels.len();
+    if config.probe.per_epoch > 0 && config.probe.images > validation {
+        return Err(SetupError::ProbeImages { asked: config.probe.images, images: validation });
+    }
+    let description = Description {
+        network: config.student.network,
+        shape: data.train.shape,
+        classes: data.classes.clone(),
+        normalize: model::statistics(&data.train.pixels, data.train.shape),
+    };
+    let student = Model::new(description, config.seed, device)?;
+    let (teacher, teacher_facts) = match &config.teacher {
+        None => (None, None),
+        Some(settings) => {
+            let path = PathBuf::from(&settings.checkpoint);
+            let path = checkpoint::model_file(&path).unwrap_or(path);
+            let (teacher, provenance) = Model::read(&path, device).map_err(SetupError::TeacherFile)?;
+            fits(&teacher, &student).map_err(|why| SetupError::TeacherMismatch { path: path.clone(), why })?;
+            teacher.freeze();
+            let facts =
+                TeacherFacts { network: teacher.facts(), path: path.display().to_string(), provenance: made_how(&provenance) };
+            (Some(Rc::new(teacher)), Some(facts))
+        }
+    };
+    let method = methods::build(config.method, teacher.clone())?;
+    let plan = Plan { epochs: config.train.epochs, steps_per_epoch: images.div_ceil(config.train.batch) as u64 };
+    let controls = Controls {
+        lambda: config.method.lambda().unwrap_or(0.0),
+        lr_scale: 1.0,
+        eps: config.threat.eps,
+        norm: config.threat.norm,
+        flow: Flow::Running,
+    };
+    let sgd = Sgd::new(&config.train, &student.parameters);
+    let mut trainer = Trainer {
+        plan,
+        teacher,
+        sgd,
+        train: Memory::new(&data.train, device),
+        validation: Memory::new(&data.validation, device),
+        test: Memory::new(&data.test, device),
+        controls,
+        step: 0,
+        laps: Laps::new(device),
+        meter: Meter::new(method.terms(), config.train.report_hz, device),
+        method,
+        student,
+        attended: options.attended,
+        fault: options.fault,
+        train_time: Duration::ZERO,
+        evaluation_time: Duration::ZERO,
+        last_adversarial: None,
+        teacher_probed_at: None,
+        warned_at: None,
+        config,
+        device,
+        facts: Facts { teacher: teacher_facts, data: data_facts(data) },
+    };
+    if let Some(from) = &options.resume {
+        let state = checkpoint::restore(from, &trainer.student, &trainer.sgd)?;
+        trainer.step = state.step;
+        trainer.controls = Controls { flow: Flow::Running, ..state.controls };
+        trainer.last_adversarial = state.adversarial;
+        trainer.train_time = Duration::from_secs_f64(state.train_seconds.max(0.0));
+        trainer.evaluation_time = Duration::from_secs_f64(state.evaluation_seconds.max(0.0));
+    }
+    let started = Box::new(facts(&trainer, String::new()));
+    Ok((trainer, started))
+}
+
+/// What `Started` says and the trainer itself has no use for.
+pub struct Facts {
+    teacher: Option<TeacherFacts>,
+    data: DataFacts,
+}
+
+fn facts(trainer: &Trainer, run: String) -> Started {
+    Started {
+        format: FORMAT,
+        run,
+        program: concat!("rematch ", env!("CARGO_PKG_VERSION")).into(),
+        config: trainer.config.clone(),
+        plan: trainer.plan,
+        device: device::label(trainer.device),
+        student: trainer.student.facts(),
+        teacher: trainer.facts.teacher.clone(),
+        data: trainer.facts.data.clone(),
+        controls: trainer.controls,
+        dials: trainer.method.dials().to_vec(),
+        from_step: trainer.step,
+    }
+}
+
+fn data_facts(data: &DataSet) -> DataFacts {
+    DataFacts {
+        name: data.name.clone(),
+        shape: data.train.shape.map(|d| d as u64),
+        classes: data.classes.clone(),
+        train: data.train.labels.len() as u64,
+        validation: data.validation.labels.len() as u64,
+        test: data.test.labels.len() as u64,
+    }
+}
+
+/// Whether this teacher can teach this student.
+fn fits(teacher: &Model, student: &Model) -> Result<(), String> {
+    let (t, s) = (&teacher.description, &student.description);
+    if t.shape != s.shape {
+        return Err(format!("it takes images of {:?} (channels, height, width), the data has {:?}", t.shape, s.shape));
+    }
+    if t.classes.len() != s.classes.len() {
+        return Err(format!("it knows {} classes, the data has {}", t.classes.len(), s.classes.len()));
+    }
+    if t.classes != s.classes {
+        return Err(format!("its classes are {}, those of the data are {}", t.classes.join(", "), s.classes.join(", ")));
+    }
+    if teacher.features() != student.features() {
+        return Err(format!(
+            "its features ({}) are {} wide, the student's ({}) {}; choose a student of the same width",
+            t.network.name(),
+            teacher.features(),
+            s.network.name(),
+            student.features()
+        ));
+    }
+    Ok(())
+}
+
+/// A checkpoint's own words on its making, in one line.
+fn made_how(provenance: &serde_json::Value) -> String {
+    let method = provenance["config"]["method"].as_object().and_then(|m| m.keys().next().cloned());
+    let method = method.or_else(|| provenance["config"]["method"].as_str().map(String::from));
+    let evaluated = &provenance["evaluated"];
+    match (method, evaluated["natural"].as_f64(), evaluated["adversarial"].as_f64()) {
+        (Some(method), Some(natural), Some(adversarial)) => format!(
+            "{method}, {} steps; natural {:.1} %, adversarial {:.1} % on {} {} images ({}-{}, {} eps {})",
+            provenance["step"],
+            100.0 * natural,
+            100.0 * adversarial,
+            evaluated["images"],
+            evaluated["split"].as_str().unwrap_or("?"),
+            evaluated["attack"]["name"].as_str().unwrap_or("?"),
+            evaluated["attack"]["steps"],
+            evaluated["attack"]["norm"].as_str().unwrap_or("?"),
+            evaluated["attack"]["eps"],
+        ),
+        (Some(method), ..) => format!("{method}, {} steps", provenance["step"]),
+        _ => String::new(),
+    }
+}
+
+/// For `rematch eval`: a model from a file, a checkpoint or a run, and the images of a split on the same device.
+pub struct Examinee {
+    pub path: PathBuf,
+    model: Model,
+    set: Memory,
+    pub device: String,
+}
+
+/// Which images.
+pub struct Images<'a> {
+    pub images: &'a crate::data::Images,
+    pub classes: &'a [String],
+}
+
+impl Examinee {
+    pub fn load(what: &std::path::Path, set: &Images, choice: DeviceChoice) -> Result<Self, SetupError> {
+        let device = device::open(choice)?;
+        let path = checkpoint::model_file(what)?;
+        let (model, _) = Model::read(&path, device).map_err(SetupError::TeacherFile)?;
+        let mismatch = |why: String| SetupError::TeacherMismatch { path: path.clone(), why };
+        if model.description.shape != set.images.shape || model.description.classes.len() != set.classes.len() {
+            return Err(mismatch(format!(
+                "it is for images of {:?} and {} classes, the data has {:?} and {}",
+                model.description.shape,
+                model.description.classes.len(),
+                set.images.shape,
+                set.classes.len()
+            )));
+        }
+        model.freeze();
+        Ok(Self { path, set: Memory::new(set.images, device), model, device: device::label(device) })
+    }
+
+    pub fn len(&self) -> usize {
+        self.set.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.set.is_empty()
+    }
+
+    /// `images`: how many, always the same ones.
+    pub fn evaluate(&self, attack: &crate::config::AttackSpec, images: usize) -> Option<evaluate::Accuracy> {
+        evaluate::evaluate(&self.model, &self.set, &evaluate::subset(self.set.len(), images), attack, || evaluate::GoOn::Yes)
+    }
+}
