@@ -9,6 +9,7 @@ use super::store::{Owner, RunFolder, StoreError, calendar};
 use crate::protocol::event::Evaluated;
 use crate::protocol::{Dial, Outcome};
 use serde::Serialize;
+use std::fmt::Write;
 use std::io::ErrorKind;
 use std::path::Path;
 use unicode_width::UnicodeWidthStr;
@@ -244,10 +245,12 @@ pub fn table(rows: &[Row], width: usize) -> String {
     for row in rows {
         match row {
             Ok(RunSummary { id, message: Some(message), .. }) => {
-                text += &format!("{id}: {}\n", message.lines().next().unwrap_or_default());
+                let _ = writeln!(text, "{id}: {}", message.lines().next().unwrap_or_default());
             }
             Ok(_) => {}
-            Err(bad) => text += &format!("{}: {}\n", bad.id, bad.reason),
+            Err(bad) => {
+                let _ = writeln!(text, "{}: {}", bad.id, bad.reason);
+            }
         }
     }
     text

@@ -110,7 +110,7 @@ impl LogReader {
                 && self.wanted == Lines::Milestones
                 && let Some(seq) = routine(&self.buffer)
             {
-                self.count(seq)?;
+                self.take_number(seq)?;
                 continue;
             }
             match serde_json::from_slice::<Record>(&self.buffer) {
@@ -118,7 +118,7 @@ impl LogReader {
                     if let Event::Started(started) = &record.event {
                         self.check_format(started.format)?;
                     }
-                    self.count(record.seq)?;
+                    self.take_number(record.seq)?;
                     return Ok(Some(record));
                 }
                 Err(_) if !whole => {
@@ -144,7 +144,7 @@ impl LogReader {
         if found > FORMAT { Err(LogError::Newer { path: self.path.clone(), found }) } else { Ok(()) }
     }
 
-    fn count(&mut self, found: u64) -> Result<(), LogError> {
+    fn take_number(&mut self, found: u64) -> Result<(), LogError> {
         if found != self.next_seq {
             let (line, expected) = (self.line, self.next_seq);
             return Err(LogError::Gap { path: self.path.clone(), line, expected, found });

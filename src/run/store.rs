@@ -291,7 +291,7 @@ fn is_taken(path: &Path) -> bool {
 
 fn first_free(runs: &Path, id: &str) -> String {
     let stem = &id[..id.len().min(ID_LENGTH - 8)];
-    (2u32..).map(|n| format!("{stem}-{n}")).find(|id| !is_taken(&runs.join(id))).unwrap_or_else(|| stem.to_string())
+    (2u32..10_000).map(|n| format!("{stem}-{n}")).find(|id| !is_taken(&runs.join(id))).unwrap_or_else(|| stem.to_string())
 }
 
 /// `YYYYMMDD-HHMMSS` in UTC.
