@@ -1,1 +1,138 @@
-//! to come
+//! The machine a run is on, once a second, as `Machine` records: processor, memory, this process, and GPUs where there are any.
+//!
+//! It has a thread of its own, because a driver may take milliseconds to answer. A machine without an NVIDIA driver, and a
+//! value that a driver does not give, are values and no errors. Where a record cannot be written it is left out: the worker
+//! will meet the same full disk and say so.
+//!
+//! It judges nothing, keeps no history, and measures no training.
+
+pub mod gpu;
+pub mod host;
+
+use crate::protocol::Event;
+use crate::protocol::event::{Gpu, Machine};
+use crate::run::recorder::Recorder;
+use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
+use host::HostFacts;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// Watches until it is dropped. Drop it before `Finished` is recorded where no facts are wanted after the end; those that come
+/// later are left out in any case.
+pub struct Telemetry {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What reads the machine; made and used on the telemetry thread alone.
+struct Readers {
+    host: Box<dyn FnMut() -> HostFacts>,
+    gpus: Box<dyn FnMut() -> Vec<Gpu>>,
+}
+
+impl Readers {
+    fn of_this_machine() -> Self {
+        let mut host = host::Host::new();
+        let gpus = gpu::Gpus::new(std::env::var("CUDA_VISIBLE_DEVICES").ok().as_deref());
+        Self { host: Box::new(move || host.read()), gpus: Box::new(move || gpus.read()) }
+    }
+
+    fn read(&mut self) -> Machine {
+        let host = (self.host)();
+        Machine {
+            cpu_percent: tenths(host.cpu_percent),
+            cores: host.cores,
+            memory_used: host.memory_used,
+            memory_total: host.memory_total,
+            resident: host.resident,
+            process_cpu_percent: tenths(host.process_cpu_percent),
+            gpus: (self.gpus)(),
+        }
+    }
+}
+
+/// A log of a week has no room for sixteen digits of a percentage. What is not finite could not be read again, and is 0.
+fn tenths(x: f64) -> f64 {
+    if x.is_finite() { (x * 10.0).round() / 10.0 } else { 0.0 }
+}
+
+/// Starts watching; the first record comes after one interval, because processor load is a difference.
+pub fn spawn(recorder: Recorder, every: Duration) -> Telemetry {
+    watch(recorder, every, Readers::of_this_machine)
+}
+
+fn watch(recorder: Recorder, every: Duration, readers: impl FnOnce() -> Readers + Send + 'static) -> Telemetry {
+    let (stop, stopped) = bounded(0);
+    let thread = thread::Builder::new().name("telemetry".into()).spawn(move || {
+        // NVML starts up in here, for up to a second: nobody waits for it.
+        let mut readers = readers();
+        while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
+            let _ = recorder.record(Event::Machine(readers.read()));
+        }
+    });
+    // Without room for a thread the run goes on without these facts.
+    Telemetry { stop: Some(stop), thread: thread.ok() }
+}
+
+impl Drop for Telemetry {
+    fn drop(&mut self) {
+        // The sender's end is what wakes the thread.
+        self.stop.take();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    fn gpu(power_w: Option<f64>) -> Gpu {
+        Gpu {
+            index: 3,
+            name: "H100".into(),
+            utilisation_percent: Some(94.0),
+            memory_used: None,
+            memory_total: None,
+            temperature_c: None,
+            power_w,
+            power_limit_w: None,
+        }
+    }
+
+    #[test]
+    fn facts_are_recorded_rounded_and_end_with_the_watch() {
+        let recorder = Recorder::to_writer(io::sink(), || 1);
+        let viewer = recorder.subscribe();
+        let watch = watch(recorder, Duration::from_millis(1), || Readers {
+            host: Box::new(|| HostFacts {
+                cpu_percent: 12.345_678,
+                cores: 2,
+                memory_used: 1,
+                memory_total: 2,
+                resident: 3,
+                process_cpu_percent: f64::NAN,
+            }),
+            gpus: Box::new(|| vec![gpu(None)]),
+        });
+        let record = viewer.recv_timeout(Duration::from_secs(20)).unwrap();
+        let Event::Machine(machine) = &record.event else { panic!("{record:?}") };
+        assert_eq!((machine.cpu_percent, machine.process_cpu_percent, machine.memory_total), (12.3, 0.0, 2));
+        assert_eq!(machine.gpus, [gpu(None)]);
+        drop(watch);
+        // The thread held the last recorder: its end is the end of the viewer's records.
+        assert!(viewer.iter().all(|record| matches!(record.event, Event::Machine(_))));
+    }
+
+    #[test]
+    fn a_long_interval_does_not_delay_the_end() {
+        let (ended, told) = bounded(1);
+        thread::spawn(move || {
+            drop(spawn(Recorder::to_writer(io::sink(), || 1), Duration::from_secs(3600)));
+            ended.send(()).unwrap();
+        });
+        told.recv_timeout(Duration::from_secs(30)).unwrap();
+    }
+}

@@ -1,1 +1,449 @@
-//! to come
+//! The folder of a run: `runs/<id>/` with its resolved config, its log, its checkpoints and a lock.
+//!
+//! **No half-written run ever has a final name.** A new run is put together beside its place, under a name that starts with a
+//! dot, and everything that can fail (permission, space, the lock) fails there; one rename gives it its name. The lock is a
+//! `flock` on the file `lock`, which dies with its process: a file left behind by a killed run locks nobody out.
+//!
+//! It does not know what a log or a checkpoint says, and it does not make runs go on.
+
+use super::recorder::now_ms;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use thiserror::Error;
+
+/// Longest id: with what is put around it while it is made, it stays under the 255 bytes of common file systems.
+const ID_LENGTH: usize = 80;
+const CONFIG: &str = "config.toml";
+const EVENTS: &str = "events.jsonl";
+const LOCK: &str = "lock";
+const CHECKPOINTS: &str = "checkpoints";
+
+#[derive(Debug, Error)]
+pub enum StoreError {
+    #[error(
+        "run name '{id}': only letters, digits, '.', '_' and '-', at most {ID_LENGTH} of them, the first not '.'; try --name {proposal}"
+    )]
+    BadId { id: String, proposal: String },
+    #[error("{} already holds a run; choose another name, such as --name {proposal}", path.display())]
+    Exists { path: PathBuf, proposal: String },
+    #[error("{} is in use by process {pid}; wait until it has ended, or stop it", path.display())]
+    Locked { path: PathBuf, pid: String },
+    #[error("no run at {}; `rematch runs` lists what there is", path.display())]
+    Missing { path: PathBuf },
+    #[error("{} is not a run: it has no {EVENTS}; give the folder of a run, such as runs/NAME", path.display())]
+    NotARun { path: PathBuf },
+    #[error("{} has nothing recorded yet; its {EVENTS} is empty", path.display())]
+    NoEvents { path: PathBuf },
+    #[error("cannot {doing} {}: {source}; {}", path.display(), advice(source))]
+    Io { doing: &'static str, path: PathBuf, source: io::Error },
+}
+
+/// What a person can do about it.
+pub(crate) fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::PermissionDenied => "choose a folder that you may write to with --runs DIR",
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space, or choose another disk with --runs DIR",
+        ErrorKind::ReadOnlyFilesystem => "that file system is read-only; choose another with --runs DIR",
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
+            "a file is in the way; remove it, or choose another folder with --runs DIR"
+        }
+        _ => "check that path, or choose another folder with --runs DIR",
+    }
+}
+
+/// Whether a running process holds a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Owner {
+    Nobody,
+    /// With its process id as it wrote it; empty when it could not be read.
+    Process(String),
+}
+
+/// A run on disk. Clones share the lock, which is let go with the last of them.
+#[derive(Clone, Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+    id: String,
+    lock: Option<Arc<File>>,
+}
+
+impl RunFolder {
+    /// Makes `runs/<id>/` with `config` as its `config.toml` and an empty log, and locks it. Without an id it is
+    /// `<suggested>-YYYYMMDD-HHMMSS` (UTC), with `-2`, `-3`, ... where that is taken.
+    ///
+    /// # Errors
+    /// A name that cannot be one, a run of that name, or what the file system says. Nothing is left behind then.
+    pub fn create(runs: &Path, id: Option<&str>, suggested: &str, config: &str) -> Result<Self, StoreError> {
+        Self::create_at(runs, id, suggested, config, now_ms())
+    }
+
+    fn create_at(runs: &Path, id: Option<&str>, suggested: &str, config: &str, at_ms: u64) -> Result<Self, StoreError> {
+        if let Some(id) = id {
+            check_id(id)?;
+        }
+        fs::create_dir_all(runs).map_err(io_error("make the folder", runs))?;
+        if let Some(id) = id {
+            let taken = || StoreError::Exists { path: runs.join(id), proposal: first_free(runs, id) };
+            // Looked at first so that a taken name is told before anything is written; the rename decides.
+            if is_taken(&runs.join(id)) {
+                return Err(taken());
+            }
+            return Partial::make(runs, id, config)?.name(runs, id)?.ok_or_else(taken);
+        }
+        let base = format!("{}-{}", sanitised(suggested, ID_LENGTH - 22), stamp(at_ms));
+        let mut partial = Partial::make(runs, &base, config)?;
+        let mut id = base.clone();
+        let mut number = 1;
+        loop {
+            match partial.try_name(runs, &id)? {
+                Named::Yes(folder) => return Ok(folder),
+                Named::Taken(back) => partial = back,
+            }
+            number += 1;
+            id = format!("{base}-{number}");
+        }
+    }
+
+    /// A run to read: `what` is its folder, or its name within `runs`.
+    ///
+    /// # Errors
+    /// When there is no such run, or nothing to read in it.
+    pub fn open(runs: &Path, what: &Path) -> Result<Self, StoreError> {
+        let within = runs.join(what);
+        let path = if what.is_dir() || !within.is_dir() { what.to_path_buf() } else { within };
+        let missing = || StoreError::Missing { path: path.clone() };
+        let whole = path.canonicalize().map_err(|source| match source.kind() {
+            ErrorKind::NotFound => missing(),
+            _ => StoreError::Io { doing: "open", path: path.clone(), source },
+        })?;
+        let id = whole.file_name().map(|name| name.to_string_lossy().into_owned()).ok_or_else(missing)?;
+        let folder = Self { path, id, lock: None };
+        match fs::metadata(folder.events()) {
+            Ok(facts) if facts.len() > 0 => Ok(folder),
+            Ok(_) => Err(StoreError::NoEvents { path: folder.path }),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                Err(StoreError::NotARun { path: folder.path })
+            }
+            Err(source) => Err(StoreError::Io { doing: "read", path: folder.events(), source }),
+        }
+    }
+
+    /// Name of the run: of its folder.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn events(&self) -> PathBuf {
+        self.path.join(EVENTS)
+    }
+
+    pub fn config(&self) -> PathBuf {
+        self.path.join(CONFIG)
+    }
+
+    /// Made when the first checkpoint is.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.path.join(CHECKPOINTS)
+    }
+
+    pub fn lock(&self) -> PathBuf {
+        self.path.join(LOCK)
+    }
+
+    /// The lock, to be kept by whoever writes to the run.
+    pub(super) fn held(&self) -> Option<Arc<File>> {
+        self.lock.clone()
+    }
+
+    /// Who writes to this run now. Asking takes a shared lock for a moment, so nobody should ask in a tight loop.
+    pub fn owner(&self) -> Owner {
+        let Ok(file) = File::open(self.lock()) else { return Owner::Nobody };
+        match file.try_lock_shared() {
+            // Where locks do not work at all nothing is known; then a run that has not ended counts as interrupted.
+            Ok(()) | Err(TryLockError::Error(_)) => Owner::Nobody,
+            Err(TryLockError::WouldBlock) => Owner::Process(pid_in(&self.lock())),
+        }
+    }
+}
+
+/// A run being put together under a name nobody looks at. Dropped without a name, it is removed.
+struct Partial {
+    path: PathBuf,
+    lock: Option<File>,
+}
+
+enum Named {
+    Yes(RunFolder),
+    Taken(Partial),
+}
+
+impl Partial {
+    fn make(runs: &Path, id: &str, config: &str) -> Result<Self, StoreError> {
+        // Two makers of one run must not meet here: the process and a count within it tell them apart.
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = runs.join(format!(".{id}.{}-{count}.partial", std::process::id()));
+        // One of this name can only be left over from a dead process that had our number.
+        if path.exists() {
+            fs::remove_dir_all(&path).map_err(io_error("remove", &path))?;
+        }
+        fs::create_dir(&path).map_err(io_error("make the folder", &path))?;
+        let mut partial = Self { path, lock: None };
+        let file = partial.path.join(CONFIG);
+        write_atomically(&file, config.as_bytes()).map_err(io_error("write", &file))?;
+        let file = partial.path.join(EVENTS);
+        File::create_new(&file).map_err(io_error("make", &file))?;
+        let file = partial.path.join(LOCK);
+        partial.lock = Some(take_lock(&file)?);
+        Ok(partial)
+    }
+
+    fn name(self, runs: &Path, id: &str) -> Result<Option<RunFolder>, StoreError> {
+        Ok(match self.try_name(runs, id)? {
+            Named::Yes(folder) => Some(folder),
+            Named::Taken(_) => None,
+        })
+    }
+
+    fn try_name(mut self, runs: &Path, id: &str) -> Result<Named, StoreError> {
+        let path = runs.join(id);
+        // The system replaces an empty folder and refuses a full one, in one step: of two makers one gets the name.
+        match fs::rename(&self.path, &path) {
+            Ok(()) => {
+                sync_folder(runs).map_err(io_error("sync", runs))?;
+                Ok(Named::Yes(RunFolder { path, id: id.to_string(), lock: self.lock.take().map(Arc::new) }))
+            }
+            Err(error)
+                if matches!(error.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists | ErrorKind::NotADirectory) =>
+            {
+                Ok(Named::Taken(self))
+            }
+            Err(source) => Err(StoreError::Io { doing: "make the folder", path, source }),
+        }
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        // After the rename nothing has this name any more, and then this does nothing.
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+fn take_lock(path: &Path) -> Result<File, StoreError> {
+    let failed = io_error("lock", path);
+    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(&failed)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let path = path.parent().unwrap_or(path).to_path_buf();
+            return Err(StoreError::Locked { pid: pid_in(&path.join(LOCK)), path });
+        }
+        Err(TryLockError::Error(source)) => return Err(failed(source)),
+    }
+    file.set_len(0).map_err(&failed)?;
+    file.write_all(format!("{}\n", std::process::id()).as_bytes()).map_err(&failed)?;
+    Ok(file)
+}
+
+fn pid_in(lock: &Path) -> String {
+    fs::read_to_string(lock).unwrap_or_default().trim().to_string()
+}
+
+fn io_error<'a>(doing: &'static str, path: &'a Path) -> impl Fn(io::Error) -> StoreError + 'a {
+    move |source| StoreError::Io { doing, path: path.to_path_buf(), source }
+}
+
+fn allowed(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
+}
+
+fn check_id(id: &str) -> Result<(), StoreError> {
+    if !id.is_empty() && id.len() <= ID_LENGTH && !id.starts_with('.') && id.chars().all(allowed) {
+        Ok(())
+    } else {
+        Err(StoreError::BadId { id: id.to_string(), proposal: sanitised(id, ID_LENGTH) })
+    }
+}
+
+/// The nearest thing that can be a name.
+fn sanitised(text: &str, length: usize) -> String {
+    let id: String = text.chars().map(|c| if allowed(c) { c } else { '-' }).collect();
+    let id = id.trim_matches(['.', '-']);
+    let id = id[..id.len().min(length)].trim_end_matches(['.', '-']);
+    if id.is_empty() { "run".into() } else { id.into() }
+}
+
+/// Anything but an empty folder, which is as good as none.
+fn is_taken(path: &Path) -> bool {
+    match fs::read_dir(path) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(error) => error.kind() != ErrorKind::NotFound,
+    }
+}
+
+fn first_free(runs: &Path, id: &str) -> String {
+    let stem = &id[..id.len().min(ID_LENGTH - 8)];
+    (2u32..10_000).map(|n| format!("{stem}-{n}")).find(|id| !is_taken(&runs.join(id))).unwrap_or_else(|| stem.to_string())
+}
+
+/// `YYYYMMDD-HHMMSS` in UTC.
+fn stamp(at_ms: u64) -> String {
+    let (date, time) = calendar(at_ms);
+    format!("{:04}{:02}{:02}-{:02}{:02}{:02}", date[0], date[1], date[2], time[0], time[1], time[2])
+}
+
+/// Year, month, day and hour, minute, second of a time, in UTC.
+///
+/// Days to dates by Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`: years are counted from
+/// March, so that the leap day is the last of its year.
+pub(super) fn calendar(at_ms: u64) -> ([u64; 3], [u64; 3]) {
+    let seconds = at_ms / 1000;
+    let days = seconds / 86_400 + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    ([year, month, day], [seconds / 3600 % 24, seconds / 60 % 60, seconds % 60])
+}
+
+/// Writes a file so that its name always stands for a whole one: beside it, synced, then renamed over it.
+///
+/// # Errors
+/// What the file system says; the temporary file is gone then and an older file of that name is as it was.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name().ok_or_else(|| io::Error::from(ErrorKind::InvalidInput))?;
+    let beside = folder.join(format!(".{}.{}.partial", name.to_string_lossy(), std::process::id()));
+    let written = File::create(&beside)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&beside, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+    written.and_then(|()| sync_folder(folder))
+}
+
+/// A rename is only on disk once its folder is.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<String> =
+            fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_new_run_is_whole_locked_and_leaves_nothing_beside_it() {
+        let runs = tempfile::tempdir().unwrap();
+        let folder = RunFolder::create(runs.path(), Some("a.b_c-1"), "x", "seed = 1\n").unwrap();
+        assert_eq!(names(runs.path()), ["a.b_c-1"]);
+        assert_eq!(names(folder.path()), ["config.toml", "events.jsonl", "lock"]);
+        assert_eq!(fs::read_to_string(folder.config()).unwrap(), "seed = 1\n");
+        assert_eq!(folder.owner(), Owner::Process(std::process::id().to_string()));
+        let copy = folder.clone();
+        drop(folder);
+        assert_ne!(copy.owner(), Owner::Nobody);
+        let lock = copy.lock();
+        let path = copy.path().to_path_buf();
+        drop(copy);
+        assert!(lock.exists(), "the file stays and means nothing by itself");
+        fs::write(path.join(EVENTS), "{}\n").unwrap();
+        assert_eq!(RunFolder::open(runs.path(), &path).unwrap().owner(), Owner::Nobody);
+    }
+
+    #[test]
+    fn a_taken_name_is_refused_with_another_and_an_empty_folder_is_free() {
+        let runs = tempfile::tempdir().unwrap();
+        fs::create_dir(runs.path().join("mine")).unwrap();
+        let first = RunFolder::create(runs.path(), Some("mine"), "x", "").unwrap();
+        let _second = RunFolder::create(runs.path(), Some("mine-2"), "x", "").unwrap();
+        let error = RunFolder::create(runs.path(), Some("mine"), "x", "other").unwrap_err();
+        assert!(error.to_string().ends_with("choose another name, such as --name mine-3"), "{error}");
+        assert_eq!(fs::read_to_string(first.config()).unwrap(), "", "what was there is as it was");
+        assert_eq!(names(runs.path()), ["mine", "mine-2"]);
+    }
+
+    #[test]
+    fn of_two_makers_of_one_name_one_gets_it() {
+        let runs = tempfile::tempdir().unwrap();
+        let one = Partial::make(runs.path(), "same", "one").unwrap();
+        let two = Partial::make(runs.path(), "same", "two").unwrap();
+        let folder = one.name(runs.path(), "same").unwrap().unwrap();
+        assert!(two.name(runs.path(), "same").unwrap().is_none());
+        assert_eq!(fs::read_to_string(folder.config()).unwrap(), "one");
+        assert_eq!(names(runs.path()), ["same"]);
+    }
+
+    #[test]
+    fn without_a_name_the_clock_gives_one_and_a_number_keeps_it_apart() {
+        let runs = tempfile::tempdir().unwrap();
+        let at = 1_709_251_199_000; // the last second of 29 February 2024
+        let ids: Vec<String> =
+            (0..3).map(|_| RunFolder::create_at(runs.path(), None, "rrm fc3/λ", "", at).unwrap().id().to_string()).collect();
+        assert_eq!(ids, ["rrm-fc3-20240229-235959", "rrm-fc3-20240229-235959-2", "rrm-fc3-20240229-235959-3"]);
+    }
+
+    #[test]
+    fn names_that_cannot_be_are_refused_with_one_that_can() {
+        let runs = tempfile::tempdir().unwrap();
+        let long = "x".repeat(81);
+        for (id, proposal) in [("", "run"), ("../up", "up"), (".hidden", "hidden"), ("a b", "a-b"), (&*long, &"x".repeat(80))] {
+            let error = RunFolder::create(runs.path(), Some(id), "x", "").unwrap_err();
+            assert!(error.to_string().ends_with(&format!("try --name {proposal}")), "{error}");
+        }
+        assert!(names(runs.path()).is_empty());
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_named_with_what_to_do() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("file");
+        fs::write(&file, "").unwrap();
+        let error = RunFolder::create(&file.join("runs"), Some("a"), "x", "").unwrap_err().to_string();
+        assert!(error.contains("file/runs") && error.contains("a file is in the way"), "{error}");
+    }
+
+    #[test]
+    fn opening_says_what_is_not_there() {
+        let runs = tempfile::tempdir().unwrap();
+        let open = |what: &str| RunFolder::open(runs.path(), Path::new(what)).map(|f| f.id().to_string());
+        assert!(matches!(open("none"), Err(StoreError::Missing { .. })));
+        fs::create_dir(runs.path().join("other")).unwrap();
+        assert!(matches!(open("other"), Err(StoreError::NotARun { .. })));
+        let folder = RunFolder::create(runs.path(), Some("new"), "x", "").unwrap();
+        assert!(matches!(open("new"), Err(StoreError::NoEvents { .. })));
+        fs::write(folder.events(), "{}\n").unwrap();
+        assert_eq!(open("new").unwrap(), "new");
+        assert_eq!(open(folder.path().to_str().unwrap()).unwrap(), "new");
+    }
+
+    #[test]
+    fn a_written_file_replaces_the_old_one_whole() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("state.json");
+        write_atomically(&path, b"old").unwrap();
+        write_atomically(&path, b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        fs::create_dir(home.path().join("folder")).unwrap();
+        write_atomically(&home.path().join("folder"), b"x").unwrap_err();
+        assert_eq!(names(home.path()), ["folder", "state.json"]);
+    }
+}

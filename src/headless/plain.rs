@@ -1,0 +1,181 @@
+//! The lines that a person reads of a run in a log file or a pipe: one where something happened, and a table at the end.
+//!
+//! No escape codes, no line that is written over, nothing that depends on the width of a terminal.
+
+use crate::protocol::controls::Flow;
+use crate::protocol::event::{EpochFinished, Evaluated, Finished, Split, Started, Term, Whose};
+use crate::protocol::{Change, Dial, Event, Outcome};
+use crate::run::RunState;
+use crate::run::listing::clock;
+use std::fmt::Write;
+use std::path::Path;
+
+pub(super) struct Plain<'a> {
+    folder: Option<&'a Path>,
+}
+
+impl<'a> Plain<'a> {
+    pub(super) fn new(folder: Option<&'a Path>) -> Self {
+        Self { folder }
+    }
+
+    /// What is said of an event that was just folded: whole lines, or nothing.
+    pub(super) fn text(&self, event: &Event, state: &RunState) -> String {
+        match event {
+            Event::Started(started) => self.started(started),
+            Event::EpochFinished(epoch) => epoch_line(epoch, state),
+            Event::Controlled { step, change, previous, note, .. } => {
+                let note = note.as_ref().map_or(String::new(), |note| format!(" ({note})"));
+                match (change, change.dial(), previous.dial()) {
+                    (_, Some((dial, new)), Some((_, old))) => {
+                        format!("{} {} -> {} from step {step}{note}\n", dial.name(), dial.show(old), dial.show(new))
+                    }
+                    (Change::Flow(Flow::Paused), ..) => format!("paused before step {step}{note}\n"),
+                    (Change::Flow(Flow::Running) | Change::Lambda(_) | Change::LrScale(_) | Change::Eps(_), ..) => {
+                        format!("goes on from step {step}{note}\n")
+                    }
+                }
+            }
+            Event::Refused { reason, .. } => format!("refused: {reason}\n"),
+            Event::Stopping { step, .. } => format!("stopping at step {step}\n"),
+            Event::Evaluated(evaluated) => match (evaluated.of, evaluated.split) {
+                (Whose::Teacher, _) => format!("teacher {}\n", accuracies(evaluated)),
+                (Whose::Student, Split::Test) => format!("student {}\n", accuracies(evaluated)),
+                // The last probe of an epoch stands in the epoch's line.
+                (Whose::Student, Split::Train | Split::Validation) => String::new(),
+            },
+            Event::Saved(saved) if saved.by.is_some() => format!("saved {} at step {}\n", self.path(&saved.path), saved.step),
+            Event::Warned { step, message, .. } => {
+                let place = step.map_or(String::new(), |step| format!(" at step {step}"));
+                format!("warning{place}: {message}\n")
+            }
+            Event::Finished(finished) => self.finished(finished, state),
+            Event::Saved(_) | Event::Progress(_) | Event::Machine(_) | Event::Said { .. } => String::new(),
+        }
+    }
+
+    fn path(&self, within: &str) -> String {
+        self.folder.map_or_else(|| within.to_string(), |folder| folder.join(within).display().to_string())
+    }
+
+    fn started(&self, started: &Started) -> String {
+        let teacher = started.teacher.as_ref().map_or(String::new(), |t| format!(" from teacher {}", t.network.name));
+        let dials: Vec<String> =
+            started.dials.iter().map(|&dial| format!("{} {}", dial.name(), dial.show(started.controls.value(dial)))).collect();
+        let place = self.folder.map_or_else(|| format!("run {}", started.run), |folder| folder.display().to_string());
+        let resumed = if started.from_step > 0 { format!("; resumed at step {}", started.from_step) } else { String::new() };
+        format!(
+            "{} trains {}{teacher} on {}, {} images, {}; {}; {}{resumed}\n",
+            started.config.method.name(),
+            started.student.name,
+            started.data.name,
+            started.data.train,
+            started.device,
+            dials.join(", "),
+            place
+        )
+    }
+
+    fn finished(&self, finished: &Finished, state: &RunState) -> String {
+        let mut rows: Vec<(&str, String)> = Vec::new();
+        let (outcome, message) = match &finished.outcome {
+            Outcome::Completed => ("completed", None),
+            Outcome::Stopped => ("stopped", None),
+            Outcome::Failed { message } => ("failed", Some(message)),
+        };
+        rows.push(("outcome", format!("{outcome} at step {} of {}", finished.step, state.plan_steps())));
+        if let Some(started) = &state.started {
+            rows.push(("method", started.config.method.name().to_string()));
+            if let (Some(first), Some(controls)) = (started.config.method.lambda(), &state.controls) {
+                let show = |value| Dial::Lambda.show(value);
+                let changed = if controls.lambda == first { String::new() } else { format!(" -> {}", show(controls.lambda)) };
+                rows.push(("lambda", show(first) + &changed));
+            }
+        }
+        if let Some(last) = state.last_final() {
+            rows.extend(evaluation_rows(last));
+        }
+        rows.push(("train seconds", format!("{:.1}", finished.train_seconds)));
+        rows.push(("evaluation seconds", format!("{:.1}", finished.evaluation_seconds)));
+        if let Some(best) = &state.best {
+            rows.push(("best probe", format!("step {}: {}", best.step, accuracies(best))));
+        }
+        if let Some((_, saved)) = &state.saved {
+            rows.push(("checkpoint", self.path(&saved.path)));
+        }
+        let wide = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        let mut text = String::new();
+        for (name, value) in rows {
+            let _ = writeln!(text, "{name:<wide$}  {value}");
+        }
+        if let Some(message) = message {
+            let _ = writeln!(text, "error: {message}");
+        }
+        text
+    }
+}
+
+/// `12.3` of a fraction.
+fn percent(fraction: f64) -> String {
+    format!("{:.1}", 100.0 * fraction)
+}
+
+fn accuracies(e: &Evaluated) -> String {
+    format!(
+        "natural {} %, {} {} eps {} {} % on {} {}",
+        percent(e.natural),
+        e.attack.short(),
+        e.attack.norm,
+        e.attack.eps,
+        percent(e.adversarial),
+        e.images,
+        images_of(e.split)
+    )
+}
+
+fn images_of(split: Split) -> &'static str {
+    match split {
+        Split::Train => "training images",
+        Split::Validation => "validation images",
+        Split::Test => "test images",
+    }
+}
+
+fn evaluation_rows(e: &Evaluated) -> Vec<(&'static str, String)> {
+    let seen = match e.split {
+        Split::Train => "train, seen in training",
+        Split::Validation => "validation, not seen in training",
+        Split::Test => "test, not seen in training",
+    };
+    vec![
+        ("natural", format!("{} %", percent(e.natural))),
+        ("adversarial", format!("{} % ({})", percent(e.adversarial), e.attack.short())),
+        ("attack", e.attack.name.name().to_string()),
+        ("steps", e.attack.steps.to_string()),
+        ("restarts", e.attack.restarts.to_string()),
+        ("norm", e.attack.norm.to_string()),
+        ("eps", e.attack.eps.to_string()),
+        ("images", e.images.to_string()),
+        ("split", seen.to_string()),
+    ]
+}
+
+fn epoch_line(epoch: &EpochFinished, state: &RunState) -> String {
+    let planned = state.started.as_ref().map_or(epoch.epoch, |s| s.plan.epochs);
+    let wide = planned.to_string().len();
+    let mut line = format!("epoch {:>wide$}/{planned}  step {}", epoch.epoch, epoch.step);
+    if let Some(probe) = state.probes().last() {
+        let _ = write!(line, "  nat {}  {} {}", percent(probe.natural), probe.attack.short(), percent(probe.adversarial));
+    }
+    for (term, name) in [(Term::Total, "loss"), (Term::CrossEntropy, "ce"), (Term::Representation, "rep")] {
+        if state.series.contains_key(&term) {
+            let _ = write!(line, "  {name} {:.3}", state.latest(term).0);
+        }
+    }
+    let _ = write!(line, "  {:.1} s", epoch.train_seconds);
+    if let Some(eta) = state.eta_seconds().filter(|_| epoch.epoch < planned) {
+        let _ = write!(line, "  ETA {}", clock(eta));
+    }
+    line.push('\n');
+    line
+}
