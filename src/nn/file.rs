@@ -188,7 +188,8 @@ mod tests {
         assert!(refused(&[]).contains("truncated"));
         assert!(refused(&whole[..whole.len() / 2]).contains("truncated"));
         assert!(refused(b"PK\x03\x04 this is a zip file of another kind").contains("not a whole .safetensors"));
-        assert!(refused(&encode(&[], HashMap::new())).contains("no 'format'"));
+        let bare = encode(&[("w".to_string(), Tensor::zeros([2], (Kind::Float, Device::Cpu)))], HashMap::new());
+        assert!(refused(&bare).contains("no 'format'"));
         let other = Model::new(Description { network: Network::Fc2, ..description() }, 3, Device::Cpu).unwrap();
         let mut renamed = other.to_bytes(&serde_json::json!({}));
         let at = renamed.windows(5).position(|w| w == b"\"fc2\"").unwrap();

@@ -5,8 +5,8 @@
 //! asked for stays; of the periodic ones the newest two and the best stay.
 
 use super::sgd::Sgd;
-use crate::nn::file::{self, FileError};
 use crate::nn::Model;
+use crate::nn::file::{self, FileError};
 use crate::protocol::{Controls, Step};
 use crate::run::store::write_atomically;
 use serde::{Deserialize, Serialize};
@@ -60,14 +60,21 @@ pub struct Written {
 }
 
 /// Saves into `checkpoints/step-N`. One that is there already for this step is replaced.
-pub fn save(checkpoints: &Path, model: &Model, sgd: &Sgd, state: &State, provenance: &serde_json::Value) -> Result<Written, CheckpointError> {
+pub fn save(
+    checkpoints: &Path,
+    model: &Model,
+    sgd: &Sgd,
+    state: &State,
+    provenance: &serde_json::Value,
+) -> Result<Written, CheckpointError> {
     let name = format!("step-{:08}", state.step);
     let (path, partial) = (checkpoints.join(&name), checkpoints.join(format!(".{name}.partial")));
     let fail = |path: &Path| {
         let path = path.to_path_buf();
         move |source| CheckpointError::Unwritable { path, source }
     };
-    let momentum = file::encode(&model.parameters.named(sgd.velocity()), HashMap::from([("format".into(), "rematch-momentum-1".into())]));
+    let momentum =
+        file::encode(&model.parameters.named(sgd.velocity()), HashMap::from([("format".into(), "rematch-momentum-1".into())]));
     let state_json = serde_json::to_vec_pretty(state).map_err(|e| fail(&path)(e.into()))?;
     let parts = [(MODEL, model.to_bytes(provenance)), (OPTIMIZER, momentum), (STATE, state_json)];
     if partial.exists() {
@@ -129,8 +136,8 @@ pub fn list(checkpoints: &Path) -> Vec<(PathBuf, State)> {
 fn read_state(checkpoint: &Path) -> Result<State, CheckpointError> {
     let path = checkpoint.join(STATE);
     let text = std::fs::read_to_string(&path).map_err(|_| CheckpointError::None { path: checkpoint.into() })?;
-    let state: State =
-        serde_json::from_str(&text).map_err(|e| CheckpointError::Malformed { path: path.clone(), why: format!("not a checkpoint's state: {e}") })?;
+    let state: State = serde_json::from_str(&text)
+        .map_err(|e| CheckpointError::Malformed { path: path.clone(), why: format!("not a checkpoint's state: {e}") })?;
     if state.format > FORMAT {
         let why = format!("its format is {}, and this program reads up to {FORMAT}", state.format);
         return Err(CheckpointError::Malformed { path, why });

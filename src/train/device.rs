@@ -58,7 +58,10 @@ pub fn label(device: Device) -> String {
 /// two installations.
 fn loaded_from() -> Option<PathBuf> {
     let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
-    maps.lines().filter_map(|line| line.find('/').map(|at| Path::new(&line[at..]))).find(|p| p.ends_with("libtorch_cpu.so")).map(Path::to_path_buf)
+    maps.lines()
+        .filter_map(|line| line.find('/').map(|at| Path::new(&line[at..])))
+        .find(|p| p.ends_with("libtorch_cpu.so"))
+        .map(Path::to_path_buf)
 }
 
 fn wake_cuda() -> Result<(), String> {
@@ -76,7 +79,8 @@ fn wake_cuda() -> Result<(), String> {
     if handle.is_null() {
         // SAFETY: dlerror gives a string of its own after a failed dlopen on this thread.
         let why = unsafe { libc::dlerror() };
-        let why = if why.is_null() { "unknown reason".into() } else { unsafe { CStr::from_ptr(why) }.to_string_lossy().into_owned() };
+        let why =
+            if why.is_null() { "unknown reason".into() } else { unsafe { CStr::from_ptr(why) }.to_string_lossy().into_owned() };
         return Err(format!("{} could not be loaded: {why}", cuda.display()));
     }
     Ok(())

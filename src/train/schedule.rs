@@ -1,8 +1,8 @@
 //! Learning rates as pure functions of the step. The live scale multiplies what comes out; nothing here remembers.
 
 use crate::config::Schedule;
-use crate::protocol::event::Plan;
 use crate::protocol::Step;
+use crate::protocol::event::Plan;
 
 /// The learning rate of step `step`, from 0, of a run that peaks at `lr`.
 pub fn lr(schedule: &Schedule, lr: f64, plan: Plan, step: Step) -> f64 {

@@ -134,12 +134,15 @@ impl Trainer {
             if done == self.plan.steps_per_epoch {
                 self.report(ends, &mut second)?;
                 let seconds = |now: Duration, then: Duration| round((now - then).as_secs_f64(), 3);
-                tell(ends, Event::EpochFinished(EpochFinished {
-                    epoch: epoch + 1,
-                    step: self.step,
-                    train_seconds: seconds(self.train_time, epoch_clock.0),
-                    evaluation_seconds: seconds(self.evaluation_time, epoch_clock.1),
-                }))?;
+                tell(
+                    ends,
+                    Event::EpochFinished(EpochFinished {
+                        epoch: epoch + 1,
+                        step: self.step,
+                        train_seconds: seconds(self.train_time, epoch_clock.0),
+                        evaluation_seconds: seconds(self.evaluation_time, epoch_clock.1),
+                    }),
+                )?;
                 epoch_clock = (self.train_time, self.evaluation_time);
                 if (epoch + 1).is_multiple_of(self.config.checkpoint.every_epochs) && self.step < steps {
                     self.save(ends, Reason::Periodic, None, None)?;
@@ -211,7 +214,14 @@ impl Trainer {
             let (p50_ms, p99_ms) = self.meter.percentiles().unwrap_or((0.0, 0.0));
             Timing { parts: self.laps.take(), p50_ms, p99_ms }
         });
-        let progress = Progress { step: self.step, steps: report.steps, lr: round(lr, 8), images_per_s: report.images_per_s, terms: report.terms, timing };
+        let progress = Progress {
+            step: self.step,
+            steps: report.steps,
+            lr: round(lr, 8),
+            images_per_s: report.images_per_s,
+            terms: report.terms,
+            timing,
+        };
         tell(ends, Event::Progress(progress))?;
         let Some((at, term)) = report.non_finite else { return Ok(()) };
         let bad = first + at;
@@ -299,7 +309,13 @@ impl Trainer {
     }
 
     /// Periodic saves that fail are warned about; training that cannot be saved is still worth more than training that stops.
-    fn save(&mut self, ends: &mut Ends, reason: Reason, by: Option<CommandId>, result: Option<&Evaluated>) -> Result<(), RunError> {
+    fn save(
+        &mut self,
+        ends: &mut Ends,
+        reason: Reason,
+        by: Option<CommandId>,
+        result: Option<&Evaluated>,
+    ) -> Result<(), RunError> {
         let begin = Instant::now();
         let state = checkpoint::State {
             format: checkpoint::FORMAT,
@@ -319,13 +335,16 @@ impl Trainer {
             "evaluated": result,
         });
         match checkpoint::save(&ends.checkpoints, &self.student, &self.sgd, &state, &provenance) {
-            Ok(written) => tell(ends, Event::Saved(Saved {
-                step: self.step,
-                by,
-                path: format!("checkpoints/{}", shown(&written.path)),
-                bytes: written.bytes,
-                ms: begin.elapsed().as_millis() as u64,
-            })),
+            Ok(written) => tell(
+                ends,
+                Event::Saved(Saved {
+                    step: self.step,
+                    by,
+                    path: format!("checkpoints/{}", shown(&written.path)),
+                    bytes: written.bytes,
+                    ms: begin.elapsed().as_millis() as u64,
+                }),
+            ),
             Err(error) if by.is_none() => {
                 tell(ends, Event::Warned { step: Some(self.step), kind: Warning::DiskFull, message: error.to_string() })
             }
@@ -388,18 +407,21 @@ impl Trainer {
         self.evaluation_time += begin.elapsed();
         self.teacher_probed_at = Some(self.controls.eps.0);
         let Some(accuracy) = accuracy else { return Ok(()) };
-        tell(ends, Event::Evaluated(Evaluated {
-            step: self.step,
-            by: None,
-            of: Whose::Teacher,
-            split: Split::Validation,
-            purpose: Why::Probe,
-            attack,
-            natural: accuracy.natural,
-            adversarial: accuracy.adversarial,
-            images: accuracy.images as u64,
-            seconds: round(begin.elapsed().as_secs_f64(), 3),
-        }))?;
+        tell(
+            ends,
+            Event::Evaluated(Evaluated {
+                step: self.step,
+                by: None,
+                of: Whose::Teacher,
+                split: Split::Validation,
+                purpose: Why::Probe,
+                attack,
+                natural: accuracy.natural,
+                adversarial: accuracy.adversarial,
+                images: accuracy.images as u64,
+                seconds: round(begin.elapsed().as_secs_f64(), 3),
+            }),
+        )?;
         let natural = accuracy.natural;
         let guess = 1.0 / self.student.description.classes.len() as f64;
         if natural < 3.0 * guess && natural < 0.5 {
@@ -449,7 +471,7 @@ fn go_on(inbox: &mut Inbox) -> GoOn {
 pub fn tell(ends: &mut Ends, event: Event) -> Result<(), RunError> {
     loop {
         match ends.recorder.record(event.clone()) {
-            Ok(()) => {
+            Ok(_) => {
                 ends.trouble.set(None);
                 return Ok(());
             }

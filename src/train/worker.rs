@@ -151,8 +151,13 @@ impl Prepared {
 
 fn work(trainer: &mut Trainer, begin: Begin) {
     let started = facts(trainer, begin.run);
-    let mut ends =
-        Ends { started, recorder: begin.recorder, inbox: Inbox::new(begin.requests), checkpoints: begin.checkpoints, trouble: begin.trouble };
+    let mut ends = Ends {
+        started,
+        recorder: begin.recorder,
+        inbox: Inbox::new(begin.requests),
+        checkpoints: begin.checkpoints,
+        trouble: begin.trouble,
+    };
     let result = catch_unwind(AssertUnwindSafe(|| trainer.run(&mut ends)));
     let outcome = match result {
         Ok(Ok(outcome)) => outcome,
@@ -173,7 +178,11 @@ pub fn note_panic_place(place: String) {
 
 /// The first line of a panic's message: libtorch's have a C++ backtrace below it.
 fn message_of(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("unknown panic");
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("unknown panic");
     let first = text.lines().next().unwrap_or(text);
     match PLACE.lock().unwrap_or_else(PoisonError::into_inner).take() {
         Some(place) => format!("the worker panicked: {first} ({place})"),
@@ -386,4 +395,12 @@ impl Examinee {
     pub fn evaluate(&self, attack: &crate::config::AttackSpec, images: usize) -> Option<evaluate::Accuracy> {
         evaluate::evaluate(&self.model, &self.set, &evaluate::subset(self.set.len(), images), attack, || evaluate::GoOn::Yes)
     }
+}
+
+/// The model file that a path means, and the config it was trained with, where the file says so.
+pub fn made_with(what: &std::path::Path) -> Result<(PathBuf, Option<Config>), SetupError> {
+    let path = checkpoint::model_file(what)?;
+    let (_, metadata) = crate::nn::file::decode(&path).map_err(SetupError::TeacherFile)?;
+    let provenance: serde_json::Value = metadata.get("provenance").and_then(|p| serde_json::from_str(p).ok()).unwrap_or_default();
+    Ok((path, serde_json::from_value(provenance["config"].clone()).ok()))
 }

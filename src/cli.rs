@@ -1,0 +1,219 @@
+//! The command line's words. Types only: what they do is in `commands`.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use rematch::config::{AttackName, DeviceChoice, Norm};
+use std::path::PathBuf;
+
+/// Train image classifiers to be robust against adversarial examples, and steer the training while it runs.
+#[derive(Parser)]
+#[command(version, disable_help_subcommand = true, after_help = "Keys on the screen: press ? there. Start with: rematch train configs/quickstart.toml")]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Train what a config describes, on the screen or headless
+    Train(Train),
+    /// Watch a recorded run again, at any pace
+    Replay(Replay),
+    /// List the runs of a folder
+    Runs(Runs),
+    /// Measure natural and adversarial accuracy of a run or checkpoint
+    Eval(Eval),
+    /// Measure speed
+    #[command(subcommand)]
+    Bench(Bench),
+    /// Work with data sets
+    #[command(subcommand)]
+    Data(Data),
+}
+
+#[derive(Args)]
+pub struct Train {
+    /// The run's config, a TOML file
+    pub config: PathBuf,
+    /// Override one key of the config, e.g. -s method.lambda=0.05 (may be given often)
+    #[arg(short = 's', long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Folder that holds the runs
+    #[arg(long, default_value = "runs", value_name = "DIR")]
+    pub runs: PathBuf,
+    /// The run's id, its folder's name [default: the config's name and the time]
+    #[arg(long, value_name = "ID")]
+    pub name: Option<String>,
+    /// auto, cpu, cuda or cuda:N
+    #[arg(long, default_value = "auto")]
+    pub device: DeviceChoice,
+    /// CPU threads for training [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// What to show [default: tui on a terminal, else plain]
+    #[arg(long, value_enum)]
+    pub ui: Option<Ui>,
+    #[command(flatten)]
+    pub look: Look,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Ui {
+    /// The screen
+    Tui,
+    /// A line an epoch and a final table
+    Plain,
+    /// Every record of events.jsonl as it is written
+    Json,
+    /// Nothing
+    None,
+}
+
+/// How the screen looks.
+#[derive(Args, Clone, Copy)]
+pub struct Look {
+    /// Colours [default: what the terminal says it can do]
+    #[arg(long, value_enum)]
+    pub color: Option<Colour>,
+    /// What charts are drawn with [default: braille, ascii where the locale is not UTF-8]
+    #[arg(long, value_enum)]
+    pub glyphs: Option<Glyphs>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    Truecolor,
+    #[value(name = "256")]
+    Ansi256,
+    #[value(name = "16")]
+    Ansi16,
+    Light,
+    Mono,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Glyphs {
+    Braille,
+    Half,
+    Ascii,
+}
+
+#[derive(Args)]
+pub struct Replay {
+    /// A run's folder, or its id within the runs folder
+    pub run: PathBuf,
+    #[arg(long, default_value = "runs", value_name = "DIR")]
+    pub runs: PathBuf,
+    /// How fast to begin: 1, 4, 16 or 64 times, or max
+    #[arg(long, default_value = "16")]
+    pub pace: String,
+    /// What to show [default: tui on a terminal, else plain]
+    #[arg(long, value_enum)]
+    pub ui: Option<Ui>,
+    #[command(flatten)]
+    pub look: Look,
+}
+
+#[derive(Args)]
+pub struct Runs {
+    /// Folder that holds the runs
+    #[arg(default_value = "runs", value_name = "DIR")]
+    pub runs: PathBuf,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Eval {
+    /// A run's folder, a checkpoint's folder or a model file
+    pub target: PathBuf,
+    #[arg(long, default_value = "pgd", value_parser = named(AttackName::ALL, AttackName::name))]
+    pub attack: String,
+    /// Steps of the attack
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub steps: u32,
+    /// Length of a step [default: 2.5 eps / steps]
+    #[arg(long, value_name = "LENGTH")]
+    pub step_size: Option<rematch::config::Eps>,
+    /// Random starts; an image is robust when it stands all of them
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub restarts: u32,
+    /// linf or l2 [default: the run's]
+    #[arg(long, value_parser = named(Norm::ALL, Norm::name))]
+    pub norm: Option<String>,
+    /// Radius, e.g. 8/255 [default: the run's]
+    #[arg(long)]
+    pub eps: Option<rematch::config::Eps>,
+    #[arg(long, value_enum, default_value_t = Split::Test)]
+    pub split: Split,
+    /// Look at only this many images, always the same ones [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub images: Option<u64>,
+    /// Seed of the attack's starting points
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Data to evaluate on, as in this config [default: what the model was trained on]
+    #[arg(long, value_name = "CONFIG")]
+    pub data: Option<PathBuf>,
+    /// auto, cpu, cuda or cuda:N
+    #[arg(long, default_value = "auto")]
+    pub device: DeviceChoice,
+    /// CPU threads [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Split {
+    Train,
+    Validation,
+    Test,
+}
+
+#[derive(Subcommand)]
+pub enum Bench {
+    /// Throughput of one training step, images a second: median (min..max) over repeats
+    Step(BenchStep),
+}
+
+#[derive(Args)]
+pub struct BenchStep {
+    #[arg(long, num_args = 1.., default_value = "small", value_parser = named(rematch::config::Network::ALL, rematch::config::Network::name))]
+    pub net: Vec<String>,
+    #[arg(long, num_args = 1.., default_values = ["erm", "sat", "rrm"], value_parser = ["erm", "sat", "rrm"])]
+    pub method: Vec<String>,
+    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub batch: u32,
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub repeats: u32,
+    /// At least this long a repeat
+    #[arg(long, default_value_t = 2.0)]
+    pub seconds: f64,
+    #[arg(long, default_value_t = 3)]
+    pub warmup: u32,
+    #[arg(long, default_value = "auto")]
+    pub device: DeviceChoice,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+}
+
+#[derive(Subcommand)]
+pub enum Data {
+    /// Make assets/fashion-mnist-10k again from the original IDX files, byte for byte
+    RebuildEmbedded {
+        /// Folder of the originals (Debian's package dataset-fashion-mnist puts them in /usr/share/datasets/fashion-mnist)
+        #[arg(long, value_name = "DIR")]
+        from: PathBuf,
+        /// File to write
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
+}
+
+/// A parser that takes the names of a list of our own, so that help, completion and errors come from that one list.
+fn named<T: Copy>(all: &'static [T], name: fn(T) -> &'static str) -> clap::builder::PossibleValuesParser {
+    clap::builder::PossibleValuesParser::new(all.iter().map(|&x| name(x)))
+}
