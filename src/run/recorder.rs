@@ -40,7 +40,7 @@ pub enum RecorderError {
     NotNew { path: PathBuf },
     #[error("{} has ended; only a resumed run may add to it", path.display())]
     Ended { path: PathBuf },
-    #[error("an event cannot be written as JSON: {0}")]
+    #[error("an event could not be read again from its JSON, so it was not written: {0}")]
     Unencodable(#[from] serde_json::Error),
 }
 
@@ -172,6 +172,9 @@ impl Recorder {
         let at_ms = (log.clock)().max(log.last_ms);
         let record = Record { seq: log.next_seq, at_ms, event };
         let line = line(&record)?;
+        // Writing rounds, and JSON has no NaN for plain numbers. What is handed on is what a reader of the log will see, and what
+        // could not be read again is refused before it is in the log.
+        let record: Record = serde_json::from_slice(&line)?;
         log.write(&line, synced).map_err(|source| match source.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
                 RecorderError::DiskFull { path: log.path.clone(), source }
@@ -452,6 +455,13 @@ mod tests {
         assert_eq!((next(&viewer).event.clone(), next(&viewer).event.clone()), (said("a"), said("b, again")));
         let text = String::from_utf8(locked(&disk.0).0.clone()).unwrap();
         assert!(text.lines().all(|line| serde_json::from_str::<Record>(line).is_ok()), "{text}");
+    }
+
+    #[test]
+    fn what_the_system_calls_a_full_disk_is_one() {
+        let recorder = Recorder::on_file(Path::new("/dev/full"), None, Box::new(|| 7)).unwrap();
+        let error = recorder.record(said("a")).unwrap_err();
+        assert!(matches!(error, RecorderError::DiskFull { .. }), "{error}");
     }
 
     #[test]
