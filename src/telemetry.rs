@@ -12,16 +12,20 @@ pub mod host;
 use crate::protocol::Event;
 use crate::protocol::event::{Gpu, Machine};
 use crate::run::recorder::Recorder;
-use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use host::HostFacts;
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
+
+/// How long the end waits for a reading that is under way.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// Watches until it is dropped. Drop it before `Finished` is recorded where no facts are wanted after the end; those that come
 /// later are left out in any case.
 pub struct Telemetry {
     stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    /// Disconnected when the thread has let go of the recorder.
+    ended: Receiver<()>,
 }
 
 /// What reads the machine; made and used on the telemetry thread alone.
@@ -63,24 +67,25 @@ pub fn spawn(recorder: Recorder, every: Duration) -> Telemetry {
 
 fn watch(recorder: Recorder, every: Duration, readers: impl FnOnce() -> Readers + Send + 'static) -> Telemetry {
     let (stop, stopped) = bounded(0);
-    let thread = thread::Builder::new().name("telemetry".into()).spawn(move || {
-        // NVML starts up in here, for up to a second: nobody waits for it.
+    let (end, ended) = bounded::<()>(0);
+    // Without room for a thread the run goes on without these facts: then both ends are dropped here.
+    let _ = thread::Builder::new().name("telemetry".into()).spawn(move || {
+        // NVML starts up in here, for seconds where the driver was asleep: nobody waits for it.
         let mut readers = readers();
         while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
             let _ = recorder.record(Event::Machine(readers.read()));
         }
+        drop(recorder);
+        drop(end);
     });
-    // Without room for a thread the run goes on without these facts.
-    Telemetry { stop: Some(stop), thread: thread.ok() }
+    Telemetry { stop: Some(stop), ended }
 }
 
 impl Drop for Telemetry {
     fn drop(&mut self) {
-        // The sender's end is what wakes the thread.
+        // The sender's end is what wakes the thread. A driver that hangs must not keep the program from ending.
         self.stop.take();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        let _ = self.ended.recv_timeout(LONGEST_WAIT);
     }
 }
 
@@ -127,10 +132,22 @@ mod tests {
     }
 
     #[test]
+    fn a_driver_that_hangs_does_not_hang_the_end() {
+        let (release, hold) = bounded::<()>(0);
+        let watch = watch(Recorder::to_writer(io::sink(), || 1), Duration::from_millis(1), move || {
+            let _ = hold.recv();
+            Readers::of_this_machine()
+        });
+        // Were the thread waited for, this would never return: only afterwards is it let go.
+        drop(watch);
+        drop(release);
+    }
+
+    #[test]
     fn a_long_interval_does_not_delay_the_end() {
         let (ended, told) = bounded(1);
         thread::spawn(move || {
-            drop(spawn(Recorder::to_writer(io::sink(), || 1), Duration::from_secs(3600)));
+            drop(spawn(Recorder::to_writer(io::sink(), || 1), Duration::from_hours(1)));
             ended.send(()).unwrap();
         });
         told.recv_timeout(Duration::from_secs(30)).unwrap();

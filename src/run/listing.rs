@@ -222,7 +222,7 @@ const COLUMNS: &[(&str, u8)] = &[
 /// Aligned text no wider than `width` columns, as long as the most needed columns fit; reasons stand in lines of their own.
 pub fn table(rows: &[Row], width: usize) -> String {
     let mut cells: Vec<Vec<String>> = vec![COLUMNS.iter().map(|(name, _)| (*name).to_string()).collect()];
-    cells.extend(rows.iter().flatten().map(row_cells));
+    cells.extend(rows.iter().flatten().map(|run| row_cells(run).iter().map(|cell| harmless(cell)).collect()));
     let wide = |column: usize| cells.iter().map(|row| row[column].width()).max().unwrap_or(0);
     let mut shown: Vec<usize> = (0..COLUMNS.len()).collect();
     let total = |shown: &[usize]| shown.iter().map(|&column| wide(column) + 2).sum::<usize>().saturating_sub(2);
@@ -245,15 +245,20 @@ pub fn table(rows: &[Row], width: usize) -> String {
     for row in rows {
         match row {
             Ok(RunSummary { id, message: Some(message), .. }) => {
-                let _ = writeln!(text, "{id}: {}", message.lines().next().unwrap_or_default());
+                let _ = writeln!(text, "{}: {}", harmless(id), harmless(message.lines().next().unwrap_or_default()));
             }
             Ok(_) => {}
             Err(bad) => {
-                let _ = writeln!(text, "{}: {}", bad.id, bad.reason);
+                let _ = writeln!(text, "{}: {}", harmless(&bad.id), harmless(&bad.reason));
             }
         }
     }
     text
+}
+
+/// Names of folders and words of logs come from anywhere, and must not steer the terminal they are shown on.
+fn harmless(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
 fn row_cells(run: &RunSummary) -> Vec<String> {

@@ -4,6 +4,9 @@
 //! to the disk before anybody hears of it. A write that fails is undone, so that the log never holds a torn line in its middle:
 //! the event has not happened then, its number is not used, and the caller may free space and try again.
 //!
+//! **A full disk can still be told.** Beside the log lies a file of some kilobytes that holds nothing. When the disk is full it
+//! is given up for the records that steer, warn or end; ordinary records are only written while it stands.
+//!
 //! **A viewer holds nobody up.** The newest records are kept in a ring. Each viewer has a thread of its own that copies them into
 //! the viewer's small channel; where it finds that the ring has moved on, it reads on in the file, from the byte it had come
 //! to. A viewer that stops reading thus stops its own thread and nothing else, takes no more memory than its channel, and misses
@@ -27,6 +30,8 @@ use thiserror::Error;
 
 /// Records kept in memory for viewers: some minutes of training.
 const RING: usize = 4096;
+/// Bytes kept back for the records of a full disk: some hundred of them.
+const RESERVE: usize = 64 << 10;
 /// Records that may wait in one viewer's channel.
 const WAITING: usize = 1024;
 
@@ -40,7 +45,7 @@ pub enum RecorderError {
     NotNew { path: PathBuf },
     #[error("{} has ended; only a resumed run may add to it", path.display())]
     Ended { path: PathBuf },
-    #[error("an event cannot be written as JSON: {0}")]
+    #[error("an event could not be read again from its JSON, so it was not written: {0}")]
     Unencodable(#[from] serde_json::Error),
 }
 
@@ -75,6 +80,23 @@ trait Sink: Send {
     fn sync(&mut self) -> io::Result<()>;
     /// Forgets everything after the first `length` bytes.
     fn cut(&mut self, length: u64) -> io::Result<()>;
+    /// Sees to it that there is a reserve.
+    fn keep_back(&mut self) -> io::Result<()>;
+    /// Gives the reserve up; says whether there was one.
+    fn give_up(&mut self) -> Reserve;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reserve {
+    Freed,
+    None,
+}
+
+/// `events.jsonl` and the file that keeps space back for it.
+struct OnDisk {
+    file: File,
+    reserve: PathBuf,
+    stands: bool,
 }
 
 struct Log {
@@ -141,7 +163,9 @@ impl Recorder {
         if file.metadata().is_ok_and(|facts| facts.len() > 0) {
             return Err(RecorderError::NotNew { path: path.to_path_buf() });
         }
-        Ok(Self::new(Box::new(file), path, Some(path.to_path_buf()), lock, clock))
+        let reserve = path.with_file_name(".reserve");
+        let sink = OnDisk { file, reserve, stands: false };
+        Ok(Self::new(Box::new(sink), path, Some(path.to_path_buf()), lock, clock))
     }
 
     /// Records into any writer, with a given clock and no file to read again: viewers are served from memory, which grows.
@@ -172,11 +196,12 @@ impl Recorder {
         let at_ms = (log.clock)().max(log.last_ms);
         let record = Record { seq: log.next_seq, at_ms, event };
         let line = line(&record)?;
-        log.write(&line, synced).map_err(|source| match source.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
-                RecorderError::DiskFull { path: log.path.clone(), source }
-            }
-            _ => RecorderError::Unwritable { path: log.path.clone(), source },
+        // Writing rounds, and JSON has no NaN for plain numbers. What is handed on is what a reader of the log will see, and what
+        // could not be read again is refused before it is in the log.
+        let record: Record = serde_json::from_slice(&line)?;
+        log.write(&line, synced).map_err(|source| {
+            let path = log.path.clone();
+            if is_full(&source) { RecorderError::DiskFull { path, source } } else { RecorderError::Unwritable { path, source } }
         })?;
         log.next_seq += 1;
         log.last_ms = at_ms;
@@ -221,8 +246,25 @@ fn must_survive(event: &Event) -> bool {
     }
 }
 
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
+}
+
 impl Log {
     fn write(&mut self, line: &[u8], synced: bool) -> io::Result<()> {
+        if synced {
+            match self.try_write(line, synced) {
+                Err(error) if is_full(&error) && self.sink.give_up() == Reserve::Freed => self.try_write(line, synced),
+                other => other,
+            }
+        } else {
+            // A reserve that cannot be kept for another reason is no reason to stop.
+            self.sink.keep_back().or_else(|error| if is_full(&error) { Err(error) } else { Ok(()) })?;
+            self.try_write(line, synced)
+        }
+    }
+
+    fn try_write(&mut self, line: &[u8], synced: bool) -> io::Result<()> {
         if self.torn {
             self.sink.cut(self.length)?;
             self.torn = false;
@@ -237,18 +279,44 @@ impl Log {
     }
 }
 
-impl Sink for File {
+impl Sink for OnDisk {
     fn append(&mut self, line: &[u8]) -> io::Result<()> {
         // One write in all but the last moments of a disk, where it may take a part; the next then says why.
-        self.write_all(line)
+        self.file.write_all(line)
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.sync_data()
+        self.file.sync_data()
     }
 
     fn cut(&mut self, length: u64) -> io::Result<()> {
-        self.set_len(length)
+        self.file.set_len(length)
+    }
+
+    fn keep_back(&mut self) -> io::Result<()> {
+        if self.stands {
+            return Ok(());
+        }
+        // Bytes that a file system cannot compress away.
+        let bytes: Vec<u8> =
+            (0..RESERVE as u64).map(|n| (n.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) as u8).collect();
+        let made = std::fs::write(&self.reserve, bytes);
+        if made.is_err() {
+            let _ = std::fs::remove_file(&self.reserve);
+        }
+        self.stands = made.is_ok();
+        made
+    }
+
+    fn give_up(&mut self) -> Reserve {
+        let stood = std::mem::take(&mut self.stands) && std::fs::remove_file(&self.reserve).is_ok();
+        if stood { Reserve::Freed } else { Reserve::None }
+    }
+}
+
+impl Drop for OnDisk {
+    fn drop(&mut self) {
+        self.give_up();
     }
 }
 
@@ -266,6 +334,14 @@ impl<W: Write + Send> Sink for Plain<W> {
 
     fn cut(&mut self, _: u64) -> io::Result<()> {
         Err(ErrorKind::Unsupported.into())
+    }
+
+    fn keep_back(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn give_up(&mut self) -> Reserve {
+        Reserve::None
     }
 }
 
@@ -343,7 +419,7 @@ struct Gone;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::event::{Finished, Outcome, Voice};
+    use crate::protocol::event::{Finished, Outcome, Voice, Warning};
     use crate::run::replay::read_log;
 
     fn said(line: &str) -> Event {
@@ -417,51 +493,122 @@ mod tests {
     }
 
     /// A disk with room for so many bytes, which keeps what fits of a write.
-    #[derive(Clone)]
-    struct Disk(Arc<Mutex<(Vec<u8>, usize, u32)>>);
+    #[derive(Default)]
+    struct Disk {
+        bytes: Vec<u8>,
+        room: usize,
+        syncs: u32,
+        reserve: usize,
+    }
 
-    impl Sink for Disk {
+    #[derive(Clone)]
+    struct SharedDisk(Arc<Mutex<Disk>>);
+
+    /// What the reserve takes on this disk.
+    const KEPT_BACK: usize = 200;
+
+    impl SharedDisk {
+        fn with_room(room: usize) -> Self {
+            Self(Arc::new(Mutex::new(Disk { room, ..Disk::default() })))
+        }
+
+        fn disk(&self) -> MutexGuard<'_, Disk> {
+            locked(&self.0)
+        }
+
+        fn recorder(&self) -> Recorder {
+            Recorder::new(Box::new(self.clone()), Path::new("runs/a/events.jsonl"), None, None, Box::new(|| 7))
+        }
+    }
+
+    impl Sink for SharedDisk {
         fn append(&mut self, line: &[u8]) -> io::Result<()> {
-            let mut disk = locked(&self.0);
-            let room = disk.1 - disk.0.len();
-            disk.0.extend(&line[..line.len().min(room)]);
+            let mut disk = self.disk();
+            let room = disk.room - disk.bytes.len() - disk.reserve;
+            disk.bytes.extend(&line[..line.len().min(room)]);
             if line.len() > room { Err(ErrorKind::StorageFull.into()) } else { Ok(()) }
         }
         fn sync(&mut self) -> io::Result<()> {
-            locked(&self.0).2 += 1;
+            self.disk().syncs += 1;
             Ok(())
         }
         fn cut(&mut self, length: u64) -> io::Result<()> {
-            locked(&self.0).0.truncate(length as usize);
+            self.disk().bytes.truncate(length as usize);
             Ok(())
         }
+        fn keep_back(&mut self) -> io::Result<()> {
+            let mut disk = self.disk();
+            if disk.bytes.len() + KEPT_BACK > disk.room {
+                return Err(ErrorKind::StorageFull.into());
+            }
+            disk.reserve = KEPT_BACK;
+            Ok(())
+        }
+        fn give_up(&mut self) -> Reserve {
+            if std::mem::take(&mut self.disk().reserve) > 0 { Reserve::Freed } else { Reserve::None }
+        }
+    }
+
+    fn warned(message: &str) -> Event {
+        Event::Warned { step: None, kind: Warning::DiskFull, message: message.into() }
     }
 
     #[test]
     fn a_full_disk_tears_no_line_and_the_event_can_be_tried_again() {
-        let disk = Disk(Arc::new(Mutex::new((Vec::new(), 100, 0))));
-        let recorder = Recorder::new(Box::new(disk.clone()), Path::new("runs/a/events.jsonl"), None, None, Box::new(|| 7));
+        let disk = SharedDisk::with_room(KEPT_BACK + 100);
+        let recorder = disk.recorder();
         let viewer = recorder.subscribe();
         recorder.record(said("a")).unwrap();
-        let whole = locked(&disk.0).0.clone();
+        let whole = disk.disk().bytes.clone();
         let error = recorder.record(said("b, which does not fit")).unwrap_err();
         assert!(matches!(error, RecorderError::DiskFull { .. }) && error.to_string().contains("runs/a/events.jsonl"), "{error}");
-        assert_eq!(locked(&disk.0).0, whole);
-        locked(&disk.0).1 = 1000;
+        assert_eq!(disk.disk().bytes, whole);
+        disk.disk().room = 1000;
         assert_eq!(recorder.record(said("b, again")).unwrap().seq, 1);
         assert_eq!((next(&viewer).event.clone(), next(&viewer).event.clone()), (said("a"), said("b, again")));
-        let text = String::from_utf8(locked(&disk.0).0.clone()).unwrap();
+        let text = String::from_utf8(disk.disk().bytes.clone()).unwrap();
         assert!(text.lines().all(|line| serde_json::from_str::<Record>(line).is_ok()), "{text}");
     }
 
     #[test]
-    fn what_steers_or_ends_training_is_synced_and_the_rest_is_not() {
-        let disk = Disk(Arc::new(Mutex::new((Vec::new(), 10_000, 0))));
-        let recorder = Recorder::new(Box::new(disk.clone()), Path::new("log"), None, None, Box::new(|| 7));
+    fn a_full_disk_can_be_told_and_then_takes_nothing_ordinary() {
+        let disk = SharedDisk::with_room(KEPT_BACK + 100);
+        let recorder = disk.recorder();
         recorder.record(said("a")).unwrap();
-        assert_eq!(locked(&disk.0).2, 0);
+        recorder.record(said("b, which does not fit")).unwrap_err();
+        recorder.record(warned("the disk is full")).unwrap();
+        assert!(matches!(recorder.record(said("c")), Err(RecorderError::DiskFull { .. })), "what is left is for warnings");
+        disk.disk().room = 1000;
+        recorder.record(said("d")).unwrap();
+        assert_eq!(disk.disk().reserve, KEPT_BACK, "kept back again");
+    }
+
+    #[test]
+    fn space_is_kept_back_beside_the_log_while_it_is_written() {
+        let home = tempfile::tempdir().unwrap();
+        let recorder = on_file(&home.path().join("events.jsonl"));
+        recorder.record(said("a")).unwrap();
+        let reserve = home.path().join(".reserve");
+        assert_eq!(reserve.metadata().unwrap().len(), RESERVE as u64);
+        drop(recorder);
+        assert!(!reserve.exists());
+    }
+
+    #[test]
+    fn what_the_system_calls_a_full_disk_is_one() {
+        let recorder = Recorder::on_file(Path::new("/dev/full"), None, Box::new(|| 7)).unwrap();
+        let error = recorder.record(warned("a")).unwrap_err();
+        assert!(matches!(error, RecorderError::DiskFull { .. }), "{error}");
+    }
+
+    #[test]
+    fn what_steers_or_ends_training_is_synced_and_the_rest_is_not() {
+        let disk = SharedDisk::with_room(10_000);
+        let recorder = disk.recorder();
+        recorder.record(said("a")).unwrap();
+        assert_eq!(disk.disk().syncs, 0);
         recorder.record(finished()).unwrap();
-        assert_eq!(locked(&disk.0).2, 1);
+        assert_eq!(disk.disk().syncs, 1);
         assert!(matches!(recorder.record(said("late")), Err(RecorderError::Ended { .. })), "Finished is the last of a run");
     }
 

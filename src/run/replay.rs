@@ -484,10 +484,34 @@ mod tests {
         let from = replay(&path, &pace).unwrap();
         let soon = Duration::from_secs(20);
         assert_eq!(from.recv_timeout(soon).unwrap().seq, 0);
-        assert!(from.try_recv().is_err(), "nothing follows while it is paused");
+        // The one thing that only time can show.
+        assert!(from.recv_timeout(Duration::from_millis(100)).is_err(), "nothing follows while it is paused");
         pace.toggle();
         assert!((1..200).all(|seq| from.recv_timeout(soon).unwrap().seq == seq));
         assert!(from.recv_timeout(soon).unwrap_err().is_disconnected());
+    }
+
+    #[test]
+    fn long_gaps_are_cut_and_short_ones_are_waited_for() {
+        // An hour apart: two seconds each after the cut, 31 ms at 64x; uncut the first alone would take 56 s.
+        let records: Vec<Record> = (0..6).map(|n| record(n, n * 3_600_000)).collect();
+        let (_home, path) = log(&bytes(&records));
+        let start = std::time::Instant::now();
+        let from = replay(&path, &PaceControl::new(Pace::Times64)).unwrap();
+        assert!((0..6).all(|seq| from.recv_timeout(Duration::from_secs(20)).unwrap().seq == seq));
+        assert!(start.elapsed() >= Duration::from_millis(150), "{:?}", start.elapsed());
+    }
+
+    #[test]
+    fn a_paused_replay_that_everybody_left_ends() {
+        let records: Vec<Record> = (0..3).map(|n| record(n, 0)).collect();
+        let (_home, path) = log(&bytes(&records));
+        let pace = PaceControl::default();
+        pace.toggle();
+        let from = replay(&path, &pace).unwrap();
+        drop(pace);
+        assert_eq!(from.recv_timeout(Duration::from_secs(20)).unwrap().seq, 0);
+        assert!(from.recv_timeout(Duration::from_secs(20)).unwrap_err().is_disconnected());
     }
 
     #[test]

@@ -167,7 +167,9 @@ mod tests {
 
     fn slow(points: &[Point]) -> Range {
         let mut all = Range::EMPTY;
-        points.iter().for_each(|p| all.join(&Range::of(p)));
+        for point in points {
+            all.join(&Range::of(point));
+        }
         all
     }
 

@@ -157,7 +157,7 @@ impl RunState {
                 }
             }
             Event::Controlled { step, by, change, previous, note } => {
-                self.controlled(at, *step, *by, *change, *previous, note.clone())
+                self.controlled(at, *step, *by, *change, *previous, note.clone());
             }
             Event::Refused { by, reason } => {
                 self.answer(*by, Answer::Refused(reason.clone()));

@@ -107,13 +107,16 @@ impl RunFolder {
         }
     }
 
-    /// A run to read: `what` is its folder, or its name within `runs`.
+    /// A run to read: `what` is its folder, a file in it, or its name within `runs`.
     ///
     /// # Errors
     /// When there is no such run, or nothing to read in it.
     pub fn open(runs: &Path, what: &Path) -> Result<Self, StoreError> {
+        let what =
+            if what.is_file() { what.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")) } else { what };
+        // A folder here that happens to have the name of a run there must not hide it.
         let within = runs.join(what);
-        let path = if what.is_dir() || !within.is_dir() { what.to_path_buf() } else { within };
+        let path = if !what.join(EVENTS).exists() && within.is_dir() { within } else { what.to_path_buf() };
         let missing = || StoreError::Missing { path: path.clone() };
         let whole = path.canonicalize().map_err(|source| match source.kind() {
             ErrorKind::NotFound => missing(),
@@ -433,6 +436,12 @@ mod tests {
         fs::write(folder.events(), "{}\n").unwrap();
         assert_eq!(open("new").unwrap(), "new");
         assert_eq!(open(folder.path().to_str().unwrap()).unwrap(), "new");
+        assert_eq!(open(folder.events().to_str().unwrap()).unwrap(), "new");
+        // `src` is a folder where tests run.
+        assert!(matches!(open("src"), Err(StoreError::NotARun { .. })));
+        fs::create_dir(runs.path().join("src")).unwrap();
+        fs::write(runs.path().join("src").join(EVENTS), "{}\n").unwrap();
+        assert_eq!(open("src").unwrap(), "src");
     }
 
     #[test]
