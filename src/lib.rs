@@ -50,14 +50,15 @@
 pub mod config;
 pub mod protocol;
 
+// Images and labels as bytes on the host.
+pub mod data;
+
 // A run: disk, memory, transport.
 pub mod run;
 
 // The working half, on one thread.
 #[cfg(feature = "torch")]
 pub mod attacks;
-#[cfg(feature = "torch")]
-pub mod data;
 #[cfg(feature = "torch")]
 pub mod methods;
 #[cfg(feature = "torch")]
