@@ -52,14 +52,15 @@ pub mod protocol;
 // Where every random draw comes from.
 pub mod random;
 
+// Images and labels as bytes on the host.
+pub mod data;
+
 // A run: disk, memory, transport.
 pub mod run;
 
 // The working half, on one thread.
 #[cfg(feature = "torch")]
 pub mod attacks;
-#[cfg(feature = "torch")]
-pub mod data;
 #[cfg(feature = "torch")]
 pub mod methods;
 #[cfg(feature = "torch")]

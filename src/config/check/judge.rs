@@ -1,0 +1,450 @@
+//! From gathered keys and values to a [`Config`], or to everything that is wrong with them.
+//!
+//! Each value is first judged alone, whatever the others say; then the values are judged together. Opens no file.
+
+use super::gather::Leaf;
+use super::keys::{Bound, Fallback, KEYS, Key, Kind, number};
+use super::{Fault, Place, suggest};
+use crate::config::{
+    Augment, BatchNormMode, Checkpoint, Config, Data, Eps, Evaluation, Method, Nesterov, Network, Norm, Probe, RandomStart, Rrm,
+    Sat, Schedule, Source, Student, Teacher, Threat, Train,
+};
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+use toml_edit::Value;
+
+/// Sizes of the embedded data, which are known before it is opened.
+const EMBEDDED_TRAINING: i64 = 10_000;
+const EMBEDDED_VALIDATION: i64 = 1_000;
+const EMBEDDED_TEST: i64 = 2_000;
+
+/// A value of the type its key asks for.
+#[derive(Clone, Debug, PartialEq)]
+enum Typed {
+    Whole(i64),
+    Real(f64),
+    Text(String),
+    Switch(bool),
+    Epochs(Vec<i64>),
+}
+
+#[derive(Debug)]
+struct Given {
+    /// `None`: it was given, but wrongly, which is already among the faults.
+    value: Option<Typed>,
+    raw: String,
+    place: Place,
+}
+
+struct Judge<'a> {
+    origin: &'a Path,
+    given: BTreeMap<&'static str, Given>,
+    faults: Vec<Fault>,
+}
+
+pub(super) fn config(leaves: Vec<Leaf>, origin: &Path, faults: Vec<Fault>) -> Result<Config, Vec<Fault>> {
+    let mut judge = Judge { origin, given: BTreeMap::new(), faults };
+    for leaf in leaves {
+        judge.alone(leaf);
+    }
+    judge.choices();
+    judge.together();
+    if judge.faults.is_empty() {
+        judge.build().ok_or_else(|| {
+            vec![Fault { place: judge.whole_file(), text: "a default of the program does not fit its key".into() }]
+        })
+    } else {
+        Err(judge.faults)
+    }
+}
+
+impl Judge<'_> {
+    fn whole_file(&self) -> Place {
+        Place::File { path: self.origin.to_owned(), line: None, column: None }
+    }
+
+    fn alone(&mut self, leaf: Leaf) {
+        let Leaf { path, value, raw, place } = leaf;
+        let is_section = KEYS.iter().any(|key| key.path.strip_prefix(&path).is_some_and(|rest| rest.starts_with('.')));
+        if is_section {
+            if raw != "{}" {
+                self.faults
+                    .push(Fault { place, text: format!("'{path}' is a section, not a key; allowed in it: {}", names_in(&path)) });
+            }
+            return;
+        }
+        let Some(key) = Key::find(&path) else {
+            let text = unknown(&path);
+            self.faults.push(Fault { place, text });
+            return;
+        };
+        let value = match typed(key, value.as_ref(), &raw, &place) {
+            Ok(Typed::Text(text)) if key.kind == Kind::Path => {
+                self.absolute(&text, &place).map(Typed::Text).map_err(|why| format!("{path} = {raw} {why}"))
+            }
+            other => other,
+        };
+        let value = value.map_err(|text| self.faults.push(Fault { place: place.clone(), text })).ok();
+        self.given.insert(key.path, Given { value, raw, place });
+    }
+
+    /// Keys that belong to a choice that was not made, and required ones that are missing.
+    fn choices(&mut self) {
+        for key in KEYS {
+            let Some(only) = key.only else {
+                self.require(key, "");
+                continue;
+            };
+            // Without a valid choice nobody can say what belongs to it.
+            let Some(chosen) = self.text(only.key) else { continue };
+            if chosen == only.is {
+                self.require(key, &format!(" when {} is {chosen}", only.key));
+                continue;
+            }
+            let Some(given) = self.given.remove(key.path) else { continue };
+            let chosen_by_override = matches!(self.given.get(only.key), Some(Given { place: Place::Override(_), .. }));
+            match given.place {
+                // The file was written for the choice that the command line replaces; a value that is wrong stays reported.
+                Place::File { .. } if chosen_by_override => {}
+                place @ (Place::File { .. } | Place::Override(_)) => {
+                    let text =
+                        format!("{} belongs to {} = \"{}\", and this is \"{chosen}\"; remove it", key.path, only.key, only.is);
+                    self.faults.push(Fault { place, text });
+                }
+            }
+        }
+    }
+
+    fn require(&mut self, key: &Key, when: &str) {
+        if key.default == Fallback::Required && !self.given.contains_key(key.path) {
+            let text = format!("missing key '{}' ({}), required{when}; allowed: {}", key.path, key.meaning, key.kind.allowed());
+            self.faults.push(Fault { place: self.whole_file(), text });
+        }
+    }
+
+    fn together(&mut self) {
+        let norm = self.norm();
+        for path in ["threat.eps", "method.step_size"] {
+            let most = norm.map_or(Norm::L2.largest_eps(), Norm::largest_eps);
+            let unit = norm.map_or(String::new(), |norm| format!(" ({})", norm.name()));
+            self.judge_real(path, |v| (0.0..=most).contains(&v), &format!("0 to {}{unit}", number(most)));
+        }
+        if let Some(lr) = self.real("train.lr") {
+            self.judge_real("train.schedule.final_lr", |v| v <= lr, &format!("0 to train.lr, which is {}", number(lr)));
+        }
+        let embedded = self.text("data.source").as_deref() == Some(Source::FashionMnist10k.name());
+        if embedded {
+            self.judge_whole("data.validation", |v| v == EMBEDDED_VALIDATION, "1000 for the embedded data, whose split is fixed");
+            let training = EMBEDDED_TRAINING - EMBEDDED_VALIDATION;
+            self.judge_whole(
+                "train.batch",
+                |v| v <= training,
+                &format!("1 to {training}, the training images of the embedded data"),
+            );
+            self.judge_whole(
+                "evaluation.images",
+                |v| v <= EMBEDDED_TEST,
+                &format!("0 to {EMBEDDED_TEST}, the test images of the embedded data"),
+            );
+        }
+        if let Some(validation) = self.whole("data.validation") {
+            self.judge_whole("probe.images", |v| v <= validation, &format!("1 to data.validation, which is {validation}"));
+        }
+        if let (Some(epochs), Some(Given { value: Some(Typed::Epochs(at)), raw, place })) =
+            (self.whole("train.epochs"), self.given.get("train.schedule.epochs"))
+        {
+            let increasing = at.windows(2).all(|pair| pair[0] < pair[1]);
+            if !increasing || at.is_empty() || at.iter().any(|&epoch| !(1..epochs).contains(&epoch)) {
+                let text = if epochs < 2 {
+                    format!(
+                        "train.schedule.epochs = {raw} needs more than one epoch, and train.epochs is {epochs}; choose another schedule"
+                    )
+                } else {
+                    format!(
+                        "train.schedule.epochs = {raw} is out of range; allowed: increasing, each 1 to {}, train.epochs being {epochs}",
+                        epochs - 1
+                    )
+                };
+                let place = place.clone();
+                self.faults.push(Fault { place, text });
+            }
+        }
+    }
+
+    /// Judges a value only where it was given: defaults are chosen to fit.
+    fn judge_real(&mut self, path: &str, fits: impl Fn(f64) -> bool, allowed: &str) {
+        if let Some(Given { value: Some(Typed::Real(v)), raw, place }) = self.given.get(path)
+            && !fits(*v)
+        {
+            self.faults.push(Fault { place: place.clone(), text: out_of_range(path, raw, allowed) });
+        }
+    }
+
+    fn judge_whole(&mut self, path: &str, fits: impl Fn(i64) -> bool, allowed: &str) {
+        let default = || Key::find(path).and_then(default_of).and_then(as_whole);
+        let (value, raw, place) = match self.given.get(path) {
+            Some(Given { value: None, .. }) => return,
+            Some(Given { value: Some(value), raw, place }) => (as_whole(value.clone()), raw.clone(), place.clone()),
+            None => (default(), default().map_or(String::new(), |v| format!("{v} (the default)")), self.whole_file()),
+        };
+        if value.is_some_and(|v| !fits(v)) {
+            self.faults.push(Fault { place, text: out_of_range(path, &raw, allowed) });
+        }
+    }
+
+    fn absolute(&self, text: &str, place: &Place) -> Result<String, &'static str> {
+        if text.is_empty() {
+            return Err("is empty; write a path");
+        }
+        if Path::new(text).is_absolute() {
+            return Ok(text.to_owned());
+        }
+        let base = match place {
+            Place::Override(_) => PathBuf::from("."),
+            Place::File { .. } => {
+                self.origin.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
+            }
+        };
+        // Links in the base are followed first, so that taking `..` off its end goes where the system would go.
+        let base = std::fs::canonicalize(&base)
+            .or_else(|_| std::path::absolute(&base))
+            .map_err(|_| "is relative, and the current folder is gone")?;
+        let mut whole = base;
+        for part in Path::new(text).components() {
+            match part {
+                Component::ParentDir => {
+                    whole.pop();
+                }
+                Component::CurDir => {}
+                Component::Normal(_) | Component::RootDir | Component::Prefix(_) => whole.push(part),
+            }
+        }
+        whole
+            .into_os_string()
+            .into_string()
+            .map_err(|_| "starts from a folder whose name is not UTF-8; write an absolute path or rename the folder")
+    }
+
+    /// What was given, else the default; `None` where it was given wrongly or has no fixed default.
+    fn get(&self, path: &str) -> Option<Typed> {
+        match self.given.get(path) {
+            Some(given) => given.value.clone(),
+            None => Key::find(path).and_then(default_of),
+        }
+    }
+
+    fn whole(&self, path: &str) -> Option<i64> {
+        self.get(path).and_then(as_whole)
+    }
+
+    fn count(&self, path: &str) -> Option<u32> {
+        self.whole(path).and_then(|v| u32::try_from(v).ok())
+    }
+
+    fn size(&self, path: &str) -> Option<usize> {
+        self.whole(path).and_then(|v| usize::try_from(v).ok())
+    }
+
+    fn long(&self, path: &str) -> Option<u64> {
+        self.whole(path).and_then(|v| u64::try_from(v).ok())
+    }
+
+    fn real(&self, path: &str) -> Option<f64> {
+        match self.get(path)? {
+            Typed::Real(v) => Some(v),
+            Typed::Whole(_) | Typed::Text(_) | Typed::Switch(_) | Typed::Epochs(_) => None,
+        }
+    }
+
+    fn text(&self, path: &str) -> Option<String> {
+        match self.get(path)? {
+            Typed::Text(text) => Some(text),
+            Typed::Whole(_) | Typed::Real(_) | Typed::Switch(_) | Typed::Epochs(_) => None,
+        }
+    }
+
+    fn on<T>(&self, path: &str, yes: T, no: T) -> Option<T> {
+        match self.get(path)? {
+            Typed::Switch(on) => Some(if on { yes } else { no }),
+            Typed::Whole(_) | Typed::Real(_) | Typed::Text(_) | Typed::Epochs(_) => None,
+        }
+    }
+
+    fn norm(&self) -> Option<Norm> {
+        let name = self.text("threat.norm")?;
+        Norm::ALL.iter().copied().find(|norm| norm.name() == name)
+    }
+
+    fn build(&self) -> Option<Config> {
+        let named = |path: &str| self.text(path);
+        let source = named("data.source")?;
+        let augment = named("data.augment")?;
+        let network = named("student.network")?;
+        let threat = Threat { norm: self.norm()?, eps: Eps(self.real("threat.eps")?) };
+        let validation = self.size("data.validation")?;
+        let lr = self.real("train.lr")?;
+        let method = match named("method.name")?.as_str() {
+            "erm" => Method::Erm,
+            "sat" => {
+                let steps = self.count("method.steps")?;
+                let usual = (2.5 * threat.eps.0 / f64::from(steps)).min(threat.norm.largest_eps());
+                Method::Sat(Sat {
+                    steps,
+                    step_size: Eps(self.real("method.step_size").unwrap_or(usual)),
+                    random_start: self.on("method.random_start", RandomStart::Yes, RandomStart::No)?,
+                    batch_norm: if named("method.batch_norm")? == "train" { BatchNormMode::Train } else { BatchNormMode::Eval },
+                })
+            }
+            "rrm" => Method::Rrm(Rrm { lambda: self.real("method.lambda")? }),
+            _ => return None,
+        };
+        let schedule = match named("train.schedule.name")?.as_str() {
+            "constant" => Schedule::Constant,
+            "cosine" => Schedule::Cosine { final_lr: self.real("train.schedule.final_lr").unwrap_or(lr.min(1e-6)) },
+            "one-cycle" => Schedule::OneCycle { peak: self.real("train.schedule.peak")? },
+            "multistep" => match self.get("train.schedule.epochs")? {
+                Typed::Epochs(epochs) => Schedule::Multistep {
+                    epochs: epochs.into_iter().map(|epoch| u64::try_from(epoch).ok()).collect::<Option<_>>()?,
+                    gamma: self.real("train.schedule.gamma")?,
+                },
+                Typed::Whole(_) | Typed::Real(_) | Typed::Text(_) | Typed::Switch(_) => return None,
+            },
+            _ => return None,
+        };
+        Some(Config {
+            seed: self.long("seed")?,
+            data: Data {
+                source: Source::ALL.iter().copied().find(|s| s.name() == source)?,
+                path: named("data.path"),
+                validation,
+                augment: Augment::ALL.iter().copied().find(|a| a.name() == augment)?,
+            },
+            student: Student { network: Network::ALL.iter().copied().find(|n| n.name() == network)? },
+            teacher: named("teacher.checkpoint").map(|checkpoint| Teacher { checkpoint }),
+            method,
+            threat,
+            train: Train {
+                epochs: self.long("train.epochs")?,
+                batch: self.size("train.batch")?,
+                lr,
+                momentum: self.real("train.momentum")?,
+                nesterov: self.on("train.nesterov", Nesterov::Yes, Nesterov::No)?,
+                weight_decay: self.real("train.weight_decay")?,
+                schedule,
+                report_hz: self.real("train.report_hz")?,
+            },
+            probe: Probe {
+                per_epoch: self.count("probe.per_epoch")?,
+                images: self.size("probe.images").unwrap_or(validation.min(500)),
+                steps: self.count("probe.steps")?,
+            },
+            evaluation: Evaluation {
+                steps: self.count("evaluation.steps")?,
+                restarts: self.count("evaluation.restarts")?,
+                images: self.size("evaluation.images"),
+            },
+            checkpoint: Checkpoint { every_epochs: self.long("checkpoint.every_epochs")? },
+        })
+    }
+}
+
+fn as_whole(value: Typed) -> Option<i64> {
+    match value {
+        Typed::Whole(v) => Some(v),
+        Typed::Real(_) | Typed::Text(_) | Typed::Switch(_) | Typed::Epochs(_) => None,
+    }
+}
+
+fn default_of(key: &Key) -> Option<Typed> {
+    match key.default {
+        Fallback::Is(text) => typed(key, text.parse().ok().as_ref(), text, &Place::Override(String::new())).ok(),
+        Fallback::Required | Fallback::From(_) => None,
+    }
+}
+
+fn out_of_range(path: &str, raw: &str, allowed: &str) -> String {
+    format!("{path} = {raw} is out of range; allowed: {allowed}")
+}
+
+fn names_in(section: &str) -> String {
+    let names: Vec<_> = KEYS.iter().map(Key::section_and_name).filter(|(own, _)| *own == section).map(|(_, name)| name).collect();
+    names.join(", ")
+}
+
+fn unknown(path: &str) -> String {
+    let meant = suggest::key(path);
+    let question = meant.map_or(String::new(), |key| format!("; did you mean '{}'?", key.path));
+    let written_in = path.rsplit_once('.').map_or("", |(section, _)| section);
+    let section = if written_in.is_empty() || names_in(written_in).is_empty() {
+        meant.map(|key| key.section_and_name().0)
+    } else {
+        Some(written_in)
+    };
+    let allowed = match section {
+        Some(section) if !section.is_empty() => format!("allowed in [{section}]: {}", names_in(section)),
+        Some(_) | None => {
+            let mut sections: Vec<_> =
+                KEYS.iter().map(|key| key.section_and_name().0).filter(|section| !section.is_empty()).collect();
+            sections.dedup();
+            format!("allowed: seed and the sections {}", sections.join(", "))
+        }
+    };
+    format!("unknown key '{path}'{question}{} {allowed}", if meant.is_some() { "" } else { ";" })
+}
+
+/// Judges one value by its key alone.
+fn typed(key: &Key, value: Option<&Value>, raw: &str, place: &Place) -> Result<Typed, String> {
+    let path = key.path;
+    let wrong = || {
+        let hint = match key.kind {
+            Kind::Whole { .. } | Kind::Real { .. } | Kind::Name(_) => format!("; allowed: {}", key.kind.allowed()),
+            Kind::Radius | Kind::Switch | Kind::Path | Kind::Epochs => String::new(),
+        };
+        format!("{path} = {raw} must be {}{hint}", key.kind.words())
+    };
+    let value = value.ok_or_else(wrong)?;
+    let float = || value.as_float().or_else(|| value.as_integer().map(|v| v as f64));
+    // On a command line a file called 2024 needs no quotes.
+    let text = || match (value.as_str(), place) {
+        (Some(text), _) => Some(text.to_owned()),
+        (None, Place::Override(_)) => Some(raw.to_owned()),
+        (None, Place::File { .. }) => None,
+    };
+    match key.kind {
+        Kind::Whole { least, most } => {
+            let v = value.as_integer().ok_or_else(wrong)?;
+            if (least..=most).contains(&v) { Ok(Typed::Whole(v)) } else { Err(out_of_range(path, raw, &key.kind.allowed())) }
+        }
+        Kind::Real { least, most } => {
+            let v = float().ok_or_else(wrong)?;
+            let above = match least {
+                Bound::Included(low) => v >= low,
+                Bound::Excluded(low) => v > low,
+            };
+            let below = match most {
+                Bound::Included(high) => v <= high,
+                Bound::Excluded(high) => v < high,
+            };
+            if above && below { Ok(Typed::Real(v)) } else { Err(out_of_range(path, raw, &key.kind.allowed())) }
+        }
+        Kind::Radius => match (float(), value.as_str()) {
+            (Some(v), _) => Ok(Typed::Real(v)),
+            (None, Some(text)) => text.parse::<Eps>().map(|eps| Typed::Real(eps.0)).map_err(|_| wrong()),
+            (None, None) => Err(wrong()),
+        },
+        Kind::Name(names) => {
+            let text = text().ok_or_else(wrong)?;
+            if names.contains(&text.as_str()) {
+                return Ok(Typed::Text(text));
+            }
+            let question = suggest::name(&text, names).map_or(String::new(), |name| format!(" did you mean \"{name}\"?"));
+            Err(format!("{path} = {raw} is not known;{question} allowed: {}", key.kind.allowed()))
+        }
+        Kind::Switch => value.as_bool().map(Typed::Switch).ok_or_else(wrong),
+        Kind::Path => text().map(Typed::Text).ok_or_else(wrong),
+        Kind::Epochs => {
+            let list = value.as_array().ok_or_else(wrong)?;
+            list.iter().map(Value::as_integer).collect::<Option<Vec<_>>>().map(Typed::Epochs).ok_or_else(wrong)
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! The one table of every key a config may hold: its type, range, default and meaning.
+//!
+//! Help texts, fault messages, the written-out config and the tests all read this table. It judges nothing itself.
+
+/// One key of a config file.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Dotted, as `-s` takes it: `train.schedule.peak`.
+    pub path: &'static str,
+    pub kind: Kind,
+    pub default: Fallback,
+    /// Set where the key means something only under some choice made by another key.
+    pub only: Option<Only>,
+    /// One line for a person.
+    pub meaning: &'static str,
+}
+
+/// What a key takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    Whole {
+        least: i64,
+        most: i64,
+    },
+    Real {
+        least: Bound,
+        most: Bound,
+    },
+    /// A radius or step in the unit of `threat.norm`, from 0 to the norm's largest: a number, or text like `8/255`.
+    Radius,
+    Name(&'static [&'static str]),
+    Switch,
+    /// A file or folder; relative ones start from the config's own folder, or from the current one when given with `-s`.
+    Path,
+    /// Increasing epoch numbers within `train.epochs`.
+    Epochs,
+}
+
+/// An end of a range.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Bound {
+    Included(f64),
+    Excluded(f64),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Fallback {
+    /// Wherever the key applies it must be given.
+    Required,
+    /// As it would be written in TOML.
+    Is(&'static str),
+    /// Worked out from other keys, in these words.
+    From(&'static str),
+}
+
+/// The choice under which a key means something.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Only {
+    pub key: &'static str,
+    pub is: &'static str,
+}
+
+const fn only(key: &'static str, is: &'static str) -> Option<Only> {
+    Some(Only { key, is })
+}
+
+const fn whole(least: i64, most: i64) -> Kind {
+    Kind::Whole { least, most }
+}
+
+const fn real(least: Bound, most: Bound) -> Kind {
+    Kind::Real { least, most }
+}
+
+const fn key(path: &'static str, kind: Kind, default: Fallback, only: Option<Only>, meaning: &'static str) -> Key {
+    Key { path, kind, default, only, meaning }
+}
+
+use Bound::{Excluded, Included};
+use Fallback::{From, Is, Required};
+
+const SAT: Option<Only> = only("method.name", "sat");
+const RRM: Option<Only> = only("method.name", "rrm");
+
+/// Every key, in the order a config is written in.
+pub const KEYS: &[Key] = &[
+    key("seed", whole(0, i64::MAX), Is("0"), None, "root of all randomness of the run"),
+    key("data.source", Kind::Name(&["fashion-mnist-10k", "idx"]), Required, None, "where images come from"),
+    key("data.path", Kind::Path, Required, only("data.source", "idx"), "folder of the IDX files, plain or gzipped"),
+    key("data.validation", whole(100, 1_000_000), Is("1000"), None, "training images held out for probes; 1000 when embedded"),
+    key("data.augment", Kind::Name(&["none", "crop-flip"]), Is("\"none\""), None, "changes to training images"),
+    key("student.network", Kind::Name(&["fc2", "fc3", "small", "resnet18"]), Required, None, "network to train"),
+    key("teacher.checkpoint", Kind::Path, Required, RRM, ".safetensors file of the robust teacher"),
+    key("method.name", Kind::Name(crate::config::Method::NAMES), Required, None, "training method"),
+    key("method.lambda", real(Included(0.0), Included(1e6)), Required, RRM, "weight of cross-entropy; steerable"),
+    key("method.steps", whole(1, 1000), Is("7"), SAT, "PGD steps of each training attack"),
+    key("method.step_size", Kind::Radius, From("2.5 eps / steps"), SAT, "length of one PGD step, in the unit of the norm"),
+    key("method.random_start", Kind::Switch, Is("true"), SAT, "start the attack at a random point of the ball"),
+    key("method.batch_norm", Kind::Name(&["eval", "train"]), Is("\"eval\""), SAT, "batch-norm mode while the attack searches"),
+    key("threat.norm", Kind::Name(&["linf", "l2"]), Is("\"linf\""), None, "norm of the adversary's ball"),
+    key("threat.eps", Kind::Radius, Required, None, "radius of the ball, pixels being 0 to 1; 0.1 or \"8/255\""),
+    key("train.epochs", whole(1, 100_000), Required, None, "passes over the training images"),
+    key("train.batch", whole(1, 65_536), Is("128"), None, "images a step"),
+    key("train.lr", real(Excluded(0.0), Included(100.0)), Is("0.1"), None, "peak learning rate"),
+    key("train.momentum", real(Included(0.0), Excluded(1.0)), Is("0.9"), None, "momentum of SGD"),
+    key("train.nesterov", Kind::Switch, Is("false"), None, "Nesterov's form of momentum"),
+    key("train.weight_decay", real(Included(0.0), Included(1.0)), Is("5e-4"), None, "weight decay, on all parameters"),
+    key("train.report_hz", real(Included(0.1), Included(10.0)), Is("4"), None, "reports of scalars a second"),
+    key(
+        "train.schedule.name",
+        Kind::Name(&["cosine", "one-cycle", "multistep", "constant"]),
+        Is("\"cosine\""),
+        None,
+        "learning rate over the steps",
+    ),
+    key(
+        "train.schedule.final_lr",
+        real(Included(0.0), Included(100.0)),
+        From("1e-6, or train.lr where that is less"),
+        only("train.schedule.name", "cosine"),
+        "learning rate at the end, at most train.lr",
+    ),
+    key(
+        "train.schedule.peak",
+        real(Excluded(0.0), Excluded(1.0)),
+        Is("0.4"),
+        only("train.schedule.name", "one-cycle"),
+        "fraction of the steps at which the learning rate peaks",
+    ),
+    key(
+        "train.schedule.epochs",
+        Kind::Epochs,
+        Required,
+        only("train.schedule.name", "multistep"),
+        "epochs at which the learning rate is multiplied by gamma",
+    ),
+    key(
+        "train.schedule.gamma",
+        real(Excluded(0.0), Included(1.0)),
+        Is("0.1"),
+        only("train.schedule.name", "multistep"),
+        "factor on the learning rate",
+    ),
+    key("probe.per_epoch", whole(0, 1000), Is("1"), None, "probes an epoch, the last at its end; 0: none"),
+    key(
+        "probe.images",
+        whole(1, 1_000_000),
+        From("500, or data.validation where that is less"),
+        None,
+        "validation images a probe looks at",
+    ),
+    key("probe.steps", whole(1, 1000), Is("10"), None, "PGD steps of a probe"),
+    key("evaluation.steps", whole(1, 10_000), Is("20"), None, "PGD steps of the final evaluation"),
+    key("evaluation.restarts", whole(1, 1000), Is("1"), None, "random restarts of the final evaluation"),
+    key(
+        "evaluation.images",
+        whole(0, 1_000_000_000),
+        From("all test images"),
+        None,
+        "test images of the final evaluation; 0: none is done",
+    ),
+    key("checkpoint.every_epochs", whole(1, 100_000), Is("1"), None, "epochs between checkpoints"),
+];
+
+impl Key {
+    pub fn find(path: &str) -> Option<&'static Self> {
+        KEYS.iter().find(|key| key.path == path)
+    }
+
+    /// `("train.schedule", "peak")`; the section of `seed` is the empty text.
+    pub fn section_and_name(&self) -> (&'static str, &'static str) {
+        self.path.rsplit_once('.').unwrap_or(("", self.path))
+    }
+}
+
+impl Kind {
+    /// What may be written, as it follows "allowed: ".
+    pub fn allowed(self) -> String {
+        match self {
+            Self::Whole { least, most: i64::MAX } => format!("{least} or more"),
+            Self::Whole { least, most } => format!("{least} to {most}"),
+            Self::Real { least, most } => {
+                let low = match least {
+                    Included(v) => number(v),
+                    Excluded(v) => format!("above {}", number(v)),
+                };
+                match most {
+                    Included(v) => format!("{low} to {}", number(v)),
+                    Excluded(v) => format!("{low} to below {}", number(v)),
+                }
+            }
+            Self::Radius => "a number from 0, or text like \"8/255\"".into(),
+            Self::Name(names) => names.join(", "),
+            Self::Switch => "true, false".into(),
+            Self::Path => "a path in quotes".into(),
+            Self::Epochs => "a list of increasing epochs like [4, 8]".into(),
+        }
+    }
+
+    /// What it is called in "must be ...".
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Whole { .. } => "a whole number",
+            Self::Real { .. } => "a number",
+            Self::Radius => "a number or text like \"8/255\"",
+            Self::Name(_) => "one of these names",
+            Self::Switch => "true or false",
+            Self::Path => "a path",
+            Self::Epochs => "a list of whole numbers",
+        }
+    }
+}
+
+/// Short: `1e6` rather than `1000000`.
+pub(super) fn number(v: f64) -> String {
+    if v != 0.0 && !(1e-3..1e5).contains(&v.abs()) { format!("{v:e}") } else { v.to_string() }
+}
