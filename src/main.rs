@@ -1,1 +1,30 @@
-fn main(){}
+//! Parses the command line, picks what to do, and turns how it went into an exit code: 0 completed, 1 failed, 2 bad usage, config
+//! or data, 130 stopped by the user.
+
+mod cli;
+mod commands;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use std::io::Write;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        Command::Train(args) => commands::train::run(&args),
+        Command::Replay(_) => Ok(0),
+        Command::Runs(args) => commands::runs::run(&args),
+        Command::Eval(args) => commands::eval::run(&args),
+        Command::Bench(cli::Bench::Step(args)) => commands::bench::step(&args),
+        Command::Data(cli::Data::RebuildEmbedded { from, to }) => commands::data::rebuild(&from, &to),
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            // `{:#}` would join causes; our own errors already say everything in their first line.
+            let _ = writeln!(std::io::stderr(), "rematch: {error}");
+            ExitCode::from(error.downcast_ref::<commands::Failed>().map_or(2, |_| 1))
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! `rematch runs`
+
+use crate::cli::Runs;
+use rematch::run::listing;
+use std::io::{IsTerminal, Write};
+
+pub fn run(args: &Runs) -> anyhow::Result<u8> {
+    let rows = listing::summaries(&args.runs)?;
+    let mut out = std::io::stdout();
+    let text = if args.json {
+        listing::json_lines(&rows)?
+    } else {
+        let width = if out.is_terminal() { ratatui::crossterm::terminal::size().map_or(80, |(w, _)| w as usize) } else { usize::MAX };
+        listing::table(&rows, width)
+    };
+    // A closed pipe (`rematch runs | head`) is not an error of ours.
+    let _ = out.write_all(text.as_bytes());
+    Ok(0)
+}
