@@ -1,1 +1,3 @@
-//! to come
+//! The live screen. This file only lists its parts.
+
+pub mod event;
