@@ -8,3 +8,4 @@ pub mod keymap;
 pub mod layout;
 pub mod screen;
 pub mod theme;
+pub mod view;
