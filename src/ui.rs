@@ -1,5 +1,6 @@
 //! The live screen. This file only lists its parts.
 
+pub mod app;
 pub mod chart;
 pub mod event;
 pub mod glyphs;
