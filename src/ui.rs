@@ -1,8 +1,23 @@
-//! The live screen. This file only lists its parts.
+//! The live screen. This file only lists its parts: the terminal's own first, then what is drawn on it, then the loop.
 
+// The terminal: taken over, read, given back.
 pub mod capability;
 pub mod event;
 pub mod input;
 pub mod signals;
 pub mod stderr;
 pub mod terminal;
+
+// What is drawn.
+pub mod chart;
+pub mod glyphs;
+pub mod keymap;
+pub mod layout;
+pub mod screen;
+pub mod theme;
+pub mod view;
+
+// What keys mean, and the loop.
+pub mod intent;
+
+pub mod app;

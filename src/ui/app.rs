@@ -1,0 +1,365 @@
+//! The loop of the screen: waits in one place for records, keys, signals and the next frame; drains what waits; draws once.
+//!
+//! It owns no terminal (that is behind [`Surface`]) and decides nothing about training: it sends what
+//! [`super::intent`] asks for and tells why it left. Instants here pace frames only; what is drawn sees `clock`.
+
+use super::event::{Focus, Input, Signal};
+use super::glyphs::Glyphs;
+use super::intent::{self, Effect, Leave};
+use super::screen::{Asked, Changed, Dialog, Mood, Screen, is_over};
+use super::theme::Palette;
+use super::view;
+use crate::protocol::{Command, Record};
+use crate::run::RunState;
+use crate::run::session::{Access, Session};
+use crate::run::state::Phase;
+use crossbeam_channel::{Receiver, after, never, select};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::Frame;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Where frames go.
+pub trait Surface {
+    fn draw(&mut self, paint: &mut dyn FnMut(&mut Frame)) -> io::Result<()>;
+    /// The next draw sends everything again.
+    fn repaint(&mut self) -> io::Result<()>;
+}
+
+/// The speed of a replay.
+pub trait Pace {
+    fn faster(&self);
+    fn slower(&self);
+    /// Holds the replay, or lets it go on.
+    fn toggle(&self);
+    /// `x4`, `held`.
+    fn label(&self) -> String;
+}
+
+pub struct Options {
+    pub palette: Palette,
+    pub glyphs: Glyphs,
+    /// Frames a second at most; keys are drawn at once all the same.
+    pub max_fps: u32,
+    /// The run's folder, as messages name it.
+    pub folder: String,
+    pub pace: Option<Box<dyn Pace>>,
+}
+
+/// How the screen was left, and what was known of the run then.
+pub struct Left {
+    pub why: Leave,
+    pub state: RunState,
+}
+
+/// Two frames are never nearer than this, whatever is typed.
+const KEY_FRAME: Duration = Duration::from_millis(16);
+const SETTLED: Duration = Duration::from_millis(50);
+const SECOND: Duration = Duration::from_secs(1);
+/// Records taken in between two looks at the keys: a replay at full speed must not make them wait.
+const AT_ONCE: usize = 4_096;
+/// More printable keys than this in one go are a terminal's answer or an unbracketed paste, not a person.
+const TYPED_AT_ONCE: usize = 8;
+
+/// What the next frame waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Dirty {
+    Clean,
+    Data,
+    Key,
+}
+
+struct App<'a, S: Surface> {
+    session: Session,
+    surface: &'a mut S,
+    state: RunState,
+    screen: Screen,
+    pace: Option<Box<dyn Pace>>,
+    frame_every: Duration,
+    focus: Focus,
+    dirty: Dirty,
+    repaint: Repaint,
+    drawn: Option<Instant>,
+    resized: Option<Instant>,
+    /// A stop was asked for here: leave when it has happened.
+    leaving: Leaving,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Repaint {
+    Yes,
+    No,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Leaving {
+    Yes,
+    No,
+}
+
+/// Shows a run until it is left. `clock` gives milliseconds since the Unix epoch.
+pub fn run(
+    session: Session,
+    surface: &mut impl Surface,
+    input: &Receiver<Input>,
+    signals: &Receiver<Signal>,
+    options: Options,
+    clock: &dyn Fn() -> u64,
+) -> Left {
+    let mut screen = Screen::new(options.palette, options.glyphs, session.access(), options.folder);
+    screen.now_ms = clock();
+    screen.pace = options.pace.as_ref().map(|p| p.label());
+    let mut app = App {
+        session,
+        surface,
+        state: RunState::default(),
+        screen,
+        pace: options.pace,
+        frame_every: SECOND / options.max_fps.clamp(1, 60),
+        focus: Focus::Gained,
+        dirty: Dirty::Key,
+        repaint: Repaint::Yes,
+        drawn: None,
+        resized: None,
+        leaving: Leaving::No,
+    };
+    let why = app.watch(input, signals, clock);
+    Left { why, state: app.state }
+}
+
+impl<S: Surface> App<'_, S> {
+    fn watch(&mut self, input: &Receiver<Input>, signals: &Receiver<Signal>, clock: &dyn Fn() -> u64) -> Leave {
+        let mut records: Receiver<Arc<Record>> = self.session.records().clone();
+        let keys = input.clone();
+        let mut calls = signals.clone();
+        loop {
+            if self.draw_if_due().is_err() {
+                // Nobody is left to show anything to.
+                return Leave::HungUp;
+            }
+            let timer = self.deadline().map_or_else(never, |at| after(at.saturating_duration_since(Instant::now())));
+            let mut left = None;
+            select! {
+                recv(records) -> record => match record {
+                    Ok(record) => {
+                        self.take_in(&record);
+                        for record in records.try_iter().take(AT_ONCE) {
+                            self.take_in(&record);
+                        }
+                        if self.leaving == Leaving::Yes && is_over(&self.state) && self.screen.dialog.is_none() {
+                            left = Some(Leave::Quit);
+                        }
+                    }
+                    Err(_) => {
+                        records = never();
+                        self.ended();
+                        if self.leaving == Leaving::Yes && self.screen.dialog.is_none() {
+                            left = Some(Leave::Quit);
+                        }
+                    }
+                },
+                recv(keys) -> first => match first {
+                    Ok(first) => {
+                        self.screen.now_ms = clock();
+                        let waiting: Vec<Input> = std::iter::once(first).chain(keys.try_iter()).collect();
+                        left = self.inputs(waiting);
+                    }
+                    // The reader ended without a word: the terminal is gone as far as we can tell.
+                    Err(_) => left = Some(Leave::HungUp),
+                },
+                recv(calls) -> signal => match signal {
+                    Ok(signal) => left = self.signal(signal),
+                    Err(_) => calls = never(),
+                },
+                recv(timer) -> _ => {}
+            }
+            if let Some(why) = left {
+                return why;
+            }
+            self.tick(clock());
+        }
+    }
+
+    fn take_in(&mut self, record: &Record) {
+        self.state.apply(record);
+        self.screen.saw(record, &self.state);
+        self.mark(Dirty::Data);
+    }
+
+    /// No more records will come.
+    fn ended(&mut self) {
+        if self.screen.access == Access::Steer && !is_over(&self.state) {
+            self.screen.toast(Mood::Bad, "! the worker ended without a last word; see the run folder");
+        }
+        // Nobody listens any more, so q must not offer to stop anything.
+        self.screen.access = Access::ReadOnly;
+        self.mark(Dirty::Data);
+    }
+
+    fn mark(&mut self, dirty: Dirty) {
+        self.dirty = self.dirty.max(dirty);
+    }
+
+    fn inputs(&mut self, waiting: Vec<Input>) -> Option<Leave> {
+        let printable = |input: &Input| match input {
+            Input::Key(KeyEvent { code: KeyCode::Char(c), modifiers, .. }) if !modifiers.contains(KeyModifiers::CONTROL) => {
+                Some(*c)
+            }
+            Input::Key(_) | Input::Paste(_) | Input::Resize | Input::Focus(_) | Input::HangUp => None,
+        };
+        let typed: Vec<char> = waiting.iter().filter_map(printable).collect();
+        // A key held down over a slow link comes in a burst too, but as one character.
+        let reply = typed.len() > TYPED_AT_ONCE
+            && typed.iter().any(|c| *c != typed[0])
+            && !matches!(self.screen.dialog, Some(Dialog::Edit(_)));
+        for input in waiting {
+            if reply && printable(&input).is_some() {
+                continue;
+            }
+            match input {
+                Input::Key(event) => {
+                    self.mark(Dirty::Key);
+                    let effects = intent::key(&mut self.screen, &self.state, &event);
+                    if let Some(leave) = self.carry_out(effects) {
+                        return Some(leave);
+                    }
+                }
+                Input::Paste(text) => {
+                    intent::paste(&mut self.screen, &text);
+                    self.mark(Dirty::Key);
+                }
+                Input::Resize => self.resized = Some(Instant::now() + SETTLED),
+                Input::Focus(focus) => self.focus = focus,
+                Input::HangUp => return Some(Leave::HungUp),
+            }
+        }
+        None
+    }
+
+    fn signal(&mut self, signal: Signal) -> Option<Leave> {
+        match signal {
+            Signal::Terminate => Some(Leave::Terminated),
+            Signal::HangUp => Some(Leave::HungUp),
+            Signal::Interrupt => {
+                self.mark(Dirty::Key);
+                let effects = intent::interrupt(&mut self.screen, &self.state);
+                self.carry_out(effects)
+            }
+            Signal::Save => self.carry_out(vec![Effect::Ask(Command::SaveCheckpoint, Asked::Save)]),
+            Signal::Continue => {
+                self.repaint = Repaint::Yes;
+                self.mark(Dirty::Key);
+                None
+            }
+        }
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) -> Option<Leave> {
+        for effect in effects {
+            match effect {
+                Effect::Leave(leave) => return Some(leave),
+                Effect::Repaint => self.repaint = Repaint::Yes,
+                Effect::Ask(command, asked) => self.ask(command, asked),
+                Effect::Faster => self.turn(|pace| pace.faster()),
+                Effect::Slower => self.turn(|pace| pace.slower()),
+                Effect::TogglePace => self.turn(|pace| pace.toggle()),
+            }
+        }
+        None
+    }
+
+    fn turn(&mut self, how: fn(&dyn Pace)) {
+        if let Some(pace) = &self.pace {
+            how(pace.as_ref());
+        }
+    }
+
+    fn ask(&mut self, command: Command, asked: Asked) {
+        let Some(id) = self.session.ask(command) else {
+            self.screen.toast(Mood::Bad, "! the worker does not listen: nothing was changed");
+            self.mark(Dirty::Key);
+            return;
+        };
+        match asked {
+            Asked::Dial { dial, .. } => {
+                if let Some(pending) = self.screen.pending.get_mut(&dial) {
+                    pending.sent = Some(id);
+                }
+            }
+            Asked::Stop(_) => self.leaving = Leaving::Yes,
+            Asked::Flow(_) | Asked::Save | Asked::Probe => {}
+        }
+        self.screen.waiting.push((id, asked));
+    }
+
+    /// Whether a clock on the screen goes on by itself.
+    fn ticks(&self) -> bool {
+        self.screen.access == Access::Steer
+            && match self.state.phase {
+                Phase::Preparing | Phase::Paused | Phase::Finished(_) => false,
+                Phase::Running | Phase::Stopping(_) => true,
+            }
+    }
+
+    fn tick(&mut self, now_ms: u64) {
+        let second = self.screen.now_ms / 1000 != now_ms / 1000;
+        self.screen.now_ms = now_ms;
+        if second && self.ticks() {
+            self.mark(Dirty::Data);
+        }
+        if self.screen.expire() == Changed::Yes {
+            self.mark(Dirty::Data);
+        }
+        let label = self.pace.as_ref().map(|p| p.label());
+        if label != self.screen.pace {
+            self.screen.pace = label;
+            self.mark(Dirty::Data);
+        }
+        if self.resized.is_some_and(|at| at <= Instant::now()) {
+            self.resized = None;
+            self.repaint = Repaint::Yes;
+            self.mark(Dirty::Key);
+        }
+    }
+
+    /// When the next frame may be drawn.
+    fn due(&self) -> Option<Instant> {
+        let wait = match (self.dirty, self.focus) {
+            (Dirty::Clean, _) => return None,
+            (Dirty::Key, _) => KEY_FRAME,
+            (Dirty::Data, Focus::Gained) => self.frame_every,
+            (Dirty::Data, Focus::Lost) => SECOND,
+        };
+        Some(self.drawn.map_or_else(Instant::now, |at| at + wait))
+    }
+
+    /// When the loop must look again though nothing comes in.
+    fn deadline(&self) -> Option<Instant> {
+        let now = Instant::now();
+        let toast = self.screen.toasts.iter().map(|t| t.until_ms.saturating_sub(self.screen.now_ms)).min();
+        [
+            self.resized.or_else(|| self.due()),
+            self.ticks().then(|| now + Duration::from_millis(1000 - self.screen.now_ms % 1000)),
+            toast.map(|ms| now + Duration::from_millis(ms.max(1))),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    fn draw_if_due(&mut self) -> io::Result<()> {
+        if self.resized.is_some() || self.due().is_none_or(|at| at > Instant::now()) {
+            return Ok(());
+        }
+        if self.repaint == Repaint::Yes {
+            self.surface.repaint()?;
+            self.repaint = Repaint::No;
+        }
+        let (state, screen) = (&self.state, &self.screen);
+        self.surface.draw(&mut |frame| view::draw(frame, state, screen))?;
+        self.dirty = Dirty::Clean;
+        self.drawn = Some(Instant::now());
+        Ok(())
+    }
+}

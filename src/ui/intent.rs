@@ -1,0 +1,493 @@
+//! What keys do: they change the view, or ask. Nothing is asked of the run that a person did not confirm, except pause and save.
+//!
+//! It sends nothing itself: the loop carries out the [`Effect`]s, so that key streams can be tested without a run.
+
+use super::chart::Scale;
+use super::keymap::{self, Intent, Scope};
+use super::layout::Pane;
+use super::screen::{Asked, DISCARD, Dialog, Editor, Field, Mood, Pending, QUIT, SMOOTHING, Screen, Search, Zoom, is_over};
+use crate::protocol::command::SaveOnStop;
+use crate::protocol::{Change, Command, Dial, Flow, Step, Stop, StopWhen};
+use crate::run::RunState;
+use crate::run::session::Access;
+use crate::run::state::{Marker, Phase};
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+
+/// Shorter than this between two Ctrl-C is "I mean it".
+const INSIST_MS: u64 = 2_000;
+/// Where a nudge takes a dial that stands at 0.
+const FROM_ZERO: f64 = 1e-3;
+/// A note is one line of a log, not an essay.
+const LONGEST_NOTE: usize = 200;
+
+/// What the loop has to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    Ask(Command, Asked),
+    Repaint,
+    Leave(Leave),
+    Faster,
+    Slower,
+    TogglePace,
+}
+
+/// Why the screen is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leave {
+    /// The run is over, or only watched.
+    Quit,
+    /// The person will not wait for the worker.
+    AtOnce,
+    Terminated,
+    HungUp,
+}
+
+/// Takes in a key. What it changes is in `screen`; what is asked for comes back.
+pub fn key(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effect> {
+    if event.kind == KeyEventKind::Release {
+        return Vec::new();
+    }
+    if keymap::find(&[Scope::Everywhere], event) == Some(Intent::Interrupt) {
+        return interrupt(screen, state);
+    }
+    match screen.dialog.take() {
+        None => plain(screen, state, event),
+        Some(Dialog::Help { search, scroll }) => {
+            screen.dialog = help(search, scroll, event);
+            Vec::new()
+        }
+        Some(Dialog::Quit { choice }) => quit(screen, choice, event),
+        Some(Dialog::Discard { choice }) => discard(screen, choice, event),
+        Some(Dialog::Edit(editor)) => edit(screen, state, editor, event),
+        Some(Dialog::Failed) => match event.code {
+            KeyCode::Enter | KeyCode::Char('q') => vec![Effect::Leave(Leave::Quit)],
+            KeyCode::Esc => Vec::new(),
+            _ => {
+                screen.dialog = Some(Dialog::Failed);
+                Vec::new()
+            }
+        },
+    }
+}
+
+/// Text that came at once: only text fields take it, and only its first line.
+pub fn paste(screen: &mut Screen, text: &str) {
+    if let Some(Dialog::Edit(editor)) = &mut screen.dialog {
+        let room = LONGEST_NOTE.saturating_sub(editor.field().chars().count());
+        let line: String = text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(room).collect();
+        editor.field().push_str(&line);
+    }
+}
+
+/// Ctrl-C, or the signal that means the same.
+pub fn interrupt(screen: &mut Screen, state: &RunState) -> Vec<Effect> {
+    if screen.access == Access::ReadOnly || is_over(state) {
+        return vec![Effect::Leave(Leave::Quit)];
+    }
+    let now = screen.now_ms;
+    screen.interrupts.retain(|at| now.saturating_sub(*at) < INSIST_MS);
+    screen.interrupts.push(now);
+    match screen.interrupts.len() {
+        1 => {
+            screen.dialog = Some(Dialog::Quit { choice: 0 });
+            Vec::new()
+        }
+        2 => {
+            screen.dialog = None;
+            stop(Stop::NOW_AND_SAVE)
+        }
+        _ => vec![Effect::Leave(Leave::AtOnce)],
+    }
+}
+
+fn stop(stop: Stop) -> Vec<Effect> {
+    vec![Effect::Ask(Command::Stop(stop), Asked::Stop(stop))]
+}
+
+fn scopes(screen: &Screen) -> Vec<Scope> {
+    let mut scopes = Vec::with_capacity(3);
+    match screen.maximised.unwrap_or(screen.focus) {
+        Pane::Controls => scopes.push(Scope::Controls),
+        Pane::Loss | Pane::Accuracy | Pane::Third => scopes.push(Scope::Chart),
+        Pane::Log => scopes.push(Scope::Log),
+        Pane::Machine | Pane::Timing | Pane::Best => {}
+    }
+    if screen.pace.is_some() {
+        scopes.push(Scope::Replay);
+    }
+    scopes.push(Scope::Everywhere);
+    scopes
+}
+
+fn plain(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effect> {
+    let Some(intent) = keymap::find(&scopes(screen), event) else {
+        // A digit on a dial starts the edit line with it.
+        if let (Pane::Controls, KeyCode::Char(c @ ('0'..='9' | '.')), true) =
+            (screen.focus, event.code, (event.modifiers - KeyModifiers::SHIFT).is_empty())
+        {
+            open_editor(screen, state, c.to_string());
+        }
+        return Vec::new();
+    };
+    match intent {
+        Intent::Pause if screen.pace.is_some() => return vec![Effect::TogglePace],
+        Intent::Pause => return pause(screen, state),
+        Intent::Save => return ask(screen, state, Command::SaveCheckpoint, Asked::Save),
+        Intent::Probe => return ask(screen, state, Command::Evaluate, Asked::Probe),
+        Intent::Quit if screen.access == Access::ReadOnly || is_over(state) => return vec![Effect::Leave(Leave::Quit)],
+        Intent::Quit => screen.dialog = Some(Dialog::Quit { choice: 0 }),
+        Intent::Interrupt => return interrupt(screen, state),
+        Intent::Help => screen.dialog = Some(Dialog::Help { search: Search::Off, scroll: 0 }),
+        Intent::Repaint => return vec![Effect::Repaint],
+        Intent::NextPane => turn(screen, 1),
+        Intent::PreviousPane => turn(screen, PANES.len() - 1),
+        Intent::Maximise => screen.maximised = if screen.maximised.is_some() { None } else { Some(screen.focus) },
+        Intent::FullLog => {
+            screen.maximised = if screen.maximised == Some(Pane::Log) { None } else { Some(Pane::Log) };
+            screen.scrolled = 0;
+        }
+        Intent::Back => back(screen, state),
+        Intent::Undo => undo(screen, state),
+        Intent::NextMarker => jump(screen, state, Direction::Forward),
+        Intent::PreviousMarker => jump(screen, state, Direction::Back),
+        Intent::LogScale => {
+            screen.scale = match screen.scale {
+                Scale::Linear => Scale::Log,
+                Scale::Log => Scale::Linear,
+            }
+        }
+        Intent::Smoothing => screen.smoothing = (screen.smoothing + 1) % SMOOTHING.len(),
+        Intent::DialUp => screen.dial = screen.dial.saturating_sub(1),
+        Intent::DialDown => screen.dial = (screen.dial + 1).min(dials(state).len().saturating_sub(1)),
+        Intent::More => propose(screen, state, |v| if v == 0.0 { FROM_ZERO } else { v * 1.1 }),
+        Intent::Less => propose(screen, state, |v| v * 0.9),
+        Intent::Double => propose(screen, state, |v| if v == 0.0 { FROM_ZERO } else { v * 2.0 }),
+        Intent::Halve => propose(screen, state, |v| v / 2.0),
+        Intent::Edit => open_editor(screen, state, String::new()),
+        Intent::Apply => return apply(screen, state),
+        Intent::Left => pan(screen, state, Direction::Back),
+        Intent::Right => pan(screen, state, Direction::Forward),
+        Intent::ZoomIn => zoom(screen, state, |span| span / 2),
+        Intent::ZoomOut => zoom(screen, state, |span| span * 2),
+        Intent::WholeRun => (screen.zoom, screen.cursor) = (None, None),
+        Intent::LineUp => scroll(screen, state, 1, Direction::Back),
+        Intent::LineDown => scroll(screen, state, 1, Direction::Forward),
+        Intent::PageUp => scroll(screen, state, 10, Direction::Back),
+        Intent::PageDown => scroll(screen, state, 10, Direction::Forward),
+        Intent::Faster => return vec![Effect::Faster],
+        Intent::Slower => return vec![Effect::Slower],
+    }
+    Vec::new()
+}
+
+const PANES: [Pane; 8] =
+    [Pane::Controls, Pane::Loss, Pane::Accuracy, Pane::Third, Pane::Machine, Pane::Timing, Pane::Best, Pane::Log];
+
+fn turn(screen: &mut Screen, by: usize) {
+    let at = PANES.iter().position(|p| *p == screen.focus).unwrap_or(0);
+    screen.focus = PANES[(at + by) % PANES.len()];
+    if screen.maximised.is_some() {
+        screen.maximised = Some(screen.focus);
+    }
+}
+
+fn dials(state: &RunState) -> &[Dial] {
+    state.started.as_ref().map_or(&[], |s| &s.dials)
+}
+
+/// Read-only sessions say why nothing happens.
+fn may_steer(screen: &mut Screen, state: &RunState) -> bool {
+    let reason = if screen.access == Access::ReadOnly {
+        "this run is only watched: nothing can be changed"
+    } else if is_over(state) {
+        "training is over: nothing can be changed"
+    } else if state.controls.is_none() {
+        "training has not started yet"
+    } else {
+        return true;
+    };
+    screen.toast(Mood::Bad, reason);
+    false
+}
+
+fn ask(screen: &mut Screen, state: &RunState, command: Command, asked: Asked) -> Vec<Effect> {
+    if may_steer(screen, state) { vec![Effect::Ask(command, asked)] } else { Vec::new() }
+}
+
+fn pause(screen: &mut Screen, state: &RunState) -> Vec<Effect> {
+    let flow = match state.phase {
+        Phase::Paused => Flow::Running,
+        Phase::Preparing | Phase::Running | Phase::Stopping(_) | Phase::Finished(_) => Flow::Paused,
+    };
+    ask(screen, state, Command::Set { change: Change::Flow(flow), note: None }, Asked::Flow(flow))
+}
+
+fn propose(screen: &mut Screen, state: &RunState, to: impl Fn(f64) -> f64) {
+    let Some((&dial, controls)) = dials(state).get(screen.dial).zip(state.controls) else { return };
+    if !may_steer(screen, state) {
+        return;
+    }
+    let present = screen.pending.get(&dial).map_or(controls.value(dial), |p| p.value);
+    let value = to(present);
+    // Four digits are what is shown: what is applied must be exactly that.
+    let value = format!("{value:.3e}").parse().unwrap_or(value);
+    suggest(screen, state, dial, value);
+}
+
+fn suggest(screen: &mut Screen, state: &RunState, dial: Dial, value: f64) {
+    let Some(controls) = state.controls else { return };
+    if screen.pending.get(&dial).is_some_and(|p| p.sent.is_some()) {
+        screen.toast(Mood::Bad, format!("{} is being changed: wait for the answer", dial.symbol()));
+        return;
+    }
+    match dial.check(value, controls.norm) {
+        Err(message) => screen.toast(Mood::Bad, format!("! {message}")),
+        Ok(()) if value == controls.value(dial) => {
+            screen.pending.remove(&dial);
+        }
+        Ok(()) => {
+            screen.pending.insert(dial, Pending { value, sent: None });
+        }
+    }
+}
+
+fn undo(screen: &mut Screen, state: &RunState) {
+    let Some((dial, value)) = screen.undo else {
+        screen.toast(Mood::Bad, "nothing has been changed yet");
+        return;
+    };
+    if may_steer(screen, state) {
+        screen.focus = Pane::Controls;
+        screen.dial = dials(state).iter().position(|d| *d == dial).unwrap_or(screen.dial);
+        suggest(screen, state, dial, value);
+    }
+}
+
+fn open_editor(screen: &mut Screen, state: &RunState, text: String) {
+    let Some(&dial) = dials(state).get(screen.dial) else { return };
+    if may_steer(screen, state) {
+        screen.dialog = Some(Dialog::Edit(Editor { dial, text, note: String::new(), field: Field::Value }));
+    }
+}
+
+fn apply(screen: &mut Screen, state: &RunState) -> Vec<Effect> {
+    let Some(&dial) = dials(state).get(screen.dial) else { return Vec::new() };
+    match screen.pending.get(&dial).cloned() {
+        Some(Pending { sent: Some(_), .. }) => Vec::new(),
+        Some(Pending { value, sent: None }) => set(screen, state, dial, value, None),
+        None => {
+            open_editor(screen, state, String::new());
+            Vec::new()
+        }
+    }
+}
+
+fn set(screen: &mut Screen, state: &RunState, dial: Dial, value: f64, note: Option<String>) -> Vec<Effect> {
+    let Some(controls) = state.controls else { return Vec::new() };
+    let asked = Asked::Dial { dial, old: controls.value(dial), new: value };
+    ask(screen, state, Command::Set { change: dial.to(value), note }, asked)
+}
+
+/// One layer out: the proposal, the crosshair, the zoom, the maximised pane.
+fn back(screen: &mut Screen, state: &RunState) {
+    let chosen = dials(state).get(screen.dial).copied().filter(|_| screen.focus == Pane::Controls);
+    if let Some(dial) = chosen
+        && screen.pending.get(&dial).is_some_and(|p| p.sent.is_none())
+    {
+        screen.pending.remove(&dial);
+    } else if screen.cursor.is_some() {
+        screen.cursor = None;
+    } else if screen.maximised.is_some() {
+        screen.maximised = None;
+    } else if screen.zoom.is_some() {
+        screen.zoom = None;
+    } else {
+        screen.toasts.clear();
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Back,
+    Forward,
+}
+
+fn jump(screen: &mut Screen, state: &RunState, direction: Direction) {
+    let at = screen.cursor;
+    let steps = state.markers.iter().map(|m| m.step);
+    let next = match direction {
+        Direction::Forward => steps.filter(|s| at.is_none_or(|at| *s > at)).min(),
+        Direction::Back => steps.filter(|s| at.is_none_or(|at| *s < at)).max(),
+    };
+    match next {
+        None => screen.toast(Mood::Bad, "no marker there"),
+        Some(step) => {
+            screen.cursor = Some(step);
+            let (from, to) = screen.view(state);
+            if !(from..to).contains(&step) {
+                screen.zoom = Some(Zoom { from: step.saturating_sub((to - from) / 2), span: to - from });
+            }
+        }
+    }
+}
+
+fn pan(screen: &mut Screen, state: &RunState, direction: Direction) {
+    let (from, to) = screen.view(state);
+    let shift = |at: Step, by: Step| match direction {
+        Direction::Back => at.saturating_sub(by.max(1)),
+        Direction::Forward => at + by.max(1),
+    };
+    if let Some(cursor) = screen.cursor {
+        screen.cursor = Some(shift(cursor, (to - from) / 100).clamp(from, to - 1));
+    } else if screen.zoom.is_some() {
+        let last = state.plan_steps().saturating_sub(to - from);
+        screen.zoom = Some(Zoom { from: shift(from, (to - from) / 4).min(last), span: to - from });
+    } else {
+        screen.cursor = Some(state.step.clamp(from, to - 1));
+    }
+}
+
+fn zoom(screen: &mut Screen, state: &RunState, change: impl Fn(Step) -> Step) {
+    let (from, to) = screen.view(state);
+    let all = state.plan_steps().max(1);
+    let span = change(to - from).clamp(all.min(20), all);
+    if span == all {
+        screen.zoom = None;
+        return;
+    }
+    let around = screen.cursor.unwrap_or(state.step);
+    screen.zoom = Some(Zoom { from: around.saturating_sub(span / 2).min(all - span), span });
+}
+
+fn scroll(screen: &mut Screen, state: &RunState, by: usize, direction: Direction) {
+    screen.scrolled = match direction {
+        Direction::Back => (screen.scrolled + by).min(state.log.len().saturating_sub(1)),
+        Direction::Forward => screen.scrolled.saturating_sub(by),
+    };
+}
+
+fn help(search: Search, scroll: u16, event: &KeyEvent) -> Option<Dialog> {
+    let at = |search, scroll| Some(Dialog::Help { search, scroll });
+    match (search, event.code) {
+        (Search::Typing(mut text), code) => match code {
+            KeyCode::Esc => at(Search::Off, 0),
+            KeyCode::Enter => at(Search::Found(text), 0),
+            KeyCode::Backspace => {
+                text.pop();
+                at(Search::Typing(text), 0)
+            }
+            KeyCode::Char(c) if text.len() < 40 => {
+                text.push(c);
+                at(Search::Typing(text), 0)
+            }
+            _ => at(Search::Typing(text), scroll),
+        },
+        (_, KeyCode::Char('/')) => at(Search::Typing(String::new()), 0),
+        (Search::Found(_), KeyCode::Esc) => at(Search::Off, 0),
+        (_, KeyCode::Esc | KeyCode::Char('?' | 'q') | KeyCode::F(1) | KeyCode::Enter) => None,
+        (search, KeyCode::Down | KeyCode::Char('j')) => at(search, (scroll + 1).min(keymap::KEYMAP.len() as u16)),
+        (search, KeyCode::Up | KeyCode::Char('k')) => at(search, scroll.saturating_sub(1)),
+        (search, _) => at(search, scroll),
+    }
+}
+
+fn choose(choice: usize, count: usize, code: KeyCode) -> usize {
+    match code {
+        KeyCode::Down | KeyCode::Char('j') | KeyCode::Tab => (choice + 1) % count,
+        KeyCode::Up | KeyCode::Char('k') | KeyCode::BackTab => (choice + count - 1) % count,
+        _ => choice,
+    }
+}
+
+fn quit(screen: &mut Screen, choice: usize, event: &KeyEvent) -> Vec<Effect> {
+    match event.code {
+        KeyCode::Esc => {}
+        KeyCode::Enter => match choice {
+            0 => return stop(Stop::NOW_AND_SAVE),
+            1 => return stop(Stop { when: StopWhen::AfterEpoch, save: SaveOnStop::Save }),
+            2 => screen.dialog = Some(Dialog::Discard { choice: 0 }),
+            _ => {}
+        },
+        code => screen.dialog = Some(Dialog::Quit { choice: choose(choice, QUIT.len(), code) }),
+    }
+    Vec::new()
+}
+
+fn discard(screen: &mut Screen, choice: usize, event: &KeyEvent) -> Vec<Effect> {
+    match event.code {
+        KeyCode::Esc => {}
+        KeyCode::Enter if choice == 1 => return stop(Stop { when: StopWhen::AfterStep, save: SaveOnStop::Discard }),
+        KeyCode::Enter => {}
+        code => screen.dialog = Some(Dialog::Discard { choice: choose(choice, DISCARD.len(), code) }),
+    }
+    Vec::new()
+}
+
+impl Editor {
+    fn field(&mut self) -> &mut String {
+        match self.field {
+            Field::Value => &mut self.text,
+            Field::Note => &mut self.note,
+        }
+    }
+}
+
+fn edit(screen: &mut Screen, state: &RunState, mut editor: Editor, event: &KeyEvent) -> Vec<Effect> {
+    let scale = |editor: &mut Editor, factor: f64| {
+        let present = state.controls.map_or(0.0, |c| c.value(editor.dial));
+        let value = if editor.text.trim().is_empty() { Ok(present) } else { editor.value(state) };
+        if let Ok(value) = value {
+            let value = if value == 0.0 && factor > 1.0 { FROM_ZERO } else { value * factor };
+            editor.text = editor.dial.show(value);
+        }
+    };
+    match event.code {
+        KeyCode::Esc => return Vec::new(),
+        KeyCode::Enter => {
+            if let Ok(value) = editor.value(state) {
+                if state.controls.is_some_and(|c| c.value(editor.dial) == value) {
+                    screen.toast(Mood::Bad, format!("{} is {} already", editor.dial.symbol(), editor.dial.show(value)));
+                    return Vec::new();
+                }
+                if screen.pending.get(&editor.dial).is_some_and(|p| p.sent.is_some()) {
+                    screen.toast(Mood::Bad, format!("{} is being changed: wait for the answer", editor.dial.symbol()));
+                    return Vec::new();
+                }
+                screen.pending.insert(editor.dial, Pending { value, sent: None });
+                let note = Some(editor.note.trim().to_string()).filter(|n| !n.is_empty());
+                return set(screen, state, editor.dial, value, note);
+            }
+        }
+        KeyCode::Tab | KeyCode::BackTab => {
+            editor.field = match editor.field {
+                Field::Value => Field::Note,
+                Field::Note => Field::Value,
+            }
+        }
+        KeyCode::Backspace => {
+            editor.field().pop();
+        }
+        KeyCode::Char('u' | 'w') if event.modifiers.contains(KeyModifiers::CONTROL) => editor.field().clear(),
+        KeyCode::Up => scale(&mut editor, 1.1),
+        KeyCode::Down => scale(&mut editor, 0.9),
+        KeyCode::PageUp => scale(&mut editor, 2.0),
+        KeyCode::PageDown => scale(&mut editor, 0.5),
+        KeyCode::Char(c) if (event.modifiers - KeyModifiers::SHIFT).is_empty() => {
+            let longest = match editor.field {
+                Field::Value => 24,
+                Field::Note => LONGEST_NOTE,
+            };
+            if editor.field().chars().count() < longest {
+                editor.field().push(c);
+            }
+        }
+        _ => {}
+    }
+    screen.dialog = Some(Dialog::Edit(editor));
+    Vec::new()
+}
+
+/// What happened at a step, for the status line.
+pub fn markers_at(state: &RunState, step: Step) -> impl Iterator<Item = &Marker> {
+    state.markers.iter().filter(move |m| m.step == step)
+}

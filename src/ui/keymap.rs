@@ -1,0 +1,207 @@
+//! The one table of keys: what they do, where, and what the help and the hints row say of them.
+//!
+//! It names intents; [`super::intent`] carries them out. No key here changes training by itself except pause and save: a stray
+//! reply of the terminal that arrives as key presses must do no harm.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use std::borrow::Cow;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    Everywhere,
+    Controls,
+    Chart,
+    Log,
+    /// A recorded run is being played.
+    Replay,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intent {
+    Pause,
+    Save,
+    Probe,
+    Help,
+    Quit,
+    Interrupt,
+    Repaint,
+    NextPane,
+    PreviousPane,
+    Maximise,
+    FullLog,
+    Back,
+    Undo,
+    NextMarker,
+    PreviousMarker,
+    LogScale,
+    Smoothing,
+    DialUp,
+    DialDown,
+    More,
+    Less,
+    Double,
+    Halve,
+    Edit,
+    Apply,
+    Left,
+    Right,
+    ZoomIn,
+    ZoomOut,
+    WholeRun,
+    LineUp,
+    LineDown,
+    PageUp,
+    PageDown,
+    Faster,
+    Slower,
+}
+
+pub struct Binding {
+    pub scope: Scope,
+    pub keys: &'static [(KeyCode, KeyModifiers)],
+    pub intent: Intent,
+    /// For the help.
+    pub says: &'static str,
+    /// For the hints row, where it is worth a place there.
+    pub hint: Option<&'static str>,
+}
+
+const PLAIN: KeyModifiers = KeyModifiers::NONE;
+const CTRL: KeyModifiers = KeyModifiers::CONTROL;
+
+const fn key(c: char) -> (KeyCode, KeyModifiers) {
+    (KeyCode::Char(c), PLAIN)
+}
+const fn ctrl(c: char) -> (KeyCode, KeyModifiers) {
+    (KeyCode::Char(c), CTRL)
+}
+const fn named(code: KeyCode) -> (KeyCode, KeyModifiers) {
+    (code, PLAIN)
+}
+
+macro_rules! table {
+    ($($scope:ident [$($key:expr),+] $intent:ident $says:literal $($hint:literal)?;)+) => {
+        &[$(Binding {
+            scope: Scope::$scope,
+            keys: &[$($key),+],
+            intent: Intent::$intent,
+            says: $says,
+            hint: table!(@hint $($hint)?),
+        }),+]
+    };
+    (@hint) => { None };
+    (@hint $hint:literal) => { Some($hint) };
+}
+
+/// In the order of the help and, within a scope, of the hints.
+pub const KEYMAP: &[Binding] = table! {
+    Everywhere [key('q')] Quit "leave: asks how to stop" "quit";
+    Everywhere [ctrl('c')] Interrupt "as q; again within 2 s: stop now and save; a third time: leave at once";
+    Everywhere [key(' ')] Pause "pause or go on, at the next step" "pause";
+    Everywhere [key('s')] Save "write a checkpoint now" "save";
+    Everywhere [key('a')] Probe "probe the validation images now" "probe";
+    Everywhere [key('u')] Undo "propose the value before the last change";
+    Everywhere [named(KeyCode::Tab)] NextPane "next pane" "pane";
+    Everywhere [named(KeyCode::BackTab)] PreviousPane "previous pane";
+    Everywhere [key('z')] Maximise "maximise the pane, or put it back" "max";
+    Everywhere [key('y')] LogScale "log or linear y of the loss" "log y";
+    Everywhere [key('m')] Smoothing "smoothing of the curves: 0, .6, .9, .99" "smooth";
+    Everywhere [key('n')] NextMarker "next marker: what changed there";
+    Everywhere [key('N')] PreviousMarker "previous marker";
+    Everywhere [key('L')] FullLog "the log, full screen";
+    Everywhere [ctrl('l')] Repaint "draw everything again";
+    Everywhere [named(KeyCode::Esc)] Back "one layer out";
+    Everywhere [key('?'), named(KeyCode::F(1))] Help "this help; / searches it" "help";
+    Controls [named(KeyCode::Up), key('k')] DialUp "the dial above";
+    Controls [named(KeyCode::Down), key('j')] DialDown "the dial below";
+    Controls [key('+'), named(KeyCode::Right), key('l')] More "propose 10 % more" "more";
+    Controls [key('-'), named(KeyCode::Left), key('h')] Less "propose 10 % less" "less";
+    Controls [key('*')] Double "propose twice the value";
+    Controls [key('/')] Halve "propose half the value";
+    Controls [key('e')] Edit "type a value: 0.05, 8/255, 35%, *0.5, +10%" "edit";
+    Controls [named(KeyCode::Enter)] Apply "apply the proposed value; without one, type it";
+    Chart [named(KeyCode::Left), key('h')] Left "pan, or move the crosshair, left";
+    Chart [named(KeyCode::Right), key('l')] Right "pan, or move the crosshair, right";
+    Chart [key('+')] ZoomIn "zoom in on the newest steps or the crosshair" "zoom";
+    Chart [key('-')] ZoomOut "zoom out";
+    Chart [key('0')] WholeRun "the whole run";
+    Log [named(KeyCode::Up), key('k')] LineUp "older";
+    Log [named(KeyCode::Down), key('j')] LineDown "newer";
+    Log [named(KeyCode::PageUp)] PageUp "much older";
+    Log [named(KeyCode::PageDown)] PageDown "much newer";
+    Replay [key('>')] Faster "play faster" "faster";
+    Replay [key('<')] Slower "play slower" "slower";
+};
+
+impl Binding {
+    /// `Tab`, `Ctrl-L`, `+ Right l`.
+    pub fn label(&self) -> String {
+        self.keys.iter().map(|&(code, modifiers)| label(code, modifiers)).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The first key only.
+    pub fn first(&self) -> String {
+        self.keys.first().map_or_else(String::new, |&(code, modifiers)| label(code, modifiers))
+    }
+}
+
+fn label(code: KeyCode, modifiers: KeyModifiers) -> String {
+    let name: Cow<str> = match code {
+        KeyCode::Char(' ') => "Space".into(),
+        KeyCode::Char(c) if modifiers.contains(CTRL) => return format!("Ctrl-{}", c.to_ascii_uppercase()),
+        KeyCode::Char(c) => c.to_string().into(),
+        KeyCode::BackTab => "S-Tab".into(),
+        KeyCode::PageUp => "PgUp".into(),
+        KeyCode::PageDown => "PgDn".into(),
+        other => other.to_string().into(),
+    };
+    name.into_owned()
+}
+
+impl Scope {
+    pub const ALL: &[Self] = &[Self::Everywhere, Self::Controls, Self::Chart, Self::Log, Self::Replay];
+
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Everywhere => "Everywhere",
+            Self::Controls => "Controls (focused)",
+            Self::Chart => "Chart (focused)",
+            Self::Log => "Log (focused or full screen)",
+            Self::Replay => "Replay",
+        }
+    }
+}
+
+/// What a key means where `scopes` hold, the first of them winning.
+pub fn find(scopes: &[Scope], event: &KeyEvent) -> Option<Intent> {
+    // Shift is part of the character already; terminals differ in whether they also report it.
+    let modifiers = event.modifiers & (CTRL | KeyModifiers::ALT);
+    scopes.iter().find_map(|&scope| {
+        let binding = KEYMAP.iter().find(|b| b.scope == scope && b.keys.contains(&(event.code, modifiers)))?;
+        Some(binding.intent)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_means_two_things_in_one_scope() {
+        for scope in Scope::ALL {
+            let mut keys: Vec<_> = KEYMAP.iter().filter(|b| b.scope == *scope).flat_map(|b| b.keys).collect();
+            let all = keys.len();
+            keys.sort_by_key(|k| format!("{k:?}"));
+            keys.dedup();
+            assert_eq!(keys.len(), all, "{scope:?}");
+        }
+    }
+
+    #[test]
+    fn shifted_characters_are_found_however_they_are_reported() {
+        for modifiers in [KeyModifiers::NONE, KeyModifiers::SHIFT] {
+            assert_eq!(find(&[Scope::Everywhere], &KeyEvent::new(KeyCode::Char('N'), modifiers)), Some(Intent::PreviousMarker));
+        }
+        assert_eq!(find(&[Scope::Everywhere], &KeyEvent::new(KeyCode::Char('s'), KeyModifiers::CONTROL)), None);
+    }
+}

@@ -1,0 +1,212 @@
+//! Where everything goes: one pure function from a size to panels that never overlap and never leave the screen.
+//!
+//! It draws nothing and decides nothing about content, except that a pane which would be too small to be read is dropped.
+
+use ratatui::layout::Rect;
+
+/// What can have the focus and be maximised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Pane {
+    Controls,
+    Loss,
+    Accuracy,
+    /// cos(student, teacher), or training accuracy for methods without a teacher.
+    Third,
+    Machine,
+    Timing,
+    Best,
+    Log,
+}
+
+/// How much of a screen there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tier {
+    TooSmall,
+    /// From 60x16: one chart at a time.
+    Small,
+    /// From 80x24: two charts and a side bar.
+    Normal,
+    /// From 120x40: three charts, timing, best, a log box.
+    Wide,
+    /// From 200x60.
+    Huge,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Panels {
+    pub tier: Tier,
+    pub header: Rect,
+    pub panes: Vec<(Pane, Rect)>,
+    /// One line with the dials, where the Controls pane has no room.
+    pub dials: Option<Rect>,
+    /// Epoch and run, one line each; only the run where there is one line.
+    pub gauges: Rect,
+    /// Lines of the log without a box around them.
+    pub log_lines: Option<Rect>,
+    pub hints: Rect,
+}
+
+pub const SMALLEST: (u16, u16) = (60, 16);
+
+pub fn tier(area: Rect) -> Tier {
+    let at_least = |w, h| area.width >= w && area.height >= h;
+    if !at_least(SMALLEST.0, SMALLEST.1) {
+        Tier::TooSmall
+    } else if at_least(200, 60) {
+        Tier::Huge
+    } else if at_least(120, 40) {
+        Tier::Wide
+    } else if at_least(80, 24) {
+        Tier::Normal
+    } else {
+        Tier::Small
+    }
+}
+
+impl Panels {
+    pub fn pane(&self, pane: Pane) -> Option<Rect> {
+        self.panes.iter().find(|(p, _)| *p == pane).map(|(_, rect)| *rect)
+    }
+}
+
+/// `small` is the chart that a small screen shows; `maximised` has the whole middle to itself.
+pub fn layout(area: Rect, small: Pane, maximised: Option<Pane>) -> Panels {
+    let tier = tier(area);
+    let empty = Rect { width: 0, height: 0, ..area };
+    if tier == Tier::TooSmall {
+        return Panels { tier, header: empty, panes: Vec::new(), dials: None, gauges: empty, log_lines: None, hints: empty };
+    }
+    let (log_height, gauge_height, dial_height) = match tier {
+        Tier::TooSmall | Tier::Small => (0, 1, 1),
+        Tier::Normal => (2, 2, 0),
+        Tier::Wide => (6, 2, 0),
+        Tier::Huge => (10, 2, 0),
+    };
+    let body_height = area.height - 2 - log_height - gauge_height - dial_height;
+    let mut rows = Rows { area, y: area.y };
+    let header = rows.take(1);
+    let body = rows.take(body_height);
+    let dials = (dial_height > 0).then(|| rows.take(dial_height));
+    let gauges = rows.take(gauge_height);
+    let log = rows.take(log_height);
+    let hints = rows.take(1);
+    let boxed_log = tier >= Tier::Wide;
+    let mut panes = match (maximised, tier) {
+        (Some(pane), _) => vec![(pane, body)],
+        (None, Tier::TooSmall | Tier::Small) => vec![(small, body)],
+        (None, Tier::Normal | Tier::Wide | Tier::Huge) => middle(body, tier),
+    };
+    if boxed_log && maximised != Some(Pane::Log) {
+        panes.push((Pane::Log, log));
+    }
+    let log_lines = (log_height > 0 && !boxed_log).then_some(log);
+    Panels { tier, header, panes, dials, gauges, log_lines, hints }
+}
+
+struct Rows {
+    area: Rect,
+    y: u16,
+}
+
+impl Rows {
+    fn take(&mut self, height: u16) -> Rect {
+        let rect = Rect { x: self.area.x, y: self.y, width: self.area.width, height };
+        self.y += height;
+        rect
+    }
+}
+
+fn middle(body: Rect, tier: Tier) -> Vec<(Pane, Rect)> {
+    let side = match tier {
+        Tier::Huge => 44,
+        Tier::Wide => 34,
+        Tier::TooSmall | Tier::Small | Tier::Normal => 26,
+    };
+    let left = Rect { width: body.width - side, ..body };
+    let right = Rect { x: body.x + left.width, width: side, ..body };
+    let mut panes = Vec::with_capacity(7);
+    if tier >= Tier::Wide {
+        // The loss is what one watches: three fifths for it.
+        let loss = Rect { height: left.height * 3 / 5, ..left };
+        let y = left.y + loss.height;
+        let height = left.height - loss.height;
+        let half = left.width / 2;
+        panes.push((Pane::Loss, loss));
+        panes.push((Pane::Accuracy, Rect { y, height, width: half, ..left }));
+        panes.push((Pane::Third, Rect { x: left.x + half, y, width: left.width - half, height }));
+    } else {
+        let loss = Rect { height: left.height.div_ceil(2), ..left };
+        panes.push((Pane::Loss, loss));
+        panes.push((Pane::Accuracy, Rect { y: left.y + loss.height, height: left.height - loss.height, ..left }));
+    }
+    // Least and fitting heights, in the order in which they are given room.
+    let wanted = [(Pane::Controls, 11, 12), (Pane::Machine, 6, 7), (Pane::Timing, 9, 9), (Pane::Best, 5, 8)];
+    let mut heights = Vec::with_capacity(wanted.len());
+    let mut spare = right.height;
+    for (pane, least, most) in wanted {
+        if spare < least {
+            break;
+        }
+        heights.push((pane, least, most));
+        spare -= least;
+    }
+    for (_, height, most) in &mut heights {
+        let more = (*most - *height).min(spare);
+        *height += more;
+        spare -= more;
+    }
+    if let Some((_, last, _)) = heights.last_mut() {
+        *last += spare;
+    }
+    let mut rows = Rows { area: right, y: right.y };
+    for (pane, height, _) in heights {
+        panes.push((pane, rows.take(height)));
+    }
+    panes
+}
+
+/// A box in the middle, as large as asked where there is room.
+pub fn centred(area: Rect, width: u16, height: u16) -> Rect {
+    let (width, height) = (width.min(area.width), height.min(area.height));
+    Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every size there is, not a sample: it is cheap enough.
+    #[test]
+    fn panels_never_overlap_nor_leave_the_screen() {
+        for width in 1..=250 {
+            for height in 1..=80 {
+                let area = Rect::new(0, 0, width, height);
+                for maximised in [None, Some(Pane::Loss), Some(Pane::Log), Some(Pane::Best)] {
+                    let panels = layout(area, Pane::Loss, maximised);
+                    let mut all: Vec<Rect> = panels.panes.iter().map(|(_, r)| *r).collect();
+                    all.extend([panels.header, panels.gauges, panels.hints]);
+                    all.extend(panels.dials);
+                    all.extend(panels.log_lines);
+                    all.retain(|r| r.area() > 0);
+                    let covered: u32 = all.iter().map(|r| r.area()).sum();
+                    assert!(covered <= area.area(), "{width}x{height}");
+                    for (i, a) in all.iter().enumerate() {
+                        assert_eq!(a.intersection(area), *a, "{width}x{height}: {a:?} leaves");
+                        assert!(all[i + 1..].iter().all(|b| a.intersection(*b).is_empty()), "{width}x{height}: {a:?} overlaps");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_tiers_show_what_they_promise() {
+        let panes = |w, h| layout(Rect::new(0, 0, w, h), Pane::Loss, None).panes.iter().map(|(p, _)| *p).collect::<Vec<_>>();
+        assert_eq!(panes(59, 30), []);
+        assert_eq!(panes(60, 16), [Pane::Loss]);
+        assert_eq!(panes(80, 24), [Pane::Loss, Pane::Accuracy, Pane::Controls, Pane::Machine]);
+        for size in [(120, 40), (200, 60)] {
+            assert_eq!(panes(size.0, size.1).len(), 8, "{size:?}");
+        }
+    }
+}

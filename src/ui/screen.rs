@@ -1,0 +1,288 @@
+//! What the screen remembers beside the run: focus, zoom, what a person is about to change, dialogs, toasts.
+//!
+//! Nothing here is true of the run: a pending value is a proposal until [`RunState::answer_to`] says otherwise. It reads no
+//! clock; the loop sets `now_ms`.
+
+use super::chart::Scale;
+use super::glyphs::Glyphs;
+use super::layout::Pane;
+use super::theme::Palette;
+use crate::protocol::{Change, CommandId, Dial, Event, Flow, Outcome, Record, Step, Stop};
+use crate::run::RunState;
+use crate::run::session::Access;
+use crate::run::state::{Answer, Phase};
+use std::collections::BTreeMap;
+
+/// Smoothing levels in the order that the key walks through them.
+pub const SMOOTHING: [f64; 4] = [0.0, 0.6, 0.9, 0.99];
+const TOAST_MS: u64 = 4_000;
+const TOASTS: usize = 3;
+
+pub struct Screen {
+    /// Milliseconds since the Unix epoch, as the loop last saw them.
+    pub now_ms: u64,
+    pub palette: Palette,
+    pub glyphs: Glyphs,
+    pub access: Access,
+    /// The run's folder, as messages name it.
+    pub folder: String,
+    /// How fast a replay plays; `None` for a live run.
+    pub pace: Option<String>,
+    pub focus: Pane,
+    pub maximised: Option<Pane>,
+    pub dial: usize,
+    pub pending: BTreeMap<Dial, Pending>,
+    pub waiting: Vec<(CommandId, Asked)>,
+    pub dialog: Option<Dialog>,
+    pub toasts: Vec<Toast>,
+    pub scale: Scale,
+    pub smoothing: usize,
+    pub zoom: Option<Zoom>,
+    pub cursor: Option<Step>,
+    /// Lines scrolled back in the log; 0 follows.
+    pub scrolled: usize,
+    /// The last dial change and what it replaced, for undo.
+    pub undo: Option<(Dial, f64)>,
+    pub paused_at_ms: Option<u64>,
+    pub interrupts: Vec<u64>,
+}
+
+/// A part of the planned run: the charts show `from .. from + span`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Zoom {
+    pub from: Step,
+    pub span: Step,
+}
+
+/// A value that a person proposes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pending {
+    pub value: f64,
+    /// Sent and not yet answered.
+    pub sent: Option<CommandId>,
+}
+
+/// What a request was for, so that its answer can be told.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Asked {
+    Dial { dial: Dial, old: f64, new: f64 },
+    Flow(Flow),
+    Save,
+    Probe,
+    Stop(Stop),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Dialog {
+    Help {
+        search: Search,
+        scroll: u16,
+    },
+    Quit {
+        choice: usize,
+    },
+    /// Stopping without a checkpoint needs a second yes.
+    Discard {
+        choice: usize,
+    },
+    Edit(Editor),
+    Failed,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Search {
+    Off,
+    Typing(String),
+    Found(String),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Editor {
+    pub dial: Dial,
+    pub text: String,
+    pub note: String,
+    pub field: Field,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    Value,
+    Note,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Toast {
+    pub text: String,
+    pub until_ms: u64,
+    pub mood: Mood,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mood {
+    Good,
+    Bad,
+}
+
+/// The quit dialog's choices, the first being the safe one.
+pub const QUIT: [&str; 4] =
+    ["stop after this step and save", "stop after this epoch and save", "stop without saving ...", "go on training"];
+pub const DISCARD: [&str; 2] = ["keep training", "stop, lose what was not saved"];
+
+impl Screen {
+    pub fn new(palette: Palette, glyphs: Glyphs, access: Access, folder: String) -> Self {
+        Self {
+            now_ms: 0,
+            palette,
+            glyphs,
+            access,
+            folder,
+            pace: None,
+            focus: Pane::Controls,
+            maximised: None,
+            dial: 0,
+            pending: BTreeMap::new(),
+            waiting: Vec::new(),
+            dialog: None,
+            toasts: Vec::new(),
+            scale: Scale::Linear,
+            smoothing: 0,
+            zoom: None,
+            cursor: None,
+            scrolled: 0,
+            undo: None,
+            paused_at_ms: None,
+            interrupts: Vec::new(),
+        }
+    }
+
+    pub fn toast(&mut self, mood: Mood, text: impl Into<String>) {
+        if self.toasts.len() == TOASTS {
+            self.toasts.remove(0);
+        }
+        self.toasts.push(Toast { text: text.into(), until_ms: self.now_ms + TOAST_MS, mood });
+    }
+
+    /// Drops toasts whose time is over; says whether there were any.
+    pub fn expire(&mut self) -> Changed {
+        let before = self.toasts.len();
+        self.toasts.retain(|t| t.until_ms > self.now_ms);
+        if self.toasts.len() == before { Changed::No } else { Changed::Yes }
+    }
+
+    /// Takes note of a record that was folded into `state` just now.
+    pub fn saw(&mut self, record: &Record, state: &RunState) {
+        match &record.event {
+            Event::Controlled { change, previous, .. } => {
+                if let Some((dial, old)) = previous.dial() {
+                    self.undo = Some((dial, old));
+                }
+                match change {
+                    Change::Flow(Flow::Paused) => self.paused_at_ms = self.paused_at_ms.or(Some(record.at_ms)),
+                    Change::Flow(Flow::Running) => self.paused_at_ms = None,
+                    Change::Lambda(_) | Change::LrScale(_) | Change::Eps(_) => {}
+                }
+            }
+            Event::Warned { message, .. } => self.toast(Mood::Bad, format!("! {}", first_line(message))),
+            Event::Finished(finished) => {
+                self.paused_at_ms = None;
+                self.pending.clear();
+                match &finished.outcome {
+                    Outcome::Completed => self.toast(Mood::Good, "training completed"),
+                    Outcome::Stopped => self.toast(Mood::Good, format!("stopped at step {}", finished.step)),
+                    Outcome::Failed { .. } => self.dialog = Some(Dialog::Failed),
+                }
+                if matches!(self.dialog, Some(Dialog::Quit { .. } | Dialog::Discard { .. } | Dialog::Edit(_))) {
+                    self.dialog = None;
+                }
+            }
+            Event::Started(_)
+            | Event::Progress(_)
+            | Event::Refused { .. }
+            | Event::Stopping { .. }
+            | Event::Evaluated(_)
+            | Event::EpochFinished(_)
+            | Event::Saved(_)
+            | Event::Machine(_)
+            | Event::Said { .. } => {}
+        }
+        self.settle(state);
+    }
+
+    /// Tells what became of what was asked.
+    fn settle(&mut self, state: &RunState) {
+        let waiting = std::mem::take(&mut self.waiting);
+        for (id, asked) in waiting {
+            let Some(answer) = state.answer_to(id) else {
+                self.waiting.push((id, asked));
+                continue;
+            };
+            if let Asked::Dial { dial, .. } = asked
+                && self.pending.get(&dial).is_some_and(|p| p.sent == Some(id))
+            {
+                self.pending.remove(&dial);
+            }
+            match answer {
+                Answer::Refused(reason) => self.toast(Mood::Bad, format!("! refused: {reason}")),
+                Answer::Done(step) => match asked {
+                    Asked::Dial { dial, old, new } => {
+                        let (old, new) = (dial.show(old), dial.show(new));
+                        self.toast(Mood::Good, format!("{} {old} -> {new} @ step {step}", dial.symbol()));
+                    }
+                    Asked::Save => {
+                        let path = state.saved.as_ref().map_or("", |(_, s)| s.path.as_str());
+                        self.toast(Mood::Good, format!("saved {path} @ step {step}"));
+                    }
+                    Asked::Probe => self.toast(Mood::Good, format!("probed @ step {step}")),
+                    Asked::Flow(_) | Asked::Stop(_) => {}
+                },
+            }
+        }
+    }
+
+    /// Milliseconds of training time so far: pauses do not count, and a recorded run has its own clock.
+    pub fn elapsed_ms(&self, state: &RunState) -> u64 {
+        let live = self.access == Access::Steer && !is_over(state);
+        let now = match self.paused_at_ms {
+            Some(at) => at,
+            None if live => self.now_ms.max(state.last_at_ms),
+            None => state.last_at_ms,
+        };
+        now.saturating_sub(state.started_at_ms).saturating_sub(state.paused_ms)
+    }
+
+    /// The steps that the charts show.
+    pub fn view(&self, state: &RunState) -> (Step, Step) {
+        let all = state.plan_steps().max(1);
+        match self.zoom {
+            Some(zoom) => {
+                let span = zoom.span.clamp(1, all);
+                let from = zoom.from.min(all - span);
+                (from, from + span)
+            }
+            None => (0, all),
+        }
+    }
+}
+
+/// Whether something visible is different now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changed {
+    Yes,
+    No,
+}
+
+pub fn is_over(state: &RunState) -> bool {
+    matches!(state.phase, Phase::Finished(_))
+}
+
+pub fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
+impl Editor {
+    /// What was typed, as a value, or why it is none.
+    pub fn value(&self, state: &RunState) -> Result<f64, String> {
+        let controls = state.controls.ok_or("the run has not started yet")?;
+        self.dial.parse(&self.text, controls.value(self.dial), controls.norm)
+    }
+}

@@ -1,0 +1,152 @@
+//! Colours by meaning. Views name a [`Tone`]; only this file knows what it looks like on which terminal.
+//!
+//! It detects nothing (that is the capability probe) and never carries a meaning by colour alone: words, letters and glyphs
+//! say the same, so that [`Palette::Mono`] loses nothing.
+
+use ratatui::style::{Color, Modifier, Style};
+
+/// Which colours the terminal can show, and on which background.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Palette {
+    /// Okabe-Ito in RGB: told apart by colour-blind people.
+    #[default]
+    TrueColour,
+    /// The nearest of the 6x6x6 cube.
+    Ansi256,
+    /// Named colours only, so the user's own scheme decides.
+    Ansi16,
+    /// RGB for a light background.
+    Light,
+    /// No colour at all; bold, dim and reverse carry the focus.
+    Mono,
+}
+
+/// What a cell means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    Text,
+    Dim,
+    Title,
+    /// Focus, and what is about to happen.
+    Accent,
+    Ok,
+    Warn,
+    Error,
+    /// Curves, in legend order.
+    First,
+    Second,
+    Third,
+    /// Letters of events on the charts.
+    Marker,
+    /// What the next key acts on.
+    Selected,
+}
+
+/// Okabe-Ito (2008), as 24-bit numbers.
+const ORANGE: u32 = 0xE6_9F_00;
+const SKY: u32 = 0x56_B4_E9;
+const GREEN: u32 = 0x00_9E_73;
+const YELLOW: u32 = 0xF0_E4_42;
+const BLUE: u32 = 0x00_72_B2;
+const VERMILION: u32 = 0xD5_5E_00;
+const PURPLE: u32 = 0xCC_79_A7;
+
+impl Palette {
+    pub fn style(self, tone: Tone) -> Style {
+        let style = self.colour(tone).map_or_else(Style::new, |colour| Style::new().fg(colour));
+        match tone {
+            Tone::Title => style.add_modifier(Modifier::BOLD),
+            Tone::Accent | Tone::Error | Tone::Warn => style.add_modifier(Modifier::BOLD),
+            Tone::Marker | Tone::Selected => style.add_modifier(Modifier::REVERSED),
+            Tone::Dim if self == Self::Mono => style.add_modifier(Modifier::DIM),
+            Tone::Text | Tone::Dim | Tone::Ok | Tone::First | Tone::Second | Tone::Third => style,
+        }
+    }
+
+    /// Whether curves need letters because there is no colour to tell them apart.
+    pub fn is_mono(self) -> bool {
+        self == Self::Mono
+    }
+
+    fn colour(self, tone: Tone) -> Option<Color> {
+        match self {
+            Self::Mono => None,
+            Self::TrueColour => dark(tone).map(rgb),
+            Self::Ansi256 => dark(tone).map(|colour| Color::Indexed(nearest(colour))),
+            Self::Light => light(tone).map(rgb),
+            Self::Ansi16 => named(tone),
+        }
+    }
+}
+
+fn dark(tone: Tone) -> Option<u32> {
+    match tone {
+        Tone::Text | Tone::Title | Tone::Selected => None,
+        Tone::Dim => Some(0x8A_8A_8A),
+        Tone::Accent | Tone::First => Some(SKY),
+        Tone::Ok => Some(GREEN),
+        Tone::Warn | Tone::Second => Some(ORANGE),
+        Tone::Error => Some(VERMILION),
+        Tone::Third => Some(PURPLE),
+        Tone::Marker => Some(YELLOW),
+    }
+}
+
+fn light(tone: Tone) -> Option<u32> {
+    match tone {
+        Tone::Text | Tone::Title | Tone::Selected => None,
+        Tone::Dim => Some(0x6A_6A_6A),
+        Tone::Accent | Tone::First => Some(BLUE),
+        Tone::Ok => Some(0x00_6B_4E),
+        Tone::Warn | Tone::Second => Some(0x9A_60_00),
+        Tone::Error | Tone::Marker => Some(0xA8_3E_00),
+        Tone::Third => Some(0x9B_3F_74),
+    }
+}
+
+fn named(tone: Tone) -> Option<Color> {
+    match tone {
+        Tone::Text | Tone::Title | Tone::Selected => None,
+        Tone::Dim => Some(Color::DarkGray),
+        Tone::Accent | Tone::First => Some(Color::Cyan),
+        Tone::Ok => Some(Color::Green),
+        Tone::Warn | Tone::Second | Tone::Marker => Some(Color::Yellow),
+        Tone::Error => Some(Color::Red),
+        Tone::Third => Some(Color::Magenta),
+    }
+}
+
+fn rgb(colour: u32) -> Color {
+    let [_, r, g, b] = colour.to_be_bytes();
+    Color::Rgb(r, g, b)
+}
+
+/// The nearest colour of xterm's cube (levels 0, 95, 135, ..., 255) or of its grey ramp.
+fn nearest(colour: u32) -> u8 {
+    let [_, r, g, b] = colour.to_be_bytes();
+    if r == g && g == b {
+        return 232 + ((u16::from(r).saturating_sub(3)) / 10).min(23) as u8;
+    }
+    let level = |c: u8| if c < 48 { 0 } else { (u16::from(c).saturating_sub(35) / 40).min(5) as u8 };
+    16 + 36 * level(r) + 6 * level(g) + level(b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mono_has_no_colour_and_keeps_the_cues() {
+        for tone in [Tone::Dim, Tone::Accent, Tone::Error, Tone::First, Tone::Marker, Tone::Selected] {
+            let style = Palette::Mono.style(tone);
+            assert_eq!((style.fg, style.bg), (None, None), "{tone:?}");
+        }
+        assert!(Palette::Mono.style(Tone::Selected).add_modifier.contains(Modifier::REVERSED));
+        assert!(Palette::Mono.style(Tone::Error).add_modifier.contains(Modifier::BOLD));
+    }
+
+    #[test]
+    fn colours_map_to_the_cube_they_are_nearest_to() {
+        assert_eq!((nearest(0xFF_FF_FF), nearest(0xFF_00_00), nearest(SKY)), (255, 196, 74));
+    }
+}

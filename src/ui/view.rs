@@ -1,0 +1,168 @@
+//! The whole screen from a run's state and the view state: pure, no clock, nothing changed.
+//!
+//! Each pane is drawn by a file below; this one only places them, and says so when there is no room.
+
+mod charts;
+mod controls;
+mod dialogs;
+mod log;
+mod machine;
+mod status;
+
+use super::layout::{Pane, Panels, SMALLEST, Tier, centred, layout};
+use super::screen::Screen;
+use super::theme::Tone;
+use crate::run::RunState;
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, BorderType, Widget};
+
+/// Draws everything.
+pub fn draw(frame: &mut Frame, state: &RunState, screen: &Screen) {
+    let area = frame.area();
+    draw_into(area, frame.buffer_mut(), state, screen);
+}
+
+/// As [`draw`], into a buffer.
+pub fn draw_into(area: Rect, buffer: &mut Buffer, state: &RunState, screen: &Screen) {
+    let small = match screen.focus {
+        Pane::Controls => Pane::Loss,
+        pane => pane,
+    };
+    let panels = layout(area, small, screen.maximised);
+    if panels.tier == Tier::TooSmall {
+        too_small(area, buffer, state, screen);
+    } else {
+        let pen = Pen { state, screen };
+        pen.panels(&panels, buffer);
+        dialogs::draw(&pen, area, buffer);
+    }
+    screen.glyphs.restrict(buffer);
+}
+
+/// What every pane needs.
+struct Pen<'a> {
+    state: &'a RunState,
+    screen: &'a Screen,
+}
+
+impl Pen<'_> {
+    fn style(&self, tone: Tone) -> Style {
+        self.screen.palette.style(tone)
+    }
+
+    fn span(&self, tone: Tone, text: impl Into<String>) -> Span<'static> {
+        Span::styled(self.screen.glyphs.words(text.into()).into_owned(), self.style(tone))
+    }
+
+    /// One line of text, cut at the edge.
+    fn line(&self, buffer: &mut Buffer, x: u16, y: u16, width: u16, line: &Line) {
+        if y < buffer.area.bottom() && x < buffer.area.right() {
+            buffer.set_line(x, y, line, width);
+        }
+    }
+
+    /// A border with a title; returns what is inside. The focused pane's border is heavy.
+    fn frame(&self, area: Rect, title: Line<'static>, focus: Focused, buffer: &mut Buffer) -> Rect {
+        let (kind, style) = match focus {
+            Focused::Yes => (BorderType::Thick, self.style(Tone::Accent)),
+            Focused::No => (BorderType::Plain, self.style(Tone::Dim)),
+        };
+        let block = Block::bordered().border_type(kind).border_style(style).title(title);
+        let inner = block.inner(area);
+        block.render(area, buffer);
+        inner
+    }
+
+    /// Lines from the top, as many as fit.
+    fn lines(&self, inner: Rect, lines: &[Line], buffer: &mut Buffer) {
+        for (line, y) in lines.iter().zip(inner.y..inner.bottom()) {
+            self.line(buffer, inner.x, y, inner.width, line);
+        }
+    }
+
+    fn focused(&self, pane: Pane) -> Focused {
+        if self.screen.focus == pane { Focused::Yes } else { Focused::No }
+    }
+
+    fn title(&self, pane: Pane, name: &str) -> Line<'static> {
+        let style = match self.focused(pane) {
+            Focused::Yes => self.style(Tone::Accent),
+            Focused::No => self.style(Tone::Title).add_modifier(Modifier::BOLD),
+        };
+        Line::from(Span::styled(format!(" {name} "), style))
+    }
+
+    fn panels(&self, panels: &Panels, buffer: &mut Buffer) {
+        status::header(self, panels.header, buffer);
+        for &(pane, area) in &panels.panes {
+            match pane {
+                Pane::Controls => controls::draw(self, area, buffer),
+                Pane::Loss => charts::loss(self, area, buffer),
+                Pane::Accuracy => charts::accuracy(self, area, buffer),
+                Pane::Third => charts::third(self, area, buffer),
+                Pane::Machine => machine::machine(self, area, buffer),
+                Pane::Timing => machine::timing(self, area, buffer),
+                Pane::Best => status::best(self, area, buffer),
+                Pane::Log => log::boxed(self, area, buffer),
+            }
+        }
+        if let Some(area) = panels.dials {
+            controls::one_line(self, area, buffer);
+        }
+        status::gauges(self, panels.gauges, buffer);
+        if let Some(area) = panels.log_lines {
+            log::lines(self, area, buffer);
+        }
+        status::hints(self, panels.hints, buffer);
+        status::toasts(self, panels.hints, buffer);
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Focused {
+    Yes,
+    No,
+}
+
+fn too_small(area: Rect, buffer: &mut Buffer, state: &RunState, screen: &Screen) {
+    let pen = Pen { state, screen };
+    let (w, h) = SMALLEST;
+    let text = format!("need {w}x{h}, have {}x{}", area.width, area.height);
+    let lines = [text, format!("step {}  {}", state.step, status::word(state)), "q quit".to_string()];
+    let height = (lines.len() as u16).min(area.height);
+    for (i, text) in lines.iter().take(usize::from(height)).enumerate() {
+        let at = centred(area, text.len() as u16, height);
+        pen.line(buffer, at.x, at.y + i as u16, at.width, &Line::from(pen.span(Tone::Text, text.clone())));
+    }
+}
+
+/// `01:02:03`.
+fn clock(seconds: u64) -> String {
+    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
+/// `11.2G`, `642M`.
+fn bytes(n: u64) -> String {
+    let mib = n as f64 / 1_048_576.0;
+    if mib >= 1023.5 { format!("{:.1}G", mib / 1024.0) } else { format!("{mib:.0}M") }
+}
+
+/// Three or four significant digits in at most six cells.
+fn value(v: f64) -> String {
+    let size = v.abs();
+    if !v.is_finite() {
+        if v.is_nan() { "NaN".into() } else { "inf".into() }
+    } else if size >= 9_999.5 || (size < 0.000_95 && size > 0.0) {
+        format!("{v:.1e}")
+    } else if size >= 99.95 {
+        format!("{v:.0}")
+    } else if size >= 9.995 {
+        format!("{v:.1}")
+    } else {
+        format!("{v:.3}")
+    }
+}

@@ -1,0 +1,129 @@
+//! The three charts: which curves, in which unit, under which title. How a curve is drawn is [`crate::ui::chart`]'s business.
+
+use super::{Focused, Pen, value};
+use crate::protocol::event::Term;
+use crate::run::Series;
+use crate::ui::chart::{Bounds, Curve, Scale, SeriesChart, Unit};
+use crate::ui::glyphs::Glyphs;
+use crate::ui::layout::Pane;
+use crate::ui::screen::SMOOTHING;
+use crate::ui::theme::Tone;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+const TONES: [Tone; 3] = [Tone::First, Tone::Second, Tone::Third];
+const LETTERS: [&str; 3] = ["o", "x", "+"];
+
+/// The legend in the border: name and newest value, with the curve's letter where there is no colour.
+fn title(pen: &Pen, pane: Pane, name: &str, legend: &[(String, String)], rest: &str) -> Line<'static> {
+    let mut line = pen.title(pane, name);
+    let letters = pen.screen.palette.is_mono() || pen.screen.glyphs == Glyphs::Ascii;
+    let dash = if pen.focused(pane) == Focused::Yes { "━ " } else { "─ " };
+    let rule = if pen.focused(pane) == Focused::Yes { Tone::Accent } else { Tone::Dim };
+    for (i, (name, now)) in legend.iter().enumerate() {
+        let sign = if letters { format!("{} ", LETTERS[i % 3]) } else { dash.to_string() };
+        line.push_span(Span::styled(sign, pen.style(if letters { TONES[i % 3] } else { rule })));
+        line.push_span(pen.span(TONES[i % 3], format!("{name} {now} ")));
+    }
+    if !rest.is_empty() {
+        line.push_span(pen.span(Tone::Dim, format!("{rest} ")));
+    }
+    line
+}
+
+fn chart<'a>(pen: &'a Pen, curves: &'a [Curve<'a>]) -> SeriesChart<'a> {
+    let (from, to) = pen.screen.view(pen.state);
+    SeriesChart {
+        curves,
+        from,
+        to,
+        scale: Scale::Linear,
+        bounds: Bounds::Nice,
+        smoothing: 0.0,
+        markers: &pen.state.markers,
+        references: &[],
+        cursor: pen.screen.cursor,
+        unit: Unit::Step,
+    }
+}
+
+pub(super) fn loss(pen: &Pen, area: Rect, buffer: &mut Buffer) {
+    let weighted = pen.state.series.contains_key(&Term::WeightedCrossEntropy);
+    let terms: &[(Term, &str)] = if weighted {
+        &[(Term::Representation, "rep"), (Term::WeightedCrossEntropy, "λ·ce"), (Term::Total, "total")]
+    } else if pen.state.series.contains_key(&Term::CrossEntropy) {
+        &[(Term::CrossEntropy, "ce"), (Term::Total, "total")]
+    } else {
+        &[(Term::Total, "total")]
+    };
+    let legend: Vec<_> = terms.iter().map(|(term, name)| ((*name).to_string(), value(pen.state.latest(*term).0))).collect();
+    let nothing = Series::default();
+    let curves: Vec<_> = terms
+        .iter()
+        .zip(TONES)
+        .map(|((term, _), tone)| Curve { series: pen.state.series.get(term).unwrap_or(&nothing), factor: 1.0, tone })
+        .collect();
+    let smoothing = SMOOTHING[pen.screen.smoothing];
+    let mut rest = String::new();
+    if pen.screen.scale == Scale::Log {
+        rest.push_str("log");
+    }
+    if smoothing > 0.0 {
+        rest.push_str(if rest.is_empty() { "" } else { " " });
+        rest.push_str(&format!("smooth {smoothing}"));
+    }
+    let title = title(pen, Pane::Loss, "Loss", &legend, &rest);
+    let inner = pen.frame(area, title, pen.focused(Pane::Loss), buffer);
+    let mut chart = chart(pen, &curves);
+    chart.scale = pen.screen.scale;
+    chart.smoothing = smoothing;
+    chart.render(inner, buffer, pen.screen.palette, pen.screen.glyphs);
+}
+
+pub(super) fn accuracy(pen: &Pen, area: Rect, buffer: &mut Buffer) {
+    let attack = pen.state.probes().next_back().map_or_else(|| "adv".to_string(), |e| e.attack.short());
+    let newest = |series: &Series| series.last().map_or_else(|| "--".into(), |p| format!("{:4.1}", 100.0 * f64::from(p.mean)));
+    let legend = [("nat".to_string(), newest(&pen.state.natural)), (attack, newest(&pen.state.adversarial))];
+    let teacher = pen.state.teacher();
+    let mut rest = String::new();
+    if let Some(teacher) = teacher {
+        let (natural, adversarial) = (100.0 * teacher.natural, 100.0 * teacher.adversarial);
+        let name = if area.width >= 50 { "teacher" } else { "t" };
+        rest = format!("╌ {name} {natural:.1}/{adversarial:.1}");
+    }
+    let title = title(pen, Pane::Accuracy, "Accuracy %", &legend, &rest);
+    let inner = pen.frame(area, title, pen.focused(Pane::Accuracy), buffer);
+    let curves = [
+        Curve { series: &pen.state.natural, factor: 100.0, tone: Tone::First },
+        Curve { series: &pen.state.adversarial, factor: 100.0, tone: Tone::Second },
+    ];
+    let references: Vec<_> =
+        teacher.iter().flat_map(|t| [(100.0 * t.natural, Tone::First), (100.0 * t.adversarial, Tone::Second)]).collect();
+    let mut chart = chart(pen, &curves);
+    chart.bounds = Bounds::AtLeast(0.0, 100.0);
+    chart.references = &references;
+    chart.unit = Unit::Epoch(pen.state.started.as_ref().map_or(1, |s| s.plan.steps_per_epoch));
+    chart.render(inner, buffer, pen.screen.palette, pen.screen.glyphs);
+}
+
+/// The cosine where there is a teacher, else how well the batches themselves are classified.
+pub(super) fn third(pen: &Pen, area: Rect, buffer: &mut Buffer) {
+    let has_teacher = pen.state.started.as_ref().is_none_or(|s| s.teacher.is_some());
+    let (term, name, short, factor, top) = if has_teacher {
+        (Term::Cosine, "cos(student,teacher)", "cos", 1.0, 1.0)
+    } else {
+        (Term::TrainAccuracy, "Train accuracy %", "batch", 100.0, 100.0)
+    };
+    let now = pen.state.latest(term).0 * factor;
+    let now = if now.is_finite() { value(now) } else { "--".into() };
+    let smoothing = SMOOTHING[pen.screen.smoothing];
+    let title = title(pen, Pane::Third, name, &[(short.to_string(), now)], "");
+    let inner = pen.frame(area, title, pen.focused(Pane::Third), buffer);
+    let nothing = Series::default();
+    let curves = [Curve { series: pen.state.series.get(&term).unwrap_or(&nothing), factor, tone: Tone::First }];
+    let mut chart = chart(pen, &curves);
+    chart.bounds = Bounds::AtLeast(0.0, top);
+    chart.smoothing = smoothing;
+    chart.render(inner, buffer, pen.screen.palette, pen.screen.glyphs);
+}

@@ -1,0 +1,109 @@
+//! The Controls pane: what is in force, what is proposed, and what is on its way. Three different things, told apart in words.
+
+use super::{Pen, value};
+use crate::config::{Method, Schedule};
+use crate::protocol::Dial;
+use crate::protocol::event::Term;
+use crate::ui::layout::Pane;
+use crate::ui::theme::Tone;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
+    let inner = pen.frame(area, pen.title(Pane::Controls, "Controls"), pen.focused(Pane::Controls), buffer);
+    let Some((started, controls)) = pen.state.started.as_ref().zip(pen.state.controls) else {
+        pen.lines(inner, &[Line::from(pen.span(Tone::Dim, "waiting for the run"))], buffer);
+        return;
+    };
+    let mut lines = Vec::with_capacity(12);
+    for (i, &dial) in started.dials.iter().enumerate() {
+        lines.push(row(pen, i, dial, controls.value(dial), inner.width));
+    }
+    lines.push(proposal(pen, &started.dials));
+    let fact = |text: String| Line::from(pen.span(Tone::Dim, text));
+    let latest = |term| value(pen.state.latest(term).0);
+    let has = |term| pen.state.series.contains_key(&term);
+    if has(Term::CrossEntropy) {
+        let second = if has(Term::Cosine) {
+            format!("  cos {}", latest(Term::Cosine))
+        } else if has(Term::TrainAccuracy) {
+            format!("  acc {:.1}%", 100.0 * pen.state.latest(Term::TrainAccuracy).0)
+        } else {
+            String::new()
+        };
+        lines.push(Line::from(pen.span(Tone::Text, format!("ce {}{second}", latest(Term::CrossEntropy)))));
+    }
+    lines.push(Line::from(pen.span(Tone::Text, format!("lr {}", Dial::LrScale.show(pen.state.lr)))));
+    let config = &started.config;
+    let schedule = match &config.train.schedule {
+        Schedule::Constant => "constant",
+        Schedule::Cosine { .. } => "cosine",
+        Schedule::OneCycle { .. } => "one-cycle",
+        Schedule::Multistep { .. } => "multistep",
+    };
+    lines.push(fact(format!("base {} {schedule}", Dial::LrScale.show(config.train.lr))));
+    lines.push(fact(match config.method {
+        Method::Erm => format!("erm  batch {}", config.train.batch),
+        Method::Sat(sat) => format!("sat K {} α {}  b {}", sat.steps, sat.step_size, config.train.batch),
+        Method::Rrm(_) => format!("rrm  batch {}", config.train.batch),
+    }));
+    lines.push(fact(format!("{} {}", controls.norm, started.student.name)));
+    pen.lines(inner, &lines, buffer);
+}
+
+fn row(pen: &Pen, index: usize, dial: Dial, present: f64, width: u16) -> Line<'static> {
+    let chosen = index == pen.screen.dial && pen.screen.focus == Pane::Controls;
+    let sign = if chosen { "▸" } else { " " };
+    let symbol = pen.screen.glyphs.words(dial.symbol()).into_owned();
+    let room = usize::from(width);
+    let (now, tone) = match pen.screen.pending.get(&dial) {
+        None => (dial.show(present), if chosen { Tone::Title } else { Tone::Text }),
+        Some(p) => (format!("{}→{}", dial.show(present), dial.show(p.value)), Tone::Accent),
+    };
+    let now = pen.screen.glyphs.words(now).into_owned();
+    let mut name = format!("{sign}{symbol:<3}{}", dial.meaning());
+    if name.chars().count() + now.chars().count() + 2 > room {
+        name = format!("{sign}{symbol}");
+    }
+    let gap = room.saturating_sub(name.chars().count() + now.chars().count() + 1).max(1);
+    let style = if chosen { pen.style(Tone::Title) } else { pen.style(Tone::Text) };
+    let mut line = Line::default();
+    line.push_span(ratatui::text::Span::styled(format!("{name}{}", " ".repeat(gap)), style));
+    line.push_span(ratatui::text::Span::styled(now, pen.style(tone)));
+    line
+}
+
+/// What became of the proposals: one line under the dials, always there, so that nothing moves.
+fn proposal(pen: &Pen, dials: &[Dial]) -> Line<'static> {
+    let chosen = dials.get(pen.screen.dial).and_then(|d| pen.screen.pending.get(d));
+    let pending = chosen.or_else(|| pen.screen.pending.values().next());
+    match pending {
+        None => Line::from(pen.span(Tone::Dim, "+ - nudge  e type")),
+        Some(p) if p.sent.is_some() => Line::from(pen.span(Tone::Warn, "… pending: asked, waits")),
+        Some(_) => Line::from(pen.span(Tone::Warn, "! not set: Enter / Esc")),
+    }
+}
+
+/// For screens with no room for the pane.
+pub(super) fn one_line(pen: &Pen, area: Rect, buffer: &mut Buffer) {
+    let Some((started, controls)) = pen.state.started.as_ref().zip(pen.state.controls) else { return };
+    let mut line = Line::from(" ");
+    for (i, &dial) in started.dials.iter().enumerate() {
+        let chosen = i == pen.screen.dial && pen.screen.focus == Pane::Controls;
+        let mut text = format!("{}{} {}", if chosen { "▸" } else { "" }, dial.symbol(), dial.show(controls.value(dial)));
+        let mut tone = if chosen { Tone::Title } else { Tone::Text };
+        if let Some(p) = pen.screen.pending.get(&dial) {
+            let how = if p.sent.is_some() { "… pending" } else { "! Enter/Esc" };
+            text = format!("{text} → {} {how}", dial.show(p.value));
+            tone = Tone::Warn;
+        }
+        line.push_span(pen.span(tone, text));
+        line.push_span(pen.span(Tone::Text, "  "));
+    }
+    let facts = [("ce", Term::CrossEntropy), ("cos", Term::Cosine)];
+    for (name, term) in facts.into_iter().filter(|(_, term)| pen.state.series.contains_key(term)) {
+        line.push_span(pen.span(Tone::Dim, format!("{name} {}  ", value(pen.state.latest(term).0))));
+    }
+    pen.line(buffer, area.x, area.y, area.width, &line);
+}

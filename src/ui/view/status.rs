@@ -1,0 +1,219 @@
+//! What stands in one or two lines: header, gauges, hints, toasts; and the pane of what was reached so far.
+
+use super::{Pen, clock, value};
+use crate::protocol::event::Term;
+use crate::protocol::{Outcome, StopWhen};
+use crate::run::RunState;
+use crate::run::session::Access;
+use crate::run::state::Phase;
+use crate::ui::glyphs::bar;
+use crate::ui::intent::markers_at;
+use crate::ui::keymap::{KEYMAP, Scope};
+use crate::ui::layout::Pane;
+use crate::ui::screen::{Mood, is_over};
+use crate::ui::theme::Tone;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+pub(super) fn word(state: &RunState) -> &'static str {
+    match &state.phase {
+        Phase::Preparing => "PREPARING",
+        Phase::Running => "RUNNING",
+        Phase::Paused => "PAUSED",
+        Phase::Stopping(_) => "STOPPING",
+        Phase::Finished(Outcome::Completed) => "COMPLETED",
+        Phase::Finished(Outcome::Stopped) => "STOPPED",
+        Phase::Finished(Outcome::Failed { .. }) => "FAILED",
+    }
+}
+
+/// Facts in the order of their worth: the line ends where the next would not fit whole.
+pub(super) fn header(pen: &Pen, area: Rect, buffer: &mut Buffer) {
+    let state = pen.state;
+    let (sign, tone) = match &state.phase {
+        Phase::Preparing => ("○", Tone::Dim),
+        Phase::Running => ("●", Tone::Ok),
+        Phase::Paused => ("‖", Tone::Warn),
+        Phase::Stopping(_) => ("■", Tone::Warn),
+        Phase::Finished(Outcome::Completed) => ("✓", Tone::Ok),
+        Phase::Finished(Outcome::Stopped) => ("■", Tone::Text),
+        Phase::Finished(Outcome::Failed { .. }) => ("!", Tone::Error),
+    };
+    let wide = area.width >= 110;
+    let mut word = format!("{sign} {}", word(state));
+    if let Phase::Stopping(stop) = &state.phase
+        && stop.when == StopWhen::AfterEpoch
+    {
+        word.push_str(" after this epoch");
+    }
+    let run = state.started.as_ref().map_or("", |s| s.run.as_str());
+    let (epoch, _) = state.epoch();
+    let epochs = state.started.as_ref().map_or(0, |s| s.plan.epochs);
+    let all = state.plan_steps();
+    let width = all.to_string().len();
+    let rate = if state.step_seconds > 0.0 { 1.0 / state.step_seconds } else { 0.0 };
+    let eta = state.eta_seconds().map_or_else(|| "--".to_string(), |s| clock(s.round() as u64));
+    let elapsed = clock(pen.screen.elapsed_ms(state) / 1000);
+    let (name, room) = if wide { ("rematch", 32) } else { ("", 16) };
+    let run: String = run.chars().take(room).collect();
+    let mut facts = vec![];
+    if !name.is_empty() {
+        facts.push((Tone::Title, name.to_string()));
+    }
+    facts.push((Tone::Title, run));
+    facts.push((tone, word));
+    if let Some(pace) = &pen.screen.pace {
+        facts.push((Tone::Accent, format!("replay {pace}")));
+    }
+    let (ep, step) = if wide { ("epoch", "step ") } else { ("ep", "") };
+    facts.push((Tone::Text, format!("{ep} {epoch}/{epochs}")));
+    facts.push((Tone::Text, format!("{step}{:>width$}/{all}", state.step)));
+    if rate > 0.0 && !is_over(state) {
+        facts.push((Tone::Text, if rate >= 99.5 { format!("{rate:.0} it/s") } else { format!("{rate:.1} it/s") }));
+    }
+    if wide {
+        facts.push((Tone::Text, format!("elapsed {elapsed}")));
+    }
+    facts.push((Tone::Text, if is_over(state) { format!("took {elapsed}") } else { format!("ETA {eta}") }));
+    if wide && state.images_per_s > 0.0 && !is_over(state) {
+        facts.push((Tone::Dim, format!("{} img/s", two_digits(state.images_per_s))));
+        facts.push((Tone::Dim, state.started.as_ref().map_or_else(String::new, |s| s.device.clone())));
+    }
+    let between = if wide { " │ " } else { "  " };
+    let mut line = Line::from(" ");
+    for (tone, fact) in facts {
+        let gap = if line.width() == 1 { "" } else { between };
+        if line.width() + gap.chars().count() + fact.chars().count() > usize::from(area.width) {
+            break;
+        }
+        line.push_span(pen.span(Tone::Dim, gap));
+        line.push_span(pen.span(tone, fact));
+    }
+    pen.line(buffer, area.x, area.y, area.width, &line);
+}
+
+/// Two significant digits, so that the last ones do not flicker: `4800`.
+fn two_digits(v: f64) -> String {
+    let unit = 10f64.powf((v.max(1.0).log10().floor() - 1.0).max(0.0));
+    format!("{:.0}", (v / unit).round() * unit)
+}
+
+pub(super) fn gauges(pen: &Pen, area: Rect, buffer: &mut Buffer) {
+    let (_, epoch) = pen.state.epoch();
+    let run = pen.state.step as f64 / pen.state.plan_steps().max(1) as f64;
+    let both = [("epoch", epoch, Tone::First), ("run  ", run, Tone::Ok)];
+    let shown = if area.height >= 2 { &both[..] } else { &both[1..] };
+    for ((name, share, tone), y) in shown.iter().zip(area.y..area.bottom()) {
+        let room = usize::from(area.width).saturating_sub(14);
+        let line = Line::from(vec![
+            pen.span(Tone::Text, format!(" {name} ")),
+            Span::styled(bar(*share, room), pen.style(*tone)),
+            pen.span(Tone::Text, format!("  {:3.0}%", 100.0 * share)),
+        ]);
+        pen.line(buffer, area.x, y, area.width, &line);
+    }
+}
+
+/// What keys do, or what is under the crosshair.
+pub(super) fn hints(pen: &Pen, area: Rect, buffer: &mut Buffer) {
+    let mut line = Line::from(" ");
+    if let Some(step) = pen.screen.cursor {
+        crosshair(pen, step, &mut line);
+        pen.line(buffer, area.x, area.y, area.width, &line);
+        return;
+    }
+    let scope = match pen.screen.maximised.unwrap_or(pen.screen.focus) {
+        Pane::Controls => Scope::Controls,
+        Pane::Loss | Pane::Accuracy | Pane::Third => Scope::Chart,
+        Pane::Log => Scope::Log,
+        Pane::Machine | Pane::Timing | Pane::Best => Scope::Everywhere,
+    };
+    let wanted = |s: Scope| match s {
+        Scope::Everywhere => true,
+        Scope::Replay => pen.screen.pace.is_some(),
+        Scope::Controls => scope == s && pen.screen.access == Access::Steer,
+        Scope::Chart | Scope::Log => scope == s,
+    };
+    for binding in KEYMAP.iter().filter(|b| wanted(b.scope)) {
+        let Some(hint) = binding.hint else { continue };
+        let key = binding.first();
+        if line.width() + key.len() + hint.len() + 3 > usize::from(area.width) {
+            continue;
+        }
+        line.push_span(pen.span(Tone::Accent, key));
+        line.push_span(pen.span(Tone::Dim, format!(" {hint}  ")));
+    }
+    pen.line(buffer, area.x, area.y, area.width, &line);
+}
+
+fn crosshair(pen: &Pen, step: u64, line: &mut Line<'static>) {
+    let per = pen.state.started.as_ref().map_or(1, |s| s.plan.steps_per_epoch.max(1));
+    line.push_span(pen.span(Tone::Title, format!("step {step} ep {:.1}", step as f64 / per as f64)));
+    for marker in markers_at(pen.state, step) {
+        let note = marker.note.as_ref().map_or_else(String::new, |n| format!(" ({n})"));
+        line.push_span(pen.span(Tone::Warn, format!("  {}{note}", marker.text)));
+    }
+    let names = [
+        (Term::Total, "total"),
+        (Term::CrossEntropy, "ce"),
+        (Term::Representation, "rep"),
+        (Term::Cosine, "cos"),
+        (Term::TrainAccuracy, "acc"),
+    ];
+    for (term, name) in names {
+        let Some(series) = pen.state.series.get(&term) else { continue };
+        let at = series.within(0, step + 2).end.checked_sub(1);
+        if let Some(point) = at.and_then(|i| series.points().get(i)) {
+            line.push_span(pen.span(Tone::Text, format!("  {name} {}", value(f64::from(point.mean)))));
+        }
+    }
+}
+
+/// At the right end of the lines above the hints, newest lowest.
+pub(super) fn toasts(pen: &Pen, hints: Rect, buffer: &mut Buffer) {
+    for (i, toast) in pen.screen.toasts.iter().rev().enumerate() {
+        let text = pen.screen.glyphs.words(format!(" {} ", toast.text)).into_owned();
+        let width = (unicode_width::UnicodeWidthStr::width(text.as_str()) as u16).min(hints.width);
+        let Some(y) = hints.y.checked_sub(i as u16 + 1) else { return };
+        let style = match toast.mood {
+            Mood::Good => pen.style(Tone::Selected),
+            Mood::Bad => pen.style(Tone::Error).add_modifier(ratatui::style::Modifier::REVERSED),
+        };
+        buffer.set_stringn(hints.right() - width, y, &text, usize::from(width), style);
+    }
+}
+
+pub(super) fn best(pen: &Pen, area: Rect, buffer: &mut Buffer) {
+    let state = pen.state;
+    let inner = pen.frame(area, pen.title(Pane::Best, "Best"), pen.focused(Pane::Best), buffer);
+    let mut lines = Vec::with_capacity(6);
+    if let Some(end) = state.last_final() {
+        let attack = &end.attack;
+        lines.push(Line::from(
+            pen.span(Tone::Title, format!("TEST nat {:.1} adv {:.1} %", 100.0 * end.natural, 100.0 * end.adversarial)),
+        ));
+        lines.push(Line::from(
+            pen.span(Tone::Text, format!("{} {} steps x{}", attack.name.name(), attack.steps, attack.restarts)),
+        ));
+        lines.push(Line::from(pen.span(Tone::Text, format!("{} ε {}  {} images", attack.norm, attack.eps, end.images))));
+    }
+    let per = state.started.as_ref().map_or(1, |s| s.plan.steps_per_epoch.max(1));
+    match &state.best {
+        Some(best) => lines.push(Line::from(pen.span(
+            Tone::Text,
+            format!("best adv {:.1} @ep {:.0} (probe)", 100.0 * best.adversarial, best.step as f64 / per as f64),
+        ))),
+        None => lines.push(Line::from(pen.span(Tone::Dim, "no probe yet"))),
+    }
+    if let Some(last) = state.probes().next_back() {
+        lines.push(Line::from(pen.span(Tone::Text, format!("gap nat-adv {:.1}", 100.0 * (last.natural - last.adversarial)))));
+    }
+    if let Some((at, saved)) = &state.saved {
+        let now = if pen.screen.access == Access::Steer && !is_over(state) { pen.screen.now_ms } else { state.last_at_ms };
+        let age = now.saturating_sub(*at) / 1000;
+        let age = if age < 60 { format!("{} s", age / 10 * 10) } else { format!("{} min", age / 60) };
+        lines.push(Line::from(pen.span(Tone::Text, format!("ckpt step {}, {age} ago", saved.step))));
+    }
+    pen.lines(inner, &lines, buffer);
+}
