@@ -103,8 +103,8 @@ pub struct Replay {
     pub run: PathBuf,
     #[arg(long, default_value = "runs", value_name = "DIR")]
     pub runs: PathBuf,
-    /// How fast to begin: 1, 4, 16 or 64 times, or max
-    #[arg(long, default_value = "16")]
+    /// How fast to begin: 1x, 4x, 16x, 64x or max; `<` and `>` turn it
+    #[arg(long, default_value = "4x")]
     pub pace: String,
     /// What to show [default: tui on a terminal, else plain]
     #[arg(long, value_enum)]

@@ -77,6 +77,14 @@ fn told(printed: io::Result<()>) -> io::Result<()> {
     }
 }
 
+/// The table that plain mode ends with, for a run that was watched on the screen. Empty for a run that has not ended.
+pub fn summary(state: &RunState, folder: &Path) -> String {
+    match &state.finished {
+        Some(finished) => Plain::new(Some(folder)).text(&Event::Finished(finished.clone()), state),
+        None => String::new(),
+    }
+}
+
 /// What the process says to whoever started it.
 pub fn exit_code(outcome: &Outcome) -> u8 {
     match outcome {

@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Command::Train(args) => commands::train::run(&args),
-        Command::Replay(_) => Ok(0),
+        Command::Replay(args) => commands::replay::run(&args),
         Command::Runs(args) => commands::runs::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
         Command::Bench(cli::Bench::Step(args)) => commands::bench::step(&args),

@@ -1,6 +1,8 @@
 //! `rematch eval`: one attack on one split, with everything that makes the number reproducible.
 
-use crate::cli::{Eval, Split};
+use crate::cli::Eval;
+#[cfg(feature = "torch")]
+use crate::cli::Split;
 
 #[cfg(not(feature = "torch"))]
 pub fn run(_: &Eval) -> anyhow::Result<u8> {

@@ -1,8 +1,19 @@
 //! The screen around a session: takes the terminal, feeds the screen with keys, signals and records, gives the terminal back.
 
 use crate::cli::{Colour, Glyphs, Look, Ui};
+use crossbeam_channel::{Receiver, bounded};
+use ratatui::Frame;
+use rematch::run::RunState;
+use rematch::run::recorder::now_ms;
+use rematch::run::session::Session;
 use rematch::ui::capability::{self, Capabilities, Output};
-use std::io::IsTerminal;
+use rematch::ui::event::Signal;
+use rematch::ui::input::read_input;
+use rematch::ui::intent::Leave;
+use rematch::ui::terminal::{Drawn, Synchronized, Terminal, TerminalError};
+use rematch::ui::theme::Palette;
+use rematch::ui::{app, glyphs, stderr};
+use std::io::{self, IsTerminal};
 
 /// What the environment and the options say of the terminal.
 pub fn capabilities(look: Look) -> Capabilities {
@@ -29,4 +40,79 @@ pub fn capabilities(look: Look) -> Capabilities {
 /// The screen where there is a terminal for it, else plain lines.
 pub fn choose(asked: Option<Ui>, look: Look) -> Ui {
     asked.unwrap_or_else(|| if capabilities(look).dumb { Ui::Plain } else { Ui::Tui })
+}
+
+/// How a screen was left.
+pub enum Left {
+    /// The run had ended, or was only watched.
+    Over(Box<RunState>),
+    /// The terminal is gone; nobody asked for training to end.
+    HungUp(Box<RunState>),
+    /// SIGTERM.
+    Terminated(Box<RunState>),
+    /// A third Ctrl-C: leave, whatever the worker does.
+    AtOnce,
+}
+
+/// What the screen needs besides the session.
+pub struct Setting<'a> {
+    pub look: Look,
+    pub signals: &'a Receiver<Signal>,
+    /// The run's folder, as messages name it.
+    pub folder: String,
+    pub pace: Option<Box<dyn app::Pace>>,
+}
+
+/// Shows a session until it is left. `said`: gets what libraries print while the screen is up.
+pub fn show(session: Session, setting: Setting, said: impl FnMut(String) + Send + 'static) -> anyhow::Result<Left> {
+    let capabilities = capabilities(setting.look);
+    let mut surface = OnTerminal(Terminal::enter(&capabilities, Synchronized::Auto)?);
+    let captured = stderr::capture(said)?;
+    let (to, input) = bounded(1024);
+    let reader = read_input(to, capabilities.escape_time())?;
+    let options = app::Options {
+        palette: match (setting.look.color, capabilities.colour) {
+            (Some(Colour::Light), _) => Palette::Light,
+            (_, capability::Colour::TrueColour) => Palette::TrueColour,
+            (_, capability::Colour::Ansi256) => Palette::Ansi256,
+            (_, capability::Colour::Ansi16) => Palette::Ansi16,
+            (_, capability::Colour::Mono) => Palette::Mono,
+        },
+        glyphs: match capabilities.glyphs {
+            capability::Glyphs::Braille => glyphs::Glyphs::Braille,
+            capability::Glyphs::Half => glyphs::Glyphs::Half,
+            capability::Glyphs::Ascii => glyphs::Glyphs::Ascii,
+        },
+        max_fps: capabilities.max_fps,
+        folder: setting.folder,
+        pace: setting.pace,
+    };
+    let left = app::run(session, &mut surface, &input, setting.signals, options, &now_ms);
+    drop(reader);
+    surface.0.leave();
+    drop(captured);
+    Ok(match left.why {
+        Leave::Quit => Left::Over(Box::new(left.state)),
+        Leave::AtOnce => Left::AtOnce,
+        Leave::Terminated => Left::Terminated(Box::new(left.state)),
+        Leave::HungUp => Left::HungUp(Box::new(left.state)),
+    })
+}
+
+/// The real terminal as the loop's surface.
+struct OnTerminal(Terminal);
+
+impl app::Surface for OnTerminal {
+    fn draw(&mut self, paint: &mut dyn FnMut(&mut Frame)) -> io::Result<()> {
+        match self.0.draw(paint) {
+            Ok(Drawn::Shown | Drawn::Skipped) => Ok(()),
+            Err(TerminalError::Io(error)) => Err(error),
+            Err(error) => Err(io::Error::other(error)),
+        }
+    }
+
+    fn repaint(&mut self) -> io::Result<()> {
+        self.0.repaint();
+        Ok(())
+    }
 }

@@ -18,17 +18,19 @@ mod working {
     use crossbeam_channel::{Receiver, Sender, bounded};
     use rematch::config::check;
     use rematch::headless::{self, Style};
-    use rematch::protocol::event::Event;
+    use rematch::protocol::event::{Event, Record, Voice};
     use rematch::protocol::{Command, CommandId, Outcome, Request, Stop};
+    use rematch::run::RunState;
     use rematch::run::recorder::Recorder;
     use rematch::run::session::Session;
+    use rematch::run::state::Phase;
     use rematch::run::store::RunFolder;
     use rematch::telemetry;
-    use rematch::train::worker::Fault;
+    use rematch::train::worker::{Fault, note_panic_place};
     use rematch::train::{self, Attended, Options};
     use rematch::ui::event::Signal;
-    use rematch::ui::signals;
-    use std::io::{IsTerminal, Write};
+    use rematch::ui::{signals, terminal};
+    use std::io::Write;
     use std::sync::Arc;
     use std::thread::JoinHandle;
     use std::time::Duration;
@@ -53,6 +55,7 @@ mod working {
         if ui == Ui::Tui {
             let _ = writeln!(std::io::stderr(), "rematch: preparing {} ...", args.config.display());
         }
+        terminal::install_panic_hook(|place| note_panic_place(place.into()));
         let resolved = check::to_toml(&config);
         let prepared = train::prepare(config, data, options)?;
         let suggested = args.config.file_stem().map_or_else(|| "run".into(), |s| s.to_string_lossy().into_owned());
@@ -62,21 +65,19 @@ mod working {
         let records = recorder.subscribe();
         let (signal, heard) = bounded(16);
         let signals = signals::listen(signal)?;
-        let trouble = prepared.trouble.clone();
         let worker = prepared.begin(folder.id(), folder.checkpoints(), recorder.clone(), requests);
         let machine = telemetry::spawn(recorder.clone(), Duration::from_secs(1));
 
         let outcome = match ui {
-            Ui::Tui | Ui::Plain | Ui::Json | Ui::None => {
+            Ui::Tui => on_screen(args, &folder, &recorder, records, &ask, &heard)?,
+            Ui::Plain | Ui::Json | Ui::None => {
                 let style = match ui {
                     Ui::Json => Style::Json,
                     Ui::None => Style::None,
                     Ui::Plain | Ui::Tui => Style::Plain,
                 };
-                let stop = obey_signals(heard, ask.clone());
-                let outcome = headless::follow(&records, style, &mut std::io::stdout())?;
-                drop(stop);
-                outcome
+                obey_signals(heard, ask.clone());
+                headless::follow_in(&records, style, folder.path(), &mut std::io::stdout())?
             }
         };
         drop(machine);
@@ -84,7 +85,7 @@ mod working {
         drop(signals);
         match outcome {
             Some(outcome) => {
-                if let (Outcome::Failed { message }, true) = (&outcome, ui != Ui::Plain) {
+                if let (Outcome::Failed { message }, Ui::Json | Ui::None) = (&outcome, ui) {
                     let _ = writeln!(std::io::stderr(), "rematch: {message}");
                 }
                 Ok(headless::exit_code(&outcome))
@@ -99,11 +100,7 @@ mod working {
     }
 
     /// Without a screen: a first signal saves and stops; SIGUSR1 saves.
-    fn obey_signals(heard: Receiver<Signal>, ask: Sender<Request>) -> impl Drop {
-        struct Nothing;
-        impl Drop for Nothing {
-            fn drop(&mut self) {}
-        }
+    fn obey_signals(heard: Receiver<Signal>, ask: Sender<Request>) {
         std::thread::spawn(move || {
             for (n, signal) in heard.iter().enumerate() {
                 let command = match signal {
@@ -115,7 +112,68 @@ mod working {
                 let _ = ask.try_send(Request { id: CommandId(SIGNAL_IDS + n as u64), command });
             }
         });
-        Nothing
     }
 
+    /// What became of the run, once the screen was left and the run has ended. `None`: it ended without a word.
+    fn on_screen(
+        args: &Train,
+        folder: &RunFolder,
+        recorder: &Recorder,
+        records: Receiver<Arc<Record>>,
+        ask: &Sender<Request>,
+        heard: &Receiver<Signal>,
+    ) -> anyhow::Result<Option<Outcome>> {
+        let log = recorder.clone();
+        let setting = screen::Setting { look: args.look, signals: heard, folder: folder.path().display().to_string(), pace: None };
+        let left = screen::show(Session::live(records, ask.clone()), setting, move |line| {
+            // After the end nothing more is recorded, and a line that comes so late has nowhere to go.
+            let _ = log.record(Event::Said { source: Voice::Stderr, line });
+        })?;
+        let mut err = std::io::stderr();
+        let state = match left {
+            screen::Left::Over(state) => {
+                let _ = std::io::stdout().write_all(headless::summary(&state, folder.path()).as_bytes());
+                return Ok(state.finished.map(|f| f.outcome));
+            }
+            screen::Left::AtOnce => {
+                let _ = writeln!(err, "rematch: left at once; the newest checkpoint is in {}", folder.checkpoints().display());
+                std::process::exit(130);
+            }
+            screen::Left::Terminated(state) => {
+                let _ = ask.try_send(Request { id: CommandId(SIGNAL_IDS), command: Command::Stop(Stop::NOW_AND_SAVE) });
+                state
+            }
+            screen::Left::HungUp(state) => state,
+        };
+        // The terminal is gone or on its way out: the run goes on, to its end or to its last checkpoint, without a screen.
+        obey_signals(heard.clone(), ask.clone());
+        Ok(unwatched(*state, &recorder.subscribe(), ask))
+    }
+
+    /// Follows a run whose screen is gone. A pause, the person's or that of a loss gone wrong, would now last for ever: it is saved
+    /// and stopped instead.
+    fn unwatched(mut state: RunState, records: &Receiver<Arc<Record>>, ask: &Sender<Request>) -> Option<Outcome> {
+        let mut asked = 0;
+        let mut stop_if_paused = |phase: &Phase| {
+            if *phase == Phase::Paused {
+                asked += 1;
+                let stop = Command::Stop(Stop::NOW_AND_SAVE);
+                let _ = ask.try_send(Request { id: CommandId(SIGNAL_IDS * 2 + asked), command: stop });
+            }
+        };
+        stop_if_paused(&state.phase);
+        // The records come from the first one on; those the screen had already seen are the past.
+        let seen = state.next_seq;
+        for record in records.iter().filter(|r| r.seq >= seen) {
+            let was = state.phase.clone();
+            state.apply(&record);
+            if state.phase != was {
+                stop_if_paused(&state.phase);
+            }
+            if state.finished.is_some() {
+                break;
+            }
+        }
+        state.finished.map(|f| f.outcome)
+    }
 }
