@@ -51,7 +51,7 @@ pub(super) fn override_(text: &str) -> Result<Vec<Leaf>, Fault> {
     };
     let value = raw.parse::<Value>().unwrap_or_else(|_| Value::from(raw));
     let mut leaves = Vec::new();
-    item(&Item::Value(value), path.to_owned(), raw, &place.clone(), &mut |_| place.clone(), &mut leaves);
+    item(&Item::Value(value), path.to_owned(), (raw, ""), &place.clone(), &mut |_| place.clone(), &mut leaves);
     Ok(leaves)
 }
 
@@ -68,14 +68,14 @@ fn table(
         let own = place(span);
         // A spanned document keeps no text of its own, and a value is shown as it was written.
         let raw = value.span().and_then(|span| text.get(span)).unwrap_or_default();
-        item(value, path, raw, &own, place, leaves);
+        item(value, path, (raw, text), &own, place, leaves);
     }
 }
 
 fn item(
     value: &Item,
     path: String,
-    raw: &str,
+    (raw, text): (&str, &str),
     own: &Place,
     place: &mut dyn FnMut(Option<Range<usize>>) -> Place,
     leaves: &mut Vec<Leaf>,
@@ -83,7 +83,7 @@ fn item(
     match value.as_table_like() {
         // An empty section of ours is harmless, so the judge must see that it is empty and which it is.
         Some(inner) if inner.is_empty() => leaves.push(Leaf { path, value: None, raw: "{}".into(), place: own.clone() }),
-        Some(inner) => table(inner, &path, "", place, leaves),
+        Some(inner) => table(inner, &path, text, place, leaves),
         None => {
             let value = value.as_value().cloned();
             let written = if raw.is_empty() {
