@@ -67,6 +67,7 @@ impl Images {
     }
 
     /// The images at these indices, in this order.
+    #[must_use]
     pub fn pick(&self, indices: &[usize]) -> Self {
         let mut pixels = Vec::with_capacity(indices.len() * self.image_len());
         for &index in indices {

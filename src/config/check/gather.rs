@@ -36,7 +36,7 @@ pub(super) fn file(text: &str, origin: &Path) -> Result<Vec<Leaf>, Fault> {
         line: span.map(|span| line_and_column(text, span.start).0),
         column: None,
     };
-    table(document.as_table(), "", &mut place, &mut leaves);
+    table(document.as_table(), "", text, &mut place, &mut leaves);
     Ok(leaves)
 }
 
@@ -51,23 +51,31 @@ pub(super) fn override_(text: &str) -> Result<Vec<Leaf>, Fault> {
     };
     let value = raw.parse::<Value>().unwrap_or_else(|_| Value::from(raw));
     let mut leaves = Vec::new();
-    item(&Item::Value(value), path.to_owned(), raw, &place.clone(), &mut |_| place.clone(), &mut leaves);
+    item(&Item::Value(value), path.to_owned(), (raw, ""), &place.clone(), &mut |_| place.clone(), &mut leaves);
     Ok(leaves)
 }
 
-fn table(table_like: &dyn TableLike, prefix: &str, place: &mut dyn FnMut(Option<Range<usize>>) -> Place, leaves: &mut Vec<Leaf>) {
+fn table(
+    table_like: &dyn TableLike,
+    prefix: &str,
+    text: &str,
+    place: &mut dyn FnMut(Option<Range<usize>>) -> Place,
+    leaves: &mut Vec<Leaf>,
+) {
     for (name, value) in table_like.iter() {
         let path = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") };
         let span = table_like.key(name).and_then(toml_edit::Key::span).or_else(|| value.span());
         let own = place(span);
-        item(value, path, "", &own, place, leaves);
+        // A spanned document keeps no text of its own, and a value is shown as it was written.
+        let raw = value.span().and_then(|span| text.get(span)).unwrap_or_default();
+        item(value, path, (raw, text), &own, place, leaves);
     }
 }
 
 fn item(
     value: &Item,
     path: String,
-    raw: &str,
+    (raw, text): (&str, &str),
     own: &Place,
     place: &mut dyn FnMut(Option<Range<usize>>) -> Place,
     leaves: &mut Vec<Leaf>,
@@ -75,7 +83,7 @@ fn item(
     match value.as_table_like() {
         // An empty section of ours is harmless, so the judge must see that it is empty and which it is.
         Some(inner) if inner.is_empty() => leaves.push(Leaf { path, value: None, raw: "{}".into(), place: own.clone() }),
-        Some(inner) => table(inner, &path, place, leaves),
+        Some(inner) => table(inner, &path, text, place, leaves),
         None => {
             let value = value.as_value().cloned();
             let written = if raw.is_empty() {

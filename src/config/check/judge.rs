@@ -181,10 +181,10 @@ impl Judge<'_> {
     }
 
     fn judge_whole(&mut self, path: &str, fits: impl Fn(i64) -> bool, allowed: &str) {
-        let default = || Key::find(path).and_then(default_of).and_then(as_whole);
+        let default = || Key::find(path).and_then(default_of).as_ref().and_then(as_whole);
         let (value, raw, place) = match self.given.get(path) {
             Some(Given { value: None, .. }) => return,
-            Some(Given { value: Some(value), raw, place }) => (as_whole(value.clone()), raw.clone(), place.clone()),
+            Some(Given { value: Some(value), raw, place }) => (as_whole(value), raw.clone(), place.clone()),
             None => (default(), default().map_or(String::new(), |v| format!("{v} (the default)")), self.whole_file()),
         };
         if value.is_some_and(|v| !fits(v)) {
@@ -234,7 +234,7 @@ impl Judge<'_> {
     }
 
     fn whole(&self, path: &str) -> Option<i64> {
-        self.get(path).and_then(as_whole)
+        self.get(path).as_ref().and_then(as_whole)
     }
 
     fn count(&self, path: &str) -> Option<u32> {
@@ -348,9 +348,9 @@ impl Judge<'_> {
     }
 }
 
-fn as_whole(value: Typed) -> Option<i64> {
+fn as_whole(value: &Typed) -> Option<i64> {
     match value {
-        Typed::Whole(v) => Some(v),
+        Typed::Whole(v) => Some(*v),
         Typed::Real(_) | Typed::Text(_) | Typed::Switch(_) | Typed::Epochs(_) => None,
     }
 }
