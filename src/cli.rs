@@ -6,7 +6,11 @@ use std::path::PathBuf;
 
 /// Train image classifiers to be robust against adversarial examples, and steer the training while it runs.
 #[derive(Parser)]
-#[command(version, disable_help_subcommand = true, after_help = "Keys on the screen: press ? there. Start with: rematch train configs/quickstart.toml")]
+#[command(
+    version,
+    disable_help_subcommand = true,
+    after_help = "Keys on the screen: press ? there. Start with: rematch train configs/quickstart.toml"
+)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,

@@ -17,5 +17,7 @@ pub struct Failed(pub String);
 /// For the commands that need libtorch, in a build without it.
 #[cfg(not(feature = "torch"))]
 fn no_torch(what: &str) -> anyhow::Error {
-    anyhow::anyhow!("this build of rematch views runs only and cannot {what}; build it with its default features (make setup; cargo build)")
+    anyhow::anyhow!(
+        "this build of rematch views runs only and cannot {what}; build it with its default features (make setup; cargo build)"
+    )
 }

@@ -46,6 +46,8 @@
 //!
 //! **Invariant: drawing is pure.** It changes nothing and reads no clock.
 
+#![cfg_attr(test, expect(clippy::disallowed_methods, reason = "tests may wait for the device"))]
+
 // Words that everything speaks: no tensors, no I/O, no clock.
 pub mod config;
 pub mod protocol;

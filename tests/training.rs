@@ -3,8 +3,8 @@
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use rematch::config::{
-    Augment, BatchNormMode, Checkpoint, Config, Data, DeviceChoice, Eps, Evaluation, Method, Nesterov, Network, Norm, Probe, RandomStart, Rrm,
-    Sat, Schedule, Source, Student, Teacher, Threat, Train,
+    Augment, BatchNormMode, Checkpoint, Config, Data, DeviceChoice, Eps, Evaluation, Method, Nesterov, Network, Norm, Probe,
+    RandomStart, Rrm, Sat, Schedule, Source, Student, Teacher, Threat, Train,
 };
 use rematch::data::{DataSet, Images};
 use rematch::protocol::command::{Command, CommandId, Request, SaveOnStop, Stop, StopWhen};
@@ -157,7 +157,10 @@ impl Ended {
 
     /// The weights and the momentum, tensor by tensor, as bytes.
     fn tensors(&self, step: u64) -> Vec<(String, Vec<u8>)> {
-        ["model.safetensors", "optimizer.safetensors"].into_iter().flat_map(|file| tensors(&self.checkpoint(step).join(file))).collect()
+        ["model.safetensors", "optimizer.safetensors"]
+            .into_iter()
+            .flat_map(|file| tensors(&self.checkpoint(step).join(file)))
+            .collect()
     }
 }
 
@@ -199,8 +202,7 @@ fn ten_steps_a_checkpoint_and_ten_more_are_twenty_steps_bit_for_bit() {
         let name = config.method.name();
         let through = whole(config.clone());
         assert_eq!((through.outcome.clone(), through.step), (Outcome::Completed, 20), "{name}");
-        let resumed =
-            Running::start(config, Options { resume: Some(through.checkpoint(10)), ..options() }).end();
+        let resumed = Running::start(config, Options { resume: Some(through.checkpoint(10)), ..options() }).end();
         assert_eq!(resumed.step, 20);
         assert!(through.tensors(20) == resumed.tensors(20), "{name}: weights or momentum differ after resuming");
         assert!(through.tensors(10) != through.tensors(20), "{name}: nothing moved");
@@ -246,7 +248,8 @@ fn a_student_learns_from_its_teacher_and_the_teacher_stays_as_it_was() {
             assert!((term(Term::Representation) + term(Term::Cosine)).abs() < 1e-4);
         }
     }
-    let teacher_probes = ended.records.iter().filter(|r| matches!(&r.event, Event::Evaluated(e) if e.of == Whose::Teacher)).count();
+    let teacher_probes =
+        ended.records.iter().filter(|r| matches!(&r.event, Event::Evaluated(e) if e.of == Whose::Teacher)).count();
     assert_eq!(teacher_probes, 1, "the teacher is measured once while epsilon stays");
 }
 
@@ -281,7 +284,11 @@ fn a_change_is_answered_once_recorded_before_it_acts_and_takes_effect_at_its_ste
     let ended = run.end();
     assert_eq!(ended.outcome, Outcome::Stopped);
     assert!(ended.checkpoint(ended.step).join("state.json").is_file());
-    let answers = ended.records.iter().filter(|r| matches!(&r.event, Event::Controlled { by: Some(_), .. } | Event::Refused { .. })).count();
+    let answers = ended
+        .records
+        .iter()
+        .filter(|r| matches!(&r.event, Event::Controlled { by: Some(_), .. } | Event::Refused { .. }))
+        .count();
     assert_eq!(answers, 5);
 }
 
@@ -320,7 +327,8 @@ fn stopping_after_the_epoch_stops_there_and_discarding_leaves_no_checkpoint() {
     let ended = Running::starting_with(config(Method::Erm, 3), options(), &[stop(StopWhen::AfterEpoch, SaveOnStop::Save)]).end();
     assert_eq!((ended.outcome.clone(), ended.step), (Outcome::Stopped, 5));
     assert!(ended.checkpoint(5).is_dir());
-    let ended = Running::starting_with(config(Method::Erm, 3), options(), &[stop(StopWhen::AfterStep, SaveOnStop::Discard)]).end();
+    let ended =
+        Running::starting_with(config(Method::Erm, 3), options(), &[stop(StopWhen::AfterStep, SaveOnStop::Discard)]).end();
     assert_eq!((ended.outcome.clone(), ended.step), (Outcome::Stopped, 0));
     assert!(!ended.checkpoint(0).exists());
 }
@@ -330,10 +338,13 @@ fn a_loss_that_is_not_finite_pauses_the_run_and_names_the_step() {
     let mut wild = config(Method::Erm, 50);
     wild.train.lr = 100.0;
     wild.train.schedule = Schedule::Constant;
-    let run = |attended| Running::starting_with(wild.clone(), Options { attended, ..options() }, &[Command::Set {
-        change: Change::LrScale(1000.0),
-        note: None,
-    }]);
+    let run = |attended| {
+        Running::starting_with(
+            wild.clone(),
+            Options { attended, ..options() },
+            &[Command::Set { change: Change::LrScale(1000.0), note: None }],
+        )
+    };
     let mut attended = run(Attended::Yes);
     let Event::Warned { step, message, .. } =
         attended.until("warning", |e| matches!(e, Event::Warned { kind: Warning::NonFinite, .. }))

@@ -18,7 +18,8 @@ pub fn step(args: &BenchStep) -> anyhow::Result<u8> {
     }
     for net in &args.net {
         for method in &args.method {
-            let network = Network::ALL.iter().copied().find(|n| n.name() == net).ok_or_else(|| anyhow::anyhow!("no network {net}"))?;
+            let network =
+                Network::ALL.iter().copied().find(|n| n.name() == net).ok_or_else(|| anyhow::anyhow!("no network {net}"))?;
             let method = ["erm", "sat", "rrm"].into_iter().find(|m| m == method).unwrap_or("erm");
             let case = bench::Case { network, method, batch: args.batch as usize };
             let (rate, device) = bench::step(case, args.device, args.repeats as usize, args.seconds, args.warmup as usize)?;

@@ -42,7 +42,8 @@ pub fn run(args: &Eval) -> anyhow::Result<u8> {
     }
     let mut attack = AttackSpec::pgd(Threat { norm, eps }, args.steps, args.restarts, args.seed);
     if args.attack == AttackName::Fgsm.name() {
-        attack = AttackSpec { name: AttackName::Fgsm, steps: 1, step_size: eps, restarts: 1, random_start: RandomStart::No, ..attack };
+        attack =
+            AttackSpec { name: AttackName::Fgsm, steps: 1, step_size: eps, restarts: 1, random_start: RandomStart::No, ..attack };
     } else if let Some(step_size) = args.step_size {
         attack.step_size = Eps(step_size.0);
     }
@@ -98,10 +99,22 @@ pub fn run(args: &Eval) -> anyhow::Result<u8> {
         let percent = |x: f64| format!("{:6.2} %", 100.0 * x);
         writeln!(out, "checkpoint   {}", path.display())?;
         writeln!(out, "data         {}, {split}, {} images ({seen})", data.name, accuracy.images)?;
-        writeln!(out, "attack       {}: {} steps of {}, {} restart(s), seed {}", attack.name.name(), attack.steps, attack.step_size, attack.restarts, attack.seed)?;
+        writeln!(
+            out,
+            "attack       {}: {} steps of {}, {} restart(s), seed {}",
+            attack.name.name(),
+            attack.steps,
+            attack.step_size,
+            attack.restarts,
+            attack.seed
+        )?;
         writeln!(out, "threat       {} eps {}", attack.norm, attack.eps)?;
         writeln!(out, "natural      {}", percent(accuracy.natural))?;
-        writeln!(out, "adversarial  {}   (an image counts when it stands every iterate of every restart)", percent(accuracy.adversarial))?;
+        writeln!(
+            out,
+            "adversarial  {}   (an image counts when it stands every iterate of every restart)",
+            percent(accuracy.adversarial)
+        )?;
         writeln!(out, "time         {seconds:.1} s on {}", examinee.device)?;
     }
     Ok(0)

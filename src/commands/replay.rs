@@ -12,7 +12,9 @@ use rematch::ui::{app, signals, terminal};
 use std::io::Write;
 
 pub fn run(args: &Replay) -> anyhow::Result<u8> {
-    let Some(pace) = replay::Pace::ALL.iter().copied().find(|p| p.name().trim_end_matches('x') == args.pace.trim_end_matches('x')) else {
+    let Some(pace) =
+        replay::Pace::ALL.iter().copied().find(|p| p.name().trim_end_matches('x') == args.pace.trim_end_matches('x'))
+    else {
         let known: Vec<&str> = replay::Pace::ALL.iter().map(|p| p.name()).collect();
         bail!("--pace {} is not a pace; choose one of: {}", args.pace, known.join(", "));
     };

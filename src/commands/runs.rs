@@ -10,7 +10,8 @@ pub fn run(args: &Runs) -> anyhow::Result<u8> {
     let text = if args.json {
         listing::json_lines(&rows)?
     } else {
-        let width = if out.is_terminal() { ratatui::crossterm::terminal::size().map_or(80, |(w, _)| w as usize) } else { usize::MAX };
+        let width =
+            if out.is_terminal() { ratatui::crossterm::terminal::size().map_or(80, |(w, _)| w as usize) } else { usize::MAX };
         listing::table(&rows, width)
     };
     // A closed pipe (`rematch runs | head`) is not an error of ours.

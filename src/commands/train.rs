@@ -90,7 +90,9 @@ mod working {
                 }
                 Ok(headless::exit_code(&outcome))
             }
-            None => Err(Failed(format!("{}: the worker ended without a word; see {}", folder.id(), folder.events().display())).into()),
+            None => {
+                Err(Failed(format!("{}: the worker ended without a word; see {}", folder.id(), folder.events().display())).into())
+            }
         }
     }
 
@@ -124,7 +126,8 @@ mod working {
         heard: &Receiver<Signal>,
     ) -> anyhow::Result<Option<Outcome>> {
         let log = recorder.clone();
-        let setting = screen::Setting { look: args.look, signals: heard, folder: folder.path().display().to_string(), pace: None };
+        let setting =
+            screen::Setting { look: args.look, signals: heard, folder: folder.path().display().to_string(), pace: None };
         let left = screen::show(Session::live(records, ask.clone()), setting, move |line| {
             // After the end nothing more is recorded, and a line that comes so late has nowhere to go.
             let _ = log.record(Event::Said { source: Voice::Stderr, line });

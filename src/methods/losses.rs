@@ -7,7 +7,7 @@ pub fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Tensor {
     logits.cross_entropy_for_logits(labels)
 }
 
-/// Mean over the batch of cos(g_S, g_T), features `[N, D]`, each norm at least 1e-6 (PyTorch's `CosineSimilarity(dim=1, eps=1e-6)`, as the authors use it).
+/// Mean over the batch of `cos(g_S, g_T)`, features `[N, D]`, each norm at least 1e-6 (`CosineSimilarity(dim=1, eps=1e-6)`, as the authors use it).
 pub fn mean_cosine(student: &Tensor, teacher: &Tensor) -> Tensor {
     Tensor::cosine_similarity(student, teacher, 1, 1e-6).mean(Kind::Float)
 }

@@ -13,6 +13,9 @@ use tch::{Device, Kind, Tensor};
 
 const FORMAT: &str = "rematch-model-1";
 
+/// Tensors by name.
+pub type Named = Vec<(String, Tensor)>;
+
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     #[error("{}: {source}; give the path of a .safetensors file that rematch wrote", path.display())]
@@ -47,7 +50,7 @@ pub fn encode(tensors: &[(String, Tensor)], metadata: HashMap<String, String>) -
 }
 
 /// The tensors and the metadata of a safetensors file. Only 32-bit floats.
-pub fn decode(path: &Path) -> Result<(Vec<(String, Tensor)>, HashMap<String, String>), FileError> {
+pub fn decode(path: &Path) -> Result<(Named, HashMap<String, String>), FileError> {
     let bytes = std::fs::read(path).map_err(|source| FileError::Unreadable { path: path.into(), source })?;
     let malformed = |why: String| FileError::Malformed { path: path.into(), why };
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| malformed(e.to_string()))?;
@@ -109,7 +112,7 @@ impl Model {
             }
             match p.role {
                 Role::Trainable => {
-                    assert!(self.parameters.place(self.parameters.flat(), &p.name, tensor), "the shape was checked")
+                    assert!(self.parameters.place(self.parameters.flat(), &p.name, tensor), "the shape was checked");
                 }
                 Role::Buffer => p.tensor.shallow_clone().copy_(tensor),
             }
@@ -121,11 +124,12 @@ impl Model {
     }
 }
 
+fn parse<T: serde::de::DeserializeOwned>(key: &str, text: &str) -> Result<T, String> {
+    serde_json::from_str(text).map_err(|e| format!("its metadata '{key}' is '{text}': {e}"))
+}
+
 fn describe(metadata: &HashMap<String, String>) -> Result<Description, String> {
     let get = |key: &str| metadata.get(key).ok_or_else(|| format!("its metadata has no '{key}'"));
-    fn parse<T: serde::de::DeserializeOwned>(key: &str, text: &str) -> Result<T, String> {
-        serde_json::from_str(text).map_err(|e| format!("its metadata '{key}' is '{text}': {e}"))
-    }
     let format = get("format")?;
     if format != FORMAT {
         return Err(format!("its metadata 'format' is '{format}', and this program reads '{FORMAT}'"));

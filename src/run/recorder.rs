@@ -50,6 +50,7 @@ pub enum RecorderError {
 }
 
 /// Milliseconds since the Unix epoch.
+#[expect(clippy::disallowed_methods, reason = "this is the recorder")]
 pub fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_millis() as u64
 }

@@ -15,14 +15,14 @@ impl Inbox {
     }
 
     /// The next request that is there, without waiting.
-    pub fn next(&mut self) -> Option<Request> {
+    pub fn take(&mut self) -> Option<Request> {
         self.fill();
         self.waiting.pop_front()
     }
 
     /// The next request, however long it takes; `None` when nobody can ask any more.
     pub fn wait(&mut self) -> Option<Request> {
-        self.next().or_else(|| self.requests.recv().ok())
+        self.take().or_else(|| self.requests.recv().ok())
     }
 
     /// Whether a stop at once waits to be heard: what a long evaluation asks itself between batches.

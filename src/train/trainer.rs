@@ -23,7 +23,6 @@ use crate::protocol::event::{
 use crate::protocol::{Change, Controls, Event, Flow, Outcome, Step, Stop};
 use crate::random::{self, Purpose};
 use crate::run::recorder::{Recorder, RecorderError};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -133,7 +132,7 @@ impl Trainer {
             }
             if done == self.plan.steps_per_epoch {
                 self.report(ends, &mut second)?;
-                let seconds = |now: Duration, then: Duration| round((now - then).as_secs_f64(), 3);
+                let seconds = |now: Duration, then: Duration| round(now.saturating_sub(then).as_secs_f64(), 3);
                 tell(
                     ends,
                     Event::EpochFinished(EpochFinished {
@@ -256,7 +255,7 @@ impl Trainer {
                     None => return Ok(Boundary::Stop(Stop::NOW_AND_SAVE)),
                 }
             } else {
-                match ends.inbox.next() {
+                match ends.inbox.take() {
                     Some(request) => request,
                     None => return Ok(decision),
                 }
@@ -468,6 +467,7 @@ fn go_on(inbox: &mut Inbox) -> GoOn {
 }
 
 /// Records an event. While the disk is full the run waits here and says so; a stop ends the wait.
+#[expect(clippy::needless_pass_by_value, reason = "an event is made to be told")]
 pub fn tell(ends: &mut Ends, event: Event) -> Result<(), RunError> {
     loop {
         match ends.recorder.record(event.clone()) {
@@ -485,14 +485,18 @@ pub fn tell(ends: &mut Ends, event: Event) -> Result<(), RunError> {
 }
 
 /// Answers what is still asked when a run has ended, and says how it ended.
-pub fn finish(ends: &mut Ends, outcome: Outcome, step: Step, times: BTreeMap<&str, Duration>) {
-    while let Some(Request { id, command }) = ends.inbox.next() {
+pub fn finish(ends: &mut Ends, outcome: Outcome, trainer: &Trainer) {
+    while let Some(Request { id, command }) = ends.inbox.take() {
         if !matches!(command, Command::Stop(_)) {
             let _ = ends.recorder.record(Event::Refused { by: id, reason: "the run has ended".into() });
         }
     }
-    let seconds = |key: &str| round(times.get(key).copied().unwrap_or_default().as_secs_f64(), 3);
-    let finished = Finished { outcome, step, train_seconds: seconds("train"), evaluation_seconds: seconds("evaluation") };
+    let finished = Finished {
+        outcome,
+        step: trainer.step,
+        train_seconds: round(trainer.train_time.as_secs_f64(), 3),
+        evaluation_seconds: round(trainer.evaluation_time.as_secs_f64(), 3),
+    };
     // If even this cannot be recorded, viewers learn it from the closed channel.
     if let Err(error) = ends.recorder.record(Event::Finished(finished)) {
         ends.trouble.set(Some(error.to_string()));

@@ -21,7 +21,6 @@ use crate::protocol::{Controls, FORMAT, Flow, Outcome, Request};
 use crate::run::recorder::Recorder;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -117,7 +116,7 @@ pub fn prepare(config: Config, data: DataSet, options: Options) -> Result<Prepar
     let thread = std::thread::Builder::new()
         .name("worker".into())
         .spawn(move || {
-            let built = catch_unwind(AssertUnwindSafe(|| build(config, &data, options)))
+            let built = catch_unwind(AssertUnwindSafe(|| build(config, &data, &options)))
                 .unwrap_or_else(|panic| Err(SetupError::Panicked(message_of(panic.as_ref()))));
             drop(data);
             let mut trainer = match built {
@@ -164,8 +163,7 @@ fn work(trainer: &mut Trainer, begin: Begin) {
         Ok(Err(error)) => Outcome::Failed { message: error.to_string() },
         Err(panic) => Outcome::Failed { message: message_of(panic.as_ref()) },
     };
-    let times = BTreeMap::from([("train", trainer.train_time), ("evaluation", trainer.evaluation_time)]);
-    trainer::finish(&mut ends, outcome, trainer.step, times);
+    trainer::finish(&mut ends, outcome, trainer);
 }
 
 /// Where the last panic of a worker happened; the panic hook writes it, since the payload does not know.
@@ -190,7 +188,7 @@ fn message_of(panic: &(dyn Any + Send)) -> String {
     }
 }
 
-fn build(config: Config, data: &DataSet, options: Options) -> Result<(Trainer, Box<Started>), SetupError> {
+fn build(config: Config, data: &DataSet, options: &Options) -> Result<(Trainer, Box<Started>), SetupError> {
     let device = device::open(options.device)?;
     if let Some(threads) = options.threads {
         tch::set_num_threads(threads as i32);
