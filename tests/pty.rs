@@ -2,6 +2,8 @@
 //! The child is this same test binary, run again for the one ignored test below. It shows what reaches it and does what a few
 //! keys say; it trains nothing. No test waits for a fixed time to see something: each waits for the content, with a deadline.
 
+#![expect(clippy::unwrap_used, reason = "a fault in a test is told by its panic, in helper functions as well")]
+
 use std::io::{self, Read, Write};
 use std::num::NonZeroU16;
 use std::path::Path;
