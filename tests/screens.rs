@@ -1,5 +1,7 @@
 //! Whole screens of a recorded run, key streams, and what a frame costs on the wire. No worker, no terminal, no sleeping.
 
+#![expect(clippy::unwrap_used, reason = "a test says what went wrong by failing")]
+
 #[path = "screens/recording.rs"]
 mod recording;
 
@@ -328,7 +330,7 @@ fn the_loop_shows_asks_is_answered_and_leaves() {
     for record in &recorded {
         to_screen.send(Arc::new(record.clone())).unwrap();
     }
-    wait_for("ep 6/");
+    wait_for("ep 7/");
     for c in ['*', '\n'] {
         let code = if c == '\n' { KeyCode::Enter } else { KeyCode::Char(c) };
         keys.send(Input::Key(KeyEvent::new(code, KeyModifiers::NONE))).unwrap();
