@@ -185,7 +185,7 @@ fn typed_values_carry_their_note_and_bad_ones_are_not_sent() {
 #[test]
 fn quitting_saves_unless_twice_told_not_to() {
     let (state, mut screen) = fold(&midway(Kind::Rrm, Machines::Gpu));
-    let stops = |effects: Vec<Effect>| effects.into_iter().map(|e| format!("{e:?}")).collect::<String>();
+    let stops = |effects: Vec<Effect>| format!("{effects:?}");
     assert!(stops(press(&mut screen, &state, "q\n")).contains("AfterStep, save: Save"));
     assert!(stops(press(&mut screen, &state, "qj\n")).contains("AfterEpoch, save: Save"));
     assert_eq!(press(&mut screen, &state, "qjj\n\n"), []);
