@@ -141,24 +141,21 @@ impl<S: Surface> App<'_, S> {
             let timer = self.deadline().map_or_else(never, |at| after(at.saturating_duration_since(Instant::now())));
             let mut left = None;
             select! {
-                recv(records) -> record => match record {
-                    Ok(record) => {
+                recv(records) -> record => {
+                    if let Ok(record) = record {
                         self.take_in(&record);
                         for record in records.try_iter().take(AT_ONCE) {
                             self.take_in(&record);
                         }
-                        if self.leaving == Leaving::Yes && is_over(&self.state) && self.screen.dialog.is_none() {
-                            left = Some(Leave::Quit);
-                        }
-                    }
-                    Err(_) => {
+                    } else {
                         records = never();
                         self.ended();
-                        if self.leaving == Leaving::Yes && self.screen.dialog.is_none() {
-                            left = Some(Leave::Quit);
-                        }
                     }
-                },
+                    let over = is_over(&self.state) || self.screen.access == Access::ReadOnly;
+                    if self.leaving == Leaving::Yes && over && self.screen.dialog.is_none() {
+                        left = Some(Leave::Quit);
+                    }
+                }
                 recv(keys) -> first => match first {
                     Ok(first) => {
                         self.screen.now_ms = clock();

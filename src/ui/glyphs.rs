@@ -60,16 +60,14 @@ impl Glyphs {
 fn ascii(c: char) -> char {
     match c {
         '\x20'..='\x7e' => c,
-        '─' | '━' | '═' | '╌' | '–' => '-',
+        '─' | '━' | '═' | '╌' | '–' | '▃' | '▄' => '-',
         '│' | '┃' | '║' | '▏' => '|',
         '┌' | '┐' | '└' | '┘' | '┏' | '┓' | '┗' | '┛' | '╔' | '╗' | '╚' | '╝' => '+',
         '┊' => ':',
-        '●' | '█' | '▉' | '▊' | '▋' | '▌' => '#',
+        '●' | '█' | '▇' | '▉' | '▊' | '▋' | '▌' => '#',
         '▍' | '▎' | '·' | '…' => '.',
         '▁' | '▂' => '_',
-        '▃' | '▄' => '-',
         '▅' | '▆' => '=',
-        '▇' => '#',
         '▸' | '→' | '▶' => '>',
         '←' => '<',
         '↑' => '^',
@@ -90,7 +88,7 @@ pub fn bar(share: f64, width: usize) -> String {
     let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
     let eighths = (share * width as f64 * 8.0).round() as usize;
     let mut text: String = "█".repeat(eighths / 8);
-    if eighths % 8 > 0 {
+    if !eighths.is_multiple_of(8) {
         text.push(EIGHTHS[eighths % 8]);
     }
     let used = eighths.div_ceil(8);

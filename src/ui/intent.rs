@@ -415,9 +415,8 @@ fn quit(screen: &mut Screen, choice: usize, event: &KeyEvent) -> Vec<Effect> {
 
 fn discard(screen: &mut Screen, choice: usize, event: &KeyEvent) -> Vec<Effect> {
     match event.code {
-        KeyCode::Esc => {}
         KeyCode::Enter if choice == 1 => return stop(Stop { when: StopWhen::AfterStep, save: SaveOnStop::Discard }),
-        KeyCode::Enter => {}
+        KeyCode::Esc | KeyCode::Enter => {}
         code => screen.dialog = Some(Dialog::Discard { choice: choose(choice, DISCARD.len(), code) }),
     }
     Vec::new()

@@ -96,6 +96,7 @@ macro_rules! table {
 /// In the order of the help and, within a scope, of the hints.
 pub const KEYMAP: &[Binding] = table! {
     Everywhere [key('q')] Quit "leave: asks how to stop" "quit";
+    Everywhere [key('?'), named(KeyCode::F(1))] Help "this help; / searches it" "help";
     Everywhere [ctrl('c')] Interrupt "as q; again within 2 s: stop now and save; a third time: leave at once";
     Everywhere [key(' ')] Pause "pause or go on, at the next step" "pause";
     Everywhere [key('s')] Save "write a checkpoint now" "save";
@@ -111,7 +112,6 @@ pub const KEYMAP: &[Binding] = table! {
     Everywhere [key('L')] FullLog "the log, full screen";
     Everywhere [ctrl('l')] Repaint "draw everything again";
     Everywhere [named(KeyCode::Esc)] Back "one layer out";
-    Everywhere [key('?'), named(KeyCode::F(1))] Help "this help; / searches it" "help";
     Controls [named(KeyCode::Up), key('k')] DialUp "the dial above";
     Controls [named(KeyCode::Down), key('j')] DialDown "the dial below";
     Controls [key('+'), named(KeyCode::Right), key('l')] More "propose 10 % more" "more";

@@ -140,7 +140,7 @@ fn middle(body: Rect, tier: Tier) -> Vec<(Pane, Rect)> {
         panes.push((Pane::Accuracy, Rect { y: left.y + loss.height, height: left.height - loss.height, ..left }));
     }
     // Least and fitting heights, in the order in which they are given room.
-    let wanted = [(Pane::Controls, 11, 12), (Pane::Machine, 6, 7), (Pane::Timing, 9, 9), (Pane::Best, 5, 8)];
+    let wanted = [(Pane::Controls, 10, 11), (Pane::Machine, 6, 7), (Pane::Timing, 8, 12), (Pane::Best, 5, 8)];
     let mut heights = Vec::with_capacity(wanted.len());
     let mut spare = right.height;
     for (pane, least, most) in wanted {
@@ -150,7 +150,8 @@ fn middle(body: Rect, tier: Tier) -> Vec<(Pane, Rect)> {
         heights.push((pane, least, most));
         spare -= least;
     }
-    for (_, height, most) in &mut heights {
+    // The lower ones first: the upper two show all that matters in their least height.
+    for (_, height, most) in heights.iter_mut().rev() {
         let more = (*most - *height).min(spare);
         *height += more;
         spare -= more;

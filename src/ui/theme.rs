@@ -55,8 +55,7 @@ impl Palette {
     pub fn style(self, tone: Tone) -> Style {
         let style = self.colour(tone).map_or_else(Style::new, |colour| Style::new().fg(colour));
         match tone {
-            Tone::Title => style.add_modifier(Modifier::BOLD),
-            Tone::Accent | Tone::Error | Tone::Warn => style.add_modifier(Modifier::BOLD),
+            Tone::Title | Tone::Accent | Tone::Error | Tone::Warn => style.add_modifier(Modifier::BOLD),
             Tone::Marker | Tone::Selected => style.add_modifier(Modifier::REVERSED),
             Tone::Dim if self == Self::Mono => style.add_modifier(Modifier::DIM),
             Tone::Text | Tone::Dim | Tone::Ok | Tone::First | Tone::Second | Tone::Third => style,

@@ -58,13 +58,6 @@ impl Pen<'_> {
         Span::styled(self.screen.glyphs.words(text.into()).into_owned(), self.style(tone))
     }
 
-    /// One line of text, cut at the edge.
-    fn line(&self, buffer: &mut Buffer, x: u16, y: u16, width: u16, line: &Line) {
-        if y < buffer.area.bottom() && x < buffer.area.right() {
-            buffer.set_line(x, y, line, width);
-        }
-    }
-
     /// A border with a title; returns what is inside. The focused pane's border is heavy.
     fn frame(&self, area: Rect, title: Line<'static>, focus: Focused, buffer: &mut Buffer) -> Rect {
         let (kind, style) = match focus {
@@ -75,13 +68,6 @@ impl Pen<'_> {
         let inner = block.inner(area);
         block.render(area, buffer);
         inner
-    }
-
-    /// Lines from the top, as many as fit.
-    fn lines(&self, inner: Rect, lines: &[Line], buffer: &mut Buffer) {
-        for (line, y) in lines.iter().zip(inner.y..inner.bottom()) {
-            self.line(buffer, inner.x, y, inner.width, line);
-        }
     }
 
     fn focused(&self, pane: Pane) -> Focused {
@@ -122,6 +108,20 @@ impl Pen<'_> {
     }
 }
 
+/// One line of text, cut at the edge.
+fn line_at(buffer: &mut Buffer, x: u16, y: u16, width: u16, line: &Line) {
+    if y < buffer.area.bottom() && x < buffer.area.right() {
+        buffer.set_line(x, y, line, width);
+    }
+}
+
+/// Lines from the top, as many as fit.
+fn lines_at(inner: Rect, lines: &[Line], buffer: &mut Buffer) {
+    for (line, y) in lines.iter().zip(inner.y..inner.bottom()) {
+        line_at(buffer, inner.x, y, inner.width, line);
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Focused {
     Yes,
@@ -136,7 +136,7 @@ fn too_small(area: Rect, buffer: &mut Buffer, state: &RunState, screen: &Screen)
     let height = (lines.len() as u16).min(area.height);
     for (i, text) in lines.iter().take(usize::from(height)).enumerate() {
         let at = centred(area, text.len() as u16, height);
-        pen.line(buffer, at.x, at.y + i as u16, at.width, &Line::from(pen.span(Tone::Text, text.clone())));
+        line_at(buffer, at.x, at.y + i as u16, at.width, &Line::from(pen.span(Tone::Text, text.clone())));
     }
 }
 

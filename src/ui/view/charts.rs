@@ -24,7 +24,9 @@ fn title(pen: &Pen, pane: Pane, name: &str, legend: &[(String, String)], rest: &
     for (i, (name, now)) in legend.iter().enumerate() {
         let sign = if letters { format!("{} ", LETTERS[i % 3]) } else { dash.to_string() };
         line.push_span(Span::styled(sign, pen.style(if letters { TONES[i % 3] } else { rule })));
-        line.push_span(pen.span(TONES[i % 3], format!("{name} {now} ")));
+        line.push_span(pen.span(TONES[i % 3], format!("{name} ")));
+        // In the plain colour: a number that changes each frame would send its colour each frame.
+        line.push_span(pen.span(Tone::Text, format!("{now} ")));
     }
     if !rest.is_empty() {
         line.push_span(pen.span(Tone::Dim, format!("{rest} ")));
@@ -71,7 +73,8 @@ pub(super) fn loss(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     }
     if smoothing > 0.0 {
         rest.push_str(if rest.is_empty() { "" } else { " " });
-        rest.push_str(&format!("smooth {smoothing}"));
+        rest.push_str("smooth ");
+        rest.push_str(&smoothing.to_string());
     }
     let title = title(pen, Pane::Loss, "Loss", &legend, &rest);
     let inner = pen.frame(area, title, pen.focused(Pane::Loss), buffer);
@@ -89,8 +92,14 @@ pub(super) fn accuracy(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let mut rest = String::new();
     if let Some(teacher) = teacher {
         let (natural, adversarial) = (100.0 * teacher.natural, 100.0 * teacher.adversarial);
-        let name = if area.width >= 50 { "teacher" } else { "t" };
-        rest = format!("╌ {name} {natural:.1}/{adversarial:.1}");
+        // What does not fit whole is left out: the lines say it, and the Best pane where there is one.
+        let used = title(pen, Pane::Accuracy, "Accuracy %", &legend, "").width() + 3;
+        for name in ["╌ teacher ", "╌ t "] {
+            let text = format!("{name}{natural:.1}/{adversarial:.1}");
+            if rest.is_empty() && used + text.chars().count() <= usize::from(area.width) {
+                rest = text;
+            }
+        }
     }
     let title = title(pen, Pane::Accuracy, "Accuracy %", &legend, &rest);
     let inner = pen.frame(area, title, pen.focused(Pane::Accuracy), buffer);

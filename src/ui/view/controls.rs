@@ -1,6 +1,6 @@
 //! The Controls pane: what is in force, what is proposed, and what is on its way. Three different things, told apart in words.
 
-use super::{Pen, value};
+use super::{Pen, line_at, lines_at, value};
 use crate::config::{Method, Schedule};
 use crate::protocol::Dial;
 use crate::protocol::event::Term;
@@ -13,7 +13,7 @@ use ratatui::text::Line;
 pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let inner = pen.frame(area, pen.title(Pane::Controls, "Controls"), pen.focused(Pane::Controls), buffer);
     let Some((started, controls)) = pen.state.started.as_ref().zip(pen.state.controls) else {
-        pen.lines(inner, &[Line::from(pen.span(Tone::Dim, "waiting for the run"))], buffer);
+        lines_at(inner, &[Line::from(pen.span(Tone::Dim, "waiting for the run"))], buffer);
         return;
     };
     let mut lines = Vec::with_capacity(12);
@@ -34,7 +34,6 @@ pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
         };
         lines.push(Line::from(pen.span(Tone::Text, format!("ce {}{second}", latest(Term::CrossEntropy)))));
     }
-    lines.push(Line::from(pen.span(Tone::Text, format!("lr {}", Dial::LrScale.show(pen.state.lr)))));
     let config = &started.config;
     let schedule = match &config.train.schedule {
         Schedule::Constant => "constant",
@@ -42,14 +41,16 @@ pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
         Schedule::OneCycle { .. } => "one-cycle",
         Schedule::Multistep { .. } => "multistep",
     };
-    lines.push(fact(format!("base {} {schedule}", Dial::LrScale.show(config.train.lr))));
+    lines.push(Line::from(
+        pen.span(Tone::Text, format!("lr {} of {} {schedule}", three_digits(pen.state.lr), Dial::LrScale.show(config.train.lr))),
+    ));
     lines.push(fact(match config.method {
         Method::Erm => format!("erm  batch {}", config.train.batch),
         Method::Sat(sat) => format!("sat K {} α {}  b {}", sat.steps, sat.step_size, config.train.batch),
         Method::Rrm(_) => format!("rrm  batch {}", config.train.batch),
     }));
     lines.push(fact(format!("{} {}", controls.norm, started.student.name)));
-    pen.lines(inner, &lines, buffer);
+    lines_at(inner, &lines, buffer);
 }
 
 fn row(pen: &Pen, index: usize, dial: Dial, present: f64, width: u16) -> Line<'static> {
@@ -62,7 +63,7 @@ fn row(pen: &Pen, index: usize, dial: Dial, present: f64, width: u16) -> Line<'s
         Some(p) => (format!("{}→{}", dial.show(present), dial.show(p.value)), Tone::Accent),
     };
     let now = pen.screen.glyphs.words(now).into_owned();
-    let mut name = format!("{sign}{symbol:<3}{}", dial.meaning());
+    let mut name = format!("{sign}{symbol:<2} {}", dial.meaning());
     if name.chars().count() + now.chars().count() + 2 > room {
         name = format!("{sign}{symbol}");
     }
@@ -105,5 +106,10 @@ pub(super) fn one_line(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     for (name, term) in facts.into_iter().filter(|(_, term)| pen.state.series.contains_key(term)) {
         line.push_span(pen.span(Tone::Dim, format!("{name} {}  ", value(pen.state.latest(term).0))));
     }
-    pen.line(buffer, area.x, area.y, area.width, &line);
+    line_at(buffer, area.x, area.y, area.width, &line);
+}
+
+/// As much of the learning rate as can be read while it moves.
+fn three_digits(v: f64) -> String {
+    Dial::LrScale.show(format!("{v:.2e}").parse().unwrap_or(v))
 }

@@ -1,6 +1,6 @@
 //! What lies over the panes and has the keys: help, quit, the edit line, the news that a run failed.
 
-use super::Pen;
+use super::{Pen, lines_at};
 use crate::protocol::{Outcome, Step};
 use crate::run::state::Phase;
 use crate::ui::keymap::{KEYMAP, Scope};
@@ -36,7 +36,7 @@ fn window(pen: &Pen, area: Rect, title: &str, width: u16, lines: &[Line], buffer
         .title(Line::from(pen.span(Tone::Accent, format!(" {title} "))));
     let inner = block.inner(at);
     block.render(at, buffer);
-    pen.lines(Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner }, lines, buffer);
+    lines_at(Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner }, lines, buffer);
 }
 
 fn choices(pen: &Pen, title: &str, text: &str, all: &[&str], choice: usize, area: Rect, buffer: &mut Buffer) {

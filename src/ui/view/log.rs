@@ -1,6 +1,6 @@
 //! The log: its newest lines, or wherever it was scrolled to.
 
-use super::Pen;
+use super::{Pen, lines_at};
 use crate::run::state::{Level, LogLine};
 use crate::ui::layout::Pane;
 use crate::ui::theme::Tone;
@@ -18,7 +18,7 @@ pub(super) fn lines(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let end = pen.state.log.len().saturating_sub(pen.screen.scrolled);
     let start = end.saturating_sub(usize::from(area.height));
     let lines: Vec<_> = pen.state.log.range(start..end).map(|line| one(pen, line)).collect();
-    pen.lines(area, &lines, buffer);
+    lines_at(area, &lines, buffer);
 }
 
 fn one(pen: &Pen, line: &LogLine) -> Line<'static> {

@@ -1,6 +1,6 @@
 //! The machine and where the time of a step goes. A machine without a GPU shows its processor instead, never an empty GPU.
 
-use super::{Pen, bytes};
+use super::{Pen, bytes, lines_at};
 use crate::protocol::event::{Gpu, Machine, Part};
 use crate::ui::glyphs::{bar, level};
 use crate::ui::layout::Pane;
@@ -23,7 +23,7 @@ pub(super) fn machine(pen: &Pen, area: Rect, buffer: &mut Buffer) {
         (Some(machine), Some(gpu)) => gpu_lines(pen, machine, gpu, inner.width),
         (Some(machine), None) => cpu_lines(pen, machine, inner.width),
     };
-    pen.lines(inner, &lines, buffer);
+    lines_at(inner, &lines, buffer);
 }
 
 fn short_name(name: &str) -> &str {
@@ -99,7 +99,7 @@ pub(super) fn timing(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     }
     let room = usize::from(inner.height).saturating_sub(lines.len());
     lines.extend(epochs(pen, room));
-    pen.lines(inner, &lines, buffer);
+    lines_at(inner, &lines, buffer);
 }
 
 /// The last epochs with their seconds, and what the next one will take.
@@ -113,12 +113,15 @@ fn epochs(pen: &Pen, room: usize) -> Vec<Line<'static>> {
     }
     let next = pen.state.step_seconds * steps as f64;
     if next > 0.0 && pen.state.finished.is_none() {
-        lines.push(Line::from(pen.span(Tone::Dim, format!("next epoch ~{next:.1} s"))));
+        let last: String =
+            pen.state.epochs.iter().rev().take(3).rev().fold(String::new(), |text, e| format!("{text} {:.1}", e.train_seconds));
+        lines.push(Line::from(pen.span(Tone::Dim, format!("epochs{last}  next ~{next:.1} s"))));
     }
     let first = pen.state.epochs.len() - count;
     // Pinned to multiples of three, so that a new epoch adds to a line instead of moving every one.
     for line in pen.state.epochs[first.next_multiple_of(per_line).min(pen.state.epochs.len())..].chunks(per_line) {
-        let text: String = line.iter().map(|e| format!("{:>3} {:<6}", e.epoch, format!("{:.1}s", e.train_seconds))).collect();
+        let texts: Vec<_> = line.iter().map(|e| format!("{:>3} {:.1}s", e.epoch, e.train_seconds)).collect();
+        let text = texts.join("  ");
         lines.push(Line::from(pen.span(Tone::Dim, text)));
     }
     lines

@@ -1,6 +1,6 @@
 //! What stands in one or two lines: header, gauges, hints, toasts; and the pane of what was reached so far.
 
-use super::{Pen, clock, value};
+use super::{Pen, clock, line_at, lines_at, value};
 use crate::protocol::event::Term;
 use crate::protocol::{Outcome, StopWhen};
 use crate::run::RunState;
@@ -72,7 +72,7 @@ pub(super) fn header(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     if rate > 0.0 && !is_over(state) {
         facts.push((Tone::Text, if rate >= 99.5 { format!("{rate:.0} it/s") } else { format!("{rate:.1} it/s") }));
     }
-    if wide {
+    if wide && !is_over(state) {
         facts.push((Tone::Text, format!("elapsed {elapsed}")));
     }
     facts.push((Tone::Text, if is_over(state) { format!("took {elapsed}") } else { format!("ETA {eta}") }));
@@ -90,7 +90,7 @@ pub(super) fn header(pen: &Pen, area: Rect, buffer: &mut Buffer) {
         line.push_span(pen.span(Tone::Dim, gap));
         line.push_span(pen.span(tone, fact));
     }
-    pen.line(buffer, area.x, area.y, area.width, &line);
+    line_at(buffer, area.x, area.y, area.width, &line);
 }
 
 /// Two significant digits, so that the last ones do not flicker: `4800`.
@@ -111,7 +111,7 @@ pub(super) fn gauges(pen: &Pen, area: Rect, buffer: &mut Buffer) {
             Span::styled(bar(*share, room), pen.style(*tone)),
             pen.span(Tone::Text, format!("  {:3.0}%", 100.0 * share)),
         ]);
-        pen.line(buffer, area.x, y, area.width, &line);
+        line_at(buffer, area.x, y, area.width, &line);
     }
 }
 
@@ -120,7 +120,7 @@ pub(super) fn hints(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let mut line = Line::from(" ");
     if let Some(step) = pen.screen.cursor {
         crosshair(pen, step, &mut line);
-        pen.line(buffer, area.x, area.y, area.width, &line);
+        line_at(buffer, area.x, area.y, area.width, &line);
         return;
     }
     let scope = match pen.screen.maximised.unwrap_or(pen.screen.focus) {
@@ -135,7 +135,11 @@ pub(super) fn hints(pen: &Pen, area: Rect, buffer: &mut Buffer) {
         Scope::Controls => scope == s && pen.screen.access == Access::Steer,
         Scope::Chart | Scope::Log => scope == s,
     };
-    for binding in KEYMAP.iter().filter(|b| wanted(b.scope)) {
+    let (everywhere, here): (Vec<_>, Vec<_>) =
+        KEYMAP.iter().filter(|b| wanted(b.scope) && b.hint.is_some()).partition(|b| b.scope == Scope::Everywhere);
+    // First how to leave, get help, pause and save; then what the focused pane adds.
+    let first = everywhere.len().min(4);
+    for binding in everywhere[..first].iter().chain(&here).chain(&everywhere[first..]) {
         let Some(hint) = binding.hint else { continue };
         let key = binding.first();
         if line.width() + key.len() + hint.len() + 3 > usize::from(area.width) {
@@ -144,7 +148,7 @@ pub(super) fn hints(pen: &Pen, area: Rect, buffer: &mut Buffer) {
         line.push_span(pen.span(Tone::Accent, key));
         line.push_span(pen.span(Tone::Dim, format!(" {hint}  ")));
     }
-    pen.line(buffer, area.x, area.y, area.width, &line);
+    line_at(buffer, area.x, area.y, area.width, &line);
 }
 
 fn crosshair(pen: &Pen, step: u64, line: &mut Line<'static>) {
@@ -215,5 +219,9 @@ pub(super) fn best(pen: &Pen, area: Rect, buffer: &mut Buffer) {
         let age = if age < 60 { format!("{} s", age / 10 * 10) } else { format!("{} min", age / 60) };
         lines.push(Line::from(pen.span(Tone::Text, format!("ckpt step {}, {age} ago", saved.step))));
     }
-    pen.lines(inner, &lines, buffer);
+    if let Some(teacher) = state.teacher() {
+        let text = format!("teacher nat {:.1} adv {:.1}", 100.0 * teacher.natural, 100.0 * teacher.adversarial);
+        lines.push(Line::from(pen.span(Tone::Dim, text)));
+    }
+    lines_at(inner, &lines, buffer);
 }

@@ -1,0 +1,346 @@
+//! Whole screens of a recorded run, key streams, and what a frame costs on the wire. No worker, no terminal, no sleeping.
+
+#![expect(clippy::unwrap_used, reason = "a test says what went wrong by failing")]
+
+#[path = "screens/recording.rs"]
+mod recording;
+
+use crossbeam_channel::unbounded;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use proptest::prelude::*;
+use ratatui::backend::{CrosstermBackend, TestBackend};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::{Frame, Terminal};
+use recording::{Kind, Machines, recording};
+use rematch::protocol::{Change, Command, CommandId, Event, Outcome, Record};
+use rematch::run::RunState;
+use rematch::run::session::{Access, Session};
+use rematch::ui::app::{self, Options, Surface};
+use rematch::ui::event::{Input, Signal};
+use rematch::ui::glyphs::Glyphs;
+use rematch::ui::intent::{self, Effect, Leave};
+use rematch::ui::layout::Pane;
+use rematch::ui::screen::{Asked, Screen};
+use rematch::ui::theme::Palette;
+use rematch::ui::view;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+fn fold(records: &[Record]) -> (RunState, Screen) {
+    fold_with(records, Palette::TrueColour, Glyphs::Braille)
+}
+
+fn fold_with(records: &[Record], palette: Palette, glyphs: Glyphs) -> (RunState, Screen) {
+    let mut state = RunState::default();
+    let mut screen = Screen::new(palette, glyphs, Access::Steer, "runs/demo".into());
+    for record in records {
+        screen.now_ms = record.at_ms;
+        state.apply(record);
+        screen.saw(record, &state);
+    }
+    screen.expire();
+    (state, screen)
+}
+
+fn picture(width: u16, height: u16, state: &RunState, screen: &Screen) -> String {
+    let area = Rect::new(0, 0, width, height);
+    let mut buffer = Buffer::empty(area);
+    view::draw_into(area, &mut buffer, state, screen);
+    let row = |y| (0..width).map(|x| buffer[(x, y)].symbol()).collect::<String>().trim_end().to_string();
+    (0..height).map(row).collect::<Vec<_>>().join("\n")
+}
+
+fn press(screen: &mut Screen, state: &RunState, keys: &str) -> Vec<Effect> {
+    let code = |c| match c {
+        '\n' => KeyCode::Enter,
+        '\x1b' => KeyCode::Esc,
+        '\t' => KeyCode::Tab,
+        c => KeyCode::Char(c),
+    };
+    keys.chars().flat_map(|c| intent::key(screen, state, &KeyEvent::new(code(c), KeyModifiers::NONE))).collect()
+}
+
+fn ctrl_c(screen: &mut Screen, state: &RunState) -> Vec<Effect> {
+    intent::key(screen, state, &KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL))
+}
+
+/// A third of the way, a little after lambda was changed.
+fn midway(kind: Kind, machines: Machines) -> Vec<Record> {
+    recording(kind, machines, 470)
+}
+
+#[test]
+fn the_dash_at_every_tier() {
+    let (state, screen) = fold(&midway(Kind::Rrm, Machines::Gpu));
+    for (width, height) in [(40, 10), (60, 16), (80, 24), (120, 40), (200, 60)] {
+        insta::assert_snapshot!(format!("dash_{width}x{height}"), picture(width, height, &state, &screen));
+    }
+}
+
+#[test]
+fn other_methods_and_machines() {
+    let (state, screen) = fold(&midway(Kind::Sat, Machines::Cpu));
+    insta::assert_snapshot!("sat_cpu_120x40", picture(120, 40, &state, &screen));
+}
+
+#[test]
+fn ascii_is_ascii_and_mono_has_no_colour() {
+    let (mut state, mut screen) = fold_with(&midway(Kind::Rrm, Machines::Cpu), Palette::Mono, Glyphs::Ascii);
+    press(&mut screen, &state, "e.25");
+    insta::assert_snapshot!("ascii_editor_80x24", picture(80, 24, &state, &screen));
+    press(&mut screen, &state, "\x1b");
+    for (width, height) in [(60, 16), (80, 24), (120, 40), (200, 60)] {
+        assert!(picture(width, height, &state, &screen).is_ascii(), "{width}x{height}");
+    }
+    state.finished = None;
+    let area = Rect::new(0, 0, 120, 40);
+    let mut buffer = Buffer::empty(area);
+    view::draw_into(area, &mut buffer, &state, &screen);
+    let colours = |c: ratatui::style::Color| c == ratatui::style::Color::Reset;
+    assert!(buffer.content.iter().all(|c| colours(c.fg) && colours(c.bg)));
+}
+
+#[test]
+fn half_blocks_use_no_braille() {
+    let (state, screen) = fold_with(&midway(Kind::Rrm, Machines::Cpu), Palette::Ansi16, Glyphs::Half);
+    let picture = picture(120, 40, &state, &screen);
+    assert!(picture.contains(['▀', '▄']) && !picture.contains(|c| ('\u{2800}'..='\u{28ff}').contains(&c)));
+}
+
+#[test]
+fn dialogs() {
+    let (state, mut screen) = fold(&midway(Kind::Rrm, Machines::Gpu));
+    press(&mut screen, &state, "q");
+    insta::assert_snapshot!("quit_80x24", picture(80, 24, &state, &screen));
+    press(&mut screen, &state, "\x1b?");
+    insta::assert_snapshot!("help_120x40", picture(120, 40, &state, &screen));
+    press(&mut screen, &state, "/smooth");
+    let found = picture(80, 24, &state, &screen);
+    assert!(found.contains("smoothing of the curves") && !found.contains("crosshair"), "{found}");
+}
+
+#[test]
+fn paused_finished_and_failed_say_so() {
+    let records = midway(Kind::Rrm, Machines::Gpu);
+    let (state, screen) = fold(&recording::paused(records.clone()));
+    assert!(picture(80, 24, &state, &screen).contains("PAUSED"));
+    let (state, screen) = fold(&recording(Kind::Rrm, Machines::Gpu, u64::MAX));
+    insta::assert_snapshot!("finished_120x40", picture(120, 40, &state, &screen));
+    let message = "worker panicked at src/train.rs:120: index out of range".to_string();
+    let (state, mut screen) = fold(&recording::ended(records, Outcome::Failed { message }));
+    insta::assert_snapshot!("failed_80x24", picture(80, 24, &state, &screen));
+    assert_eq!(press(&mut screen, &state, "\n"), [Effect::Leave(Leave::Quit)]);
+}
+
+#[test]
+fn a_value_is_only_proposed_until_enter_and_pending_until_answered() {
+    let mut records = midway(Kind::Rrm, Machines::Gpu);
+    let (mut state, mut screen) = fold(&records);
+    assert_eq!(press(&mut screen, &state, "*"), []);
+    let shown = picture(80, 24, &state, &screen);
+    assert!(shown.contains("0.25→0.5") && shown.contains("! not set"), "{shown}");
+    let effects = press(&mut screen, &state, "\n");
+    let [Effect::Ask(Command::Set { change: Change::Lambda(new), note: None }, asked)] = &effects[..] else {
+        panic!("{effects:?}");
+    };
+    assert_eq!(*new, 0.5);
+    let id = CommandId(7);
+    screen.waiting.push((id, *asked));
+    screen.pending.values_mut().for_each(|p| p.sent = Some(id));
+    assert!(picture(80, 24, &state, &screen).contains("… pending"));
+    let last = records.last().unwrap().clone();
+    let answer = Event::Controlled {
+        step: state.step,
+        by: Some(id),
+        change: Change::Lambda(0.5),
+        previous: Change::Lambda(0.25),
+        note: None,
+    };
+    records.push(Record { seq: last.seq + 1, at_ms: last.at_ms, event: answer });
+    state.apply(records.last().unwrap());
+    screen.saw(records.last().unwrap(), &state);
+    let shown = picture(80, 24, &state, &screen);
+    assert!(shown.contains(&format!("λ 0.25 -> 0.5 @ step {}", state.step)) && !shown.contains("pending"), "{shown}");
+    press(&mut screen, &state, "u");
+    assert!(picture(80, 24, &state, &screen).contains("0.5→0.25"));
+    press(&mut screen, &state, "\x1b");
+    assert!(screen.pending.is_empty());
+}
+
+#[test]
+fn typed_values_carry_their_note_and_bad_ones_are_not_sent() {
+    let (state, mut screen) = fold(&midway(Kind::Rrm, Machines::Gpu));
+    let effects = press(&mut screen, &state, "0.05\tlower before the drop\n");
+    assert!(matches!(&effects[..],
+        [Effect::Ask(Command::Set { change: Change::Lambda(v), note: Some(n) }, Asked::Dial { .. })]
+            if *v == 0.05 && n == "lower before the drop"));
+    screen.pending.clear();
+    assert_eq!(press(&mut screen, &state, "e-1\n"), []);
+    assert!(picture(80, 24, &state, &screen).contains("! lambda = -1 is out of range"));
+}
+
+#[test]
+fn quitting_saves_unless_twice_told_not_to() {
+    let (state, mut screen) = fold(&midway(Kind::Rrm, Machines::Gpu));
+    let stops = |effects: Vec<Effect>| format!("{effects:?}");
+    assert!(stops(press(&mut screen, &state, "q\n")).contains("AfterStep, save: Save"));
+    assert!(stops(press(&mut screen, &state, "qj\n")).contains("AfterEpoch, save: Save"));
+    assert_eq!(press(&mut screen, &state, "qjj\n\n"), []);
+    assert!(stops(press(&mut screen, &state, "qjj\nj\n")).contains("save: Discard"));
+    assert_eq!(ctrl_c(&mut screen, &state), []);
+    assert!(stops(ctrl_c(&mut screen, &state)).contains("AfterStep, save: Save"));
+    assert_eq!(ctrl_c(&mut screen, &state), [Effect::Leave(Leave::AtOnce)]);
+    screen.access = Access::ReadOnly;
+    assert_eq!(press(&mut screen, &state, "q"), [Effect::Leave(Leave::Quit)]);
+}
+
+#[test]
+fn replies_of_a_terminal_change_nothing() {
+    let (state, _) = fold(&midway(Kind::Rrm, Machines::Gpu));
+    for reply in
+        ["\x1b]11;rgb:1a1a/2b2b/ffff\x1b\\", "\x1b]10;rgb:dada/e0e0/c5c5\x1b\\", "\x1b[B", "\x1b[?62;22c", "\x1b[>0;276;0c"]
+    {
+        for focus in [Pane::Controls, Pane::Loss, Pane::Log, Pane::Best] {
+            let (_, mut screen) = fold(&midway(Kind::Rrm, Machines::Gpu));
+            screen.focus = focus;
+            let effects = press(&mut screen, &state, reply);
+            let sets =
+                effects.iter().any(|e| matches!(e, Effect::Ask(Command::Set { .. } | Command::Stop(_), _) | Effect::Leave(_)));
+            assert!(!sets, "{reply:?} at {focus:?}: {effects:?}");
+        }
+    }
+}
+
+#[test]
+fn markers_are_walked_and_explained() {
+    let (state, mut screen) = fold(&midway(Kind::Rrm, Machines::Gpu));
+    press(&mut screen, &state, "n");
+    let shown = picture(120, 40, &state, &screen);
+    assert!(shown.contains("λ 0.5 -> 0.25 (lower before the drop)"), "{shown}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 96, ..ProptestConfig::default() })]
+    #[test]
+    fn any_size_and_any_keys_are_survived(width in 1u16..=250, height in 1u16..=80, keys in "[ -~\n\t\x1b]{0,60}", upto in 0u64..700) {
+        let (state, mut screen) = fold(&recording(Kind::Rrm, Machines::Gpu, upto));
+        for c in keys.chars() {
+            press(&mut screen, &state, &c.to_string());
+            screen.now_ms += 10;
+        }
+        picture(width, height, &state, &screen);
+    }
+}
+
+#[derive(Clone, Default)]
+struct Counting(Arc<AtomicUsize>);
+
+impl Counting {
+    fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Write for Counting {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.fetch_add(bytes.len(), Ordering::Relaxed);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Four frames a second of a run's own time, as over SSH; a fixed recording gives a fixed number of bytes.
+fn bytes_per_second(width: u16, height: u16) -> usize {
+    let records = recording(Kind::Rrm, Machines::Gpu, 600);
+    let wire = Counting::default();
+    let backend = CrosstermBackend::new(wire.clone());
+    let viewport = ratatui::Viewport::Fixed(Rect::new(0, 0, width, height));
+    let mut terminal = Terminal::with_options(backend, ratatui::TerminalOptions { viewport }).unwrap();
+    let mut state = RunState::default();
+    let mut screen = Screen::new(Palette::TrueColour, Glyphs::Braille, Access::Steer, "runs/demo".into());
+    let (start, mut frame_at, mut first) = (records[0].at_ms, records[0].at_ms, None);
+    for record in &records {
+        while record.at_ms >= frame_at + 250 {
+            frame_at += 250;
+            screen.now_ms = frame_at;
+            screen.expire();
+            terminal.draw(|frame| view::draw(frame, &state, &screen)).unwrap();
+            first.get_or_insert(wire.count());
+        }
+        state.apply(record);
+        screen.saw(record, &state);
+    }
+    let seconds = (frame_at - start) / 1000;
+    (wire.count() - first.unwrap()) / seconds as usize
+}
+
+#[test]
+fn the_screen_is_cheap_over_ssh() {
+    for (width, height, budget) in [(80, 24, 1_000), (120, 40, 1_500), (200, 60, 2_000)] {
+        let rate = bytes_per_second(width, height);
+        assert!(rate <= budget, "{width}x{height}: {rate} B/s, allowed {budget}");
+        assert!(rate > 50, "{width}x{height}: {rate} B/s is no screen at all");
+    }
+}
+
+struct Shown {
+    terminal: Terminal<TestBackend>,
+    frames: crossbeam_channel::Sender<String>,
+}
+
+impl Surface for Shown {
+    fn draw(&mut self, paint: &mut dyn FnMut(&mut Frame)) -> io::Result<()> {
+        self.terminal.draw(|frame| paint(frame)).map_err(io::Error::other)?;
+        self.frames.send(self.terminal.backend().to_string()).map_err(io::Error::other)
+    }
+    fn repaint(&mut self) -> io::Result<()> {
+        self.terminal.clear().map_err(io::Error::other)
+    }
+}
+
+#[test]
+fn the_loop_shows_asks_is_answered_and_leaves() {
+    let (to_screen, records) = unbounded();
+    let (to_worker, requests) = crossbeam_channel::bounded(16);
+    let (keys, input) = unbounded();
+    let (_signals, signals) = unbounded::<Signal>();
+    let (frames, shown) = unbounded();
+    let recorded = midway(Kind::Rrm, Machines::Gpu);
+    let now = recorded.last().unwrap().at_ms;
+    let screen = std::thread::spawn(move || {
+        let mut surface = Shown { terminal: Terminal::new(TestBackend::new(80, 24)).unwrap(), frames };
+        let options =
+            Options { palette: Palette::Mono, glyphs: Glyphs::Braille, max_fps: 60, folder: "runs/demo".into(), pace: None };
+        app::run(Session::live(records, to_worker), &mut surface, &input, &signals, options, &|| now).why
+    });
+    let wait_for = |text: &str| {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while let Ok(frame) = shown.recv_deadline(deadline) {
+            if frame.contains(text) {
+                return;
+            }
+        }
+        panic!("'{text}' was never shown");
+    };
+    for record in &recorded {
+        to_screen.send(Arc::new(record.clone())).unwrap();
+    }
+    wait_for("ep 7/");
+    for c in ['*', '\n'] {
+        let code = if c == '\n' { KeyCode::Enter } else { KeyCode::Char(c) };
+        keys.send(Input::Key(KeyEvent::new(code, KeyModifiers::NONE))).unwrap();
+    }
+    let request = requests.recv_timeout(Duration::from_secs(10)).unwrap();
+    assert!(matches!(request.command, Command::Set { change: Change::Lambda(v), .. } if v == 0.5));
+    wait_for("pending");
+    let event = Event::Refused { by: request.id, reason: "the disk is full".into() };
+    to_screen.send(Arc::new(Record { seq: 1 + recorded.last().unwrap().seq, at_ms: now, event })).unwrap();
+    wait_for("refused: the disk is full");
+    keys.send(Input::HangUp).unwrap();
+    assert_eq!(screen.join().unwrap(), Leave::HungUp);
+}

@@ -1,0 +1,228 @@
+//! A made-up run that looks like a real one: the same records every time, from formulas. 71 steps an epoch, 20 epochs,
+//! reports four times a second, a probe and a checkpoint each epoch, lambda halved with a note at step 300.
+
+use rematch::config::*;
+use rematch::protocol::event::*;
+use rematch::protocol::*;
+use std::collections::BTreeMap;
+
+pub const PER_EPOCH: u64 = 71;
+pub const EPOCHS: u64 = 20;
+const CHANGED: u64 = 300;
+const START_MS: u64 = 1_790_000_000_000;
+const STEP_MS: u64 = 110;
+
+#[derive(Clone, Copy, PartialEq)]
+pub enum Kind {
+    Rrm,
+    Sat,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+pub enum Machines {
+    Gpu,
+    Cpu,
+}
+
+/// Between -1 and 1, fixed for a number.
+fn noise(n: u64) -> f64 {
+    let mut x = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    x ^= x >> 29;
+    x = x.wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x ^= x >> 32;
+    (x % 20_001) as f64 / 10_000.0 - 1.0
+}
+
+struct Tape {
+    records: Vec<Record>,
+    at_ms: u64,
+}
+
+impl Tape {
+    fn push(&mut self, event: Event) {
+        self.records.push(Record { seq: self.records.len() as u64, at_ms: self.at_ms, event });
+    }
+}
+
+fn threat() -> Threat {
+    Threat { norm: Norm::Linf, eps: Eps(0.1) }
+}
+
+fn started(kind: Kind, machines: Machines) -> Event {
+    let method = match kind {
+        Kind::Rrm => Method::Rrm(Rrm { lambda: 0.5 }),
+        Kind::Sat => {
+            Method::Sat(Sat { steps: 7, step_size: Eps(0.025), random_start: RandomStart::Yes, batch_norm: BatchNormMode::Eval })
+        }
+    };
+    let facts = |name: &str| NetworkFacts { name: name.into(), parameters: 421_642, features: 128 };
+    let teacher = (kind == Kind::Rrm).then(|| "assets/teacher.safetensors".to_string());
+    Event::Started(Box::new(Started {
+        format: FORMAT,
+        run: "quickstart-s1".into(),
+        program: "rematch 0.1.0".into(),
+        config: Config {
+            seed: 1,
+            data: Data { source: Source::FashionMnist10k, path: None, validation: 1_000, augment: Augment::None },
+            student: Student { network: Network::Fc3 },
+            teacher: teacher.clone().map(|checkpoint| Teacher { checkpoint }),
+            method,
+            threat: threat(),
+            train: Train {
+                epochs: EPOCHS,
+                batch: 128,
+                lr: 0.1,
+                momentum: 0.9,
+                nesterov: Nesterov::No,
+                weight_decay: 5e-4,
+                schedule: Schedule::Cosine { final_lr: 0.0 },
+                report_hz: 4.0,
+            },
+            probe: Probe { per_epoch: 1, images: 256, steps: 10 },
+            evaluation: Evaluation { steps: 20, restarts: 1, images: None },
+            checkpoint: Checkpoint { every_epochs: 1 },
+        },
+        plan: Plan { epochs: EPOCHS, steps_per_epoch: PER_EPOCH },
+        device: if machines == Machines::Gpu { "cuda:0".into() } else { "cpu (2 threads)".into() },
+        student: facts("fc3"),
+        teacher: teacher.map(|path| TeacherFacts { network: facts("fc2"), path, provenance: "sat, seed 0".into() }),
+        data: DataFacts {
+            name: "fashion-mnist-10k".into(),
+            shape: [1, 28, 28],
+            classes: (0..10).map(|c| format!("class {c}")).collect(),
+            train: 9_000,
+            validation: 1_000,
+            test: 2_000,
+        },
+        controls: Controls { lambda: 0.5, lr_scale: 1.0, eps: Eps(0.1), norm: Norm::Linf, flow: Flow::Running },
+        dials: if kind == Kind::Rrm { vec![Dial::Lambda, Dial::LrScale, Dial::Eps] } else { vec![Dial::LrScale, Dial::Eps] },
+        from_step: 0,
+    }))
+}
+
+fn progress(kind: Kind, step: u64, steps: u64) -> Event {
+    let t = step as f64 / (PER_EPOCH * EPOCHS) as f64;
+    let lambda = if step > CHANGED { 0.25 } else { 0.5 };
+    let around = |mean: f64, spread: f64| {
+        let mean = mean + spread * 0.4 * noise(step);
+        Summary { min: mean - spread, mean, max: mean + spread }
+    };
+    let ce = 0.45 + 1.8 * (-9.0 * t).exp() + if step > CHANGED { 0.15 } else { 0.0 };
+    let cos = 0.85 - 0.8 * (-6.0 * t).exp();
+    let mut terms = BTreeMap::new();
+    terms.insert(Term::CrossEntropy, around(ce, 0.12));
+    match kind {
+        Kind::Rrm => {
+            terms.insert(Term::WeightedCrossEntropy, around(lambda * ce, 0.12 * lambda));
+            terms.insert(Term::Representation, around(-cos, 0.02));
+            terms.insert(Term::Cosine, around(cos, 0.02));
+            terms.insert(Term::Total, around(lambda * ce - cos, 0.1 * lambda + 0.02));
+        }
+        Kind::Sat => {
+            terms.insert(Term::Total, around(ce, 0.12));
+            terms.insert(Term::TrainAccuracy, around(0.7 - 0.5 * (-6.0 * t).exp(), 0.05));
+        }
+    }
+    let attack = if kind == Kind::Sat { 71.0 } else { 0.0 };
+    let mut parts = BTreeMap::from([(Part::Data, 2.0 + 0.2 * noise(step)), (Part::ForwardBackward, 19.0), (Part::Update, 3.0)]);
+    if kind == Kind::Sat {
+        parts.insert(Part::Attack, attack);
+    } else {
+        parts.insert(Part::Teacher, 6.0);
+    }
+    let timing = step.is_multiple_of(8).then_some(Timing { parts, p50_ms: 108.0, p99_ms: 119.0 + noise(step).round() });
+    let lr = 0.05 * (1.0 + (std::f64::consts::PI * t).cos());
+    Event::Progress(Progress { step, steps, lr, images_per_s: Scalar(1_160.0 + 20.0 * noise(step)), terms, timing })
+}
+
+fn evaluated(of: Whose, purpose: Purpose, step: u64) -> Event {
+    let t = step as f64 / (PER_EPOCH * EPOCHS) as f64;
+    let (natural, adversarial) = match of {
+        Whose::Teacher => (0.81, 0.69),
+        Whose::Student => (0.8 - 0.5 * (-8.0 * t).exp(), 0.45 - 0.35 * (-5.0 * t).exp() + 0.01 * noise(step)),
+    };
+    let (split, images, steps) = match purpose {
+        Purpose::Probe => (Split::Validation, 256, 10),
+        Purpose::Final => (Split::Test, 2_000, 20),
+    };
+    let attack = AttackSpec::pgd(threat(), steps, 1, 1);
+    Event::Evaluated(Evaluated { step, by: None, of, split, purpose, attack, natural, adversarial, images, seconds: 0.9 })
+}
+
+fn machine(machines: Machines, n: u64) -> Event {
+    let gpu = Gpu {
+        index: 0,
+        name: "NVIDIA H100 80GB HBM3".into(),
+        utilisation_percent: Some((94.0 + 3.0 * noise(n)).round()),
+        memory_used: Some(12_026_124_288),
+        memory_total: Some(85_899_345_920),
+        temperature_c: Some(62.0),
+        power_w: Some((542.0 + 4.0 * noise(n)).round()),
+        power_limit_w: Some(700.0),
+    };
+    Event::Machine(Machine {
+        cpu_percent: (88.0 + 8.0 * noise(n)).round(),
+        cores: 2,
+        memory_used: 3_221_225_472,
+        memory_total: 8_589_934_592,
+        resident: 673_185_792,
+        process_cpu_percent: (171.0 + 6.0 * noise(n + 1)).round(),
+        gpus: if machines == Machines::Gpu { vec![gpu] } else { vec![] },
+    })
+}
+
+/// The records up to a step; to the end, with the final evaluation, where `upto` is beyond it.
+pub fn recording(kind: Kind, machines: Machines, upto: u64) -> Vec<Record> {
+    let mut tape = Tape { records: Vec::new(), at_ms: START_MS };
+    tape.push(started(kind, machines));
+    if kind == Kind::Rrm {
+        tape.push(evaluated(Whose::Teacher, Purpose::Probe, 0));
+    }
+    let all = PER_EPOCH * EPOCHS;
+    let (mut step, mut second) = (0, 0);
+    while step < all.min(upto) {
+        let next = (step + 2).min((step / PER_EPOCH + 1) * PER_EPOCH);
+        tape.at_ms += STEP_MS * (next - step);
+        if kind == Kind::Rrm && step < CHANGED && next >= CHANGED {
+            let (change, previous) = (Change::Lambda(0.25), Change::Lambda(0.5));
+            let note = Some("lower before the drop".to_string());
+            tape.push(Event::Controlled { step: CHANGED, by: Some(CommandId(0)), change, previous, note });
+        }
+        tape.push(progress(kind, next, next - step));
+        step = next;
+        if tape.at_ms / 1000 != second {
+            second = tape.at_ms / 1000;
+            tape.push(machine(machines, second));
+        }
+        if step.is_multiple_of(PER_EPOCH) {
+            tape.at_ms += 900;
+            tape.push(evaluated(Whose::Student, Purpose::Probe, step));
+            let epoch = step / PER_EPOCH;
+            let train_seconds = 7.8 + 0.1 * noise(epoch);
+            tape.push(Event::EpochFinished(EpochFinished { epoch, step, train_seconds, evaluation_seconds: 0.9 }));
+            let path = format!("checkpoints/{step:06}.safetensors");
+            tape.push(Event::Saved(Saved { step, by: None, path, bytes: 3_400_000, ms: 41 }));
+        }
+    }
+    if upto > all {
+        tape.at_ms += 6_000;
+        tape.push(evaluated(Whose::Student, Purpose::Final, all));
+        return ended(tape.records, Outcome::Completed);
+    }
+    tape.records
+}
+
+pub fn ended(records: Vec<Record>, outcome: Outcome) -> Vec<Record> {
+    let step = records.iter().rev().find_map(|r| if let Event::Progress(p) = &r.event { Some(p.step) } else { None });
+    let mut tape = Tape { at_ms: records.last().map_or(START_MS, |r| r.at_ms), records };
+    let step = step.unwrap_or(0);
+    tape.push(Event::Finished(Finished { outcome, step, train_seconds: 156.0, evaluation_seconds: 24.0 }));
+    tape.records
+}
+
+pub fn paused(records: Vec<Record>) -> Vec<Record> {
+    let mut tape = Tape { at_ms: records.last().map_or(START_MS, |r| r.at_ms), records };
+    let (change, previous) = (Change::Flow(Flow::Paused), Change::Flow(Flow::Running));
+    tape.push(Event::Controlled { step: 470, by: Some(CommandId(1)), change, previous, note: None });
+    tape.records
+}
