@@ -146,7 +146,7 @@ fn note_cpu_without_a_terminal() {
     std::fs::write(std::env::var_os(NOTE).unwrap(), format!("{share}")).unwrap();
 }
 
-/// User and system time of this process, in hundredths of a second: Linux's USER_HZ is 100 everywhere we build for.
+/// User and system time of this process, in hundredths of a second: Linux's `USER_HZ` is 100 everywhere we build for.
 fn cpu_ticks() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
     let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();

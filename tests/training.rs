@@ -1,5 +1,6 @@
 //! The worker, driven as the program drives it: a config and data in, requests in, records out, checkpoints on disk.
 #![cfg(feature = "torch")]
+#![expect(clippy::unwrap_used, reason = "a test says best where it broke by breaking there")]
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use rematch::config::{
@@ -121,7 +122,7 @@ impl Running {
 
     /// Waits for an event, with a deadline.
     fn until(&mut self, what: &str, is: impl Fn(&Event) -> bool) -> Event {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         loop {
             match self.records.recv_deadline(deadline) {
                 Ok(record) => {
@@ -130,7 +131,7 @@ impl Running {
                         return record.event.clone();
                     }
                 }
-                Err(_) => panic!("no {what} came; seen: {:#?}", self.seen.last()),
+                Err(error) => panic!("no {what} came ({error}); seen: {:#?}", self.seen.last()),
             }
         }
     }

@@ -34,7 +34,7 @@ mod tests {
         assert!((cosine - 0.781_171_4).abs() < 1e-6, "{cosine}");
         let logits = rows([[2.0, 1.0, 0.5, -1.0, 0.0], [0.2, 1.5, 1.4, -0.3, 1.0]]);
         let ce = cross_entropy(&logits, &Tensor::from_slice(&[0i64, 2])).double_value(&[]);
-        assert!((ce - (0.574_438_0 + 1.181_533_6) / 2.0).abs() < 1e-6, "{ce}");
+        assert!((ce - f64::midpoint(0.574_438_0, 1.181_533_6)).abs() < 1e-6, "{ce}");
         assert!((0.005 * ce - cosine - -0.776_781_4).abs() < 1e-6);
     }
 

@@ -51,7 +51,7 @@ mod tests {
     use crate::nn::parameters::{Builder, Init, Role};
     use tch::Device;
 
-    /// Three steps of torch.optim.SGD(lr=.1, momentum=.9, weight_decay=.01) by hand on w = 1 with gradients 1, 2, -1.
+    /// Three steps of `torch.optim.SGD(lr=.1, momentum=.9, weight_decay=.01)` by hand on w = 1 with gradients 1, 2, -1.
     fn reference(nesterov: Nesterov) -> f64 {
         let (mut w, mut v) = (1.0, 0.0);
         for g in [1.0, 2.0, -1.0] {

@@ -591,7 +591,7 @@ mod tests {
             (b"\x1b[O", Input::Focus(Focus::Lost)),
         ];
         for (bytes, expected) in cases {
-            assert_eq!(assemble(&[(0, bytes)]), [expected.clone()], "{}", bytes.escape_ascii());
+            assert_eq!(assemble(&[(0, bytes)]), std::slice::from_ref(expected), "{}", bytes.escape_ascii());
         }
         assert_eq!(assemble(&[(0, b"\x1b[97;1:3u")]), [], "a key released");
     }

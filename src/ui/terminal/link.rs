@@ -135,7 +135,7 @@ mod tests {
         let mut sent = write_some(&to, &frame, Duration::from_millis(1)).unwrap();
         assert!(sent > 0 && sent < frame.len(), "a pipe holds less than {} bytes, yet took {sent}", frame.len());
         let mut seen = Vec::new();
-        let mut bytes = [0; 65536];
+        let mut bytes = vec![0; 65536];
         while seen.len() < frame.len() {
             let count = rustix::io::read(&from, &mut bytes).unwrap();
             seen.extend_from_slice(&bytes[..count]);
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn giving_up_says_so() {
         let (_from, to) = pipe();
-        let error = write_within(&to, &[0; 300_000], Duration::from_millis(1)).unwrap_err();
+        let error = write_within(&to, &vec![0; 300_000], Duration::from_millis(1)).unwrap_err();
         assert!(error.to_string().contains("takes no bytes"), "{error}");
     }
 }
