@@ -6,6 +6,7 @@
 pub mod bench;
 pub mod checkpoint;
 pub mod device;
+pub mod ends;
 pub mod evaluate;
 pub mod inbox;
 pub mod memory;
@@ -15,4 +16,5 @@ pub mod sgd;
 pub mod trainer;
 pub mod worker;
 
+pub use ends::Trouble;
 pub use worker::{Attended, Options, Prepared, SetupError, prepare};

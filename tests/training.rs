@@ -88,7 +88,7 @@ struct Running {
     seen: Vec<Arc<Record>>,
     thread: std::thread::JoinHandle<()>,
     folder: PathBuf,
-    _dir: TempDir,
+    dir: TempDir,
     next: u64,
 }
 
@@ -110,7 +110,7 @@ impl Running {
             ask.send(Request { id: CommandId(i as u64), command: command.clone() }).unwrap();
         }
         let thread = prepared.begin("r", folder.checkpoints(), recorder, requests);
-        Self { ask: Some(ask), records, seen: Vec::new(), thread, folder: path, _dir: dir, next: first.len() as u64 }
+        Self { ask: Some(ask), records, seen: Vec::new(), thread, folder: path, dir, next: first.len() as u64 }
     }
 
     fn ask(&mut self, command: Command) -> CommandId {
@@ -139,7 +139,7 @@ impl Running {
     fn end(mut self) -> Ended {
         let Event::Finished(finished) = self.until("end", |e| matches!(e, Event::Finished(_))) else { unreachable!() };
         self.thread.join().unwrap();
-        Ended { outcome: finished.outcome, step: finished.step, records: self.seen, folder: self.folder, _dir: self._dir }
+        Ended { outcome: finished.outcome, step: finished.step, records: self.seen, folder: self.folder, _dir: self.dir }
     }
 }
 

@@ -4,7 +4,8 @@
 //! report, then probe, epoch and checkpoint where they fall. Everything it finds out it says as events; it draws nothing and keeps
 //! no history.
 
-use super::checkpoint::{self, CheckpointError, Reason};
+use super::checkpoint::{self, Reason};
+use super::ends::{Ends, RunError, tell};
 use super::evaluate::{self, GoOn};
 use super::inbox::Inbox;
 use super::memory::Memory;
@@ -18,14 +19,12 @@ use crate::methods::{Context, Method};
 use crate::nn::Model;
 use crate::protocol::command::{Command, CommandId, Request, SaveOnStop, StopWhen};
 use crate::protocol::event::{
-    EpochFinished, Evaluated, Finished, Part, Plan, Progress, Purpose as Why, Saved, Split, Started, Timing, Warning, Whose,
+    EpochFinished, Evaluated, Part, Plan, Progress, Purpose as Why, Saved, Split, Timing, Warning, Whose,
 };
 use crate::protocol::{Change, Controls, Event, Flow, Outcome, Step, Stop};
 use crate::random::{self, Purpose};
-use crate::run::recorder::{Recorder, RecorderError};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Everything a run trains with, built on the worker's thread.
@@ -57,48 +56,11 @@ pub struct Trainer {
     pub facts: Facts,
 }
 
-/// Where a run is told and kept.
-pub struct Ends {
-    pub started: Started,
-    pub recorder: Recorder,
-    pub inbox: Inbox,
-    pub checkpoints: PathBuf,
-    /// Why nothing can be recorded at the moment, for viewers: what cannot be logged cannot be said as an event either.
-    pub trouble: Trouble,
-}
-
-/// A message that is there while something holds the run up.
-#[derive(Clone, Default)]
-pub struct Trouble(Arc<Mutex<Option<String>>>);
-
-impl Trouble {
-    pub fn now(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn set(&self, message: Option<String>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = message;
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    #[error(transparent)]
-    Log(#[from] RecorderError),
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-    #[error("{0}")]
-    NonFinite(String),
-}
-
 /// What a step boundary decides.
 enum Boundary {
     GoOn,
     Stop(Stop),
 }
-
-/// How often a full disk is tried again.
-const RETRY: Duration = Duration::from_millis(500);
 
 impl Trainer {
     /// Trains to the end of the plan or until it is told to stop. `Finished` is said by the caller, who also knows of panics.
@@ -466,43 +428,6 @@ fn go_on(inbox: &mut Inbox) -> GoOn {
     if inbox.stop_waits() { GoOn::No } else { GoOn::Yes }
 }
 
-/// Records an event. While the disk is full the run waits here and says so; a stop ends the wait.
-#[expect(clippy::needless_pass_by_value, reason = "an event is made to be told")]
-pub fn tell(ends: &mut Ends, event: Event) -> Result<(), RunError> {
-    loop {
-        match ends.recorder.record(event.clone()) {
-            Ok(_) => {
-                ends.trouble.set(None);
-                return Ok(());
-            }
-            Err(error @ RecorderError::DiskFull { .. }) if !ends.inbox.stop_waits() => {
-                ends.trouble.set(Some(format!("training waits: {error}")));
-                std::thread::sleep(RETRY);
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-}
-
-/// Answers what is still asked when a run has ended, and says how it ended.
-pub fn finish(ends: &mut Ends, outcome: Outcome, trainer: &Trainer) {
-    while let Some(Request { id, command }) = ends.inbox.take() {
-        if !matches!(command, Command::Stop(_)) {
-            let _ = ends.recorder.record(Event::Refused { by: id, reason: "the run has ended".into() });
-        }
-    }
-    let finished = Finished {
-        outcome,
-        step: trainer.step,
-        train_seconds: round(trainer.train_time.as_secs_f64(), 3),
-        evaluation_seconds: round(trainer.evaluation_time.as_secs_f64(), 3),
-    };
-    // If even this cannot be recorded, viewers learn it from the closed channel.
-    if let Err(error) = ends.recorder.record(Event::Finished(finished)) {
-        ends.trouble.set(Some(error.to_string()));
-    }
-}
-
 fn names(dials: &[crate::protocol::Dial]) -> String {
     dials.iter().map(|d| d.name()).collect::<Vec<_>>().join(", ")
 }
@@ -511,7 +436,7 @@ fn shown(path: &Path) -> String {
     path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned())
 }
 
-fn round(x: f64, digits: i32) -> f64 {
+pub(super) fn round(x: f64, digits: i32) -> f64 {
     let scale = 10f64.powi(digits);
     (x * scale).round() / scale
 }

@@ -5,11 +5,12 @@
 //! the thread its run folder and lets it go.
 
 use super::device::{self, DeviceError};
+use super::ends::{self, Ends, Trouble};
 use super::inbox::Inbox;
 use super::memory::Memory;
 use super::meter::Meter;
 use super::sgd::Sgd;
-use super::trainer::{self, Ends, Trainer, Trouble};
+use super::trainer::Trainer;
 use super::{checkpoint, evaluate};
 use crate::config::{Config, DeviceChoice};
 use crate::data::DataSet;
@@ -163,7 +164,7 @@ fn work(trainer: &mut Trainer, begin: Begin) {
         Ok(Err(error)) => Outcome::Failed { message: error.to_string() },
         Err(panic) => Outcome::Failed { message: message_of(panic.as_ref()) },
     };
-    trainer::finish(&mut ends, outcome, trainer);
+    ends::finish(&mut ends, outcome, trainer);
 }
 
 /// Where the last panic of a worker happened; the panic hook writes it, since the payload does not know.
