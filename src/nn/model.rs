@@ -2,12 +2,14 @@
 //!
 //! Reading and writing files is [`super::file`]'s.
 
+use super::layers::ConvNorm;
 use super::parameters::{Builder, Parameters, Role};
 use super::resnet::Resnet18;
 use super::small::{FullyConnected, Small};
 use super::{Mode, Network, Output};
 use crate::config;
 use crate::protocol::event::NetworkFacts;
+use std::cell::Cell;
 use tch::{Device, Kind, Tensor};
 
 /// What a network must be given to be made; what its file must say to be read.
@@ -39,6 +41,24 @@ pub struct Model {
     body: Body,
     /// `[1, C, 1, 1]` each: `x * scale + shift`.
     affine: Option<(Tensor, Tensor)>,
+    frozen: Cell<bool>,
+}
+
+/// A model while it is folded; see [`Model::folded`].
+pub struct Folded<'a>(&'a Model);
+
+impl Network for Folded<'_> {
+    fn forward(&self, images: &Tensor, mode: Mode) -> Output {
+        self.0.forward(images, mode)
+    }
+}
+
+impl Drop for Folded<'_> {
+    fn drop(&mut self) {
+        if !self.0.frozen.get() {
+            self.0.convs().for_each(ConvNorm::unfold);
+        }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +105,7 @@ impl Model {
             let shift = n.mean.iter().zip(&n.std).map(|(m, s)| (-m / s) as f32).collect();
             (row(scale), row(shift))
         });
-        Ok(Self { description, parameters: b.finish(), body, affine })
+        Ok(Self { description, parameters: b.finish(), body, affine, frozen: Cell::new(false) })
     }
 
     /// Width of the penultimate layer.
@@ -105,8 +125,27 @@ impl Model {
         }
     }
 
-    /// Nothing will ever ask for this model's weight gradients: a teacher.
+    fn convs(&self) -> Box<dyn Iterator<Item = &ConvNorm> + '_> {
+        match &self.body {
+            Body::FullyConnected(net) => Box::new(net.convs()),
+            Body::Small(net) => Box::new(net.convs()),
+            Body::Resnet18(net) => Box::new(net.convs()),
+        }
+    }
+
+    /// The same network for many eval-mode passes in a row, with batch norm folded into its convolutions. Weights must not change
+    /// before the answer is dropped.
+    pub fn folded(&self) -> Folded<'_> {
+        if !self.frozen.get() {
+            self.convs().for_each(ConvNorm::fold);
+        }
+        Folded(self)
+    }
+
+    /// Neither weights nor statistics will ever change again: a teacher, or a model that is only evaluated.
     pub fn freeze(&self) {
+        self.convs().for_each(ConvNorm::fold);
+        self.frozen.set(true);
         for p in self.parameters.entries().iter().filter(|p| p.role == Role::Trainable) {
             let _ = p.tensor.shallow_clone().set_requires_grad(false);
         }
@@ -184,6 +223,25 @@ mod tests {
             assert_eq!(out.logits.size(), [2, 10]);
             assert_eq!(out.features.size(), [2, features]);
             assert_eq!(model.features() as i64, features);
+        }
+    }
+
+    #[test]
+    fn a_folded_network_is_the_same_function_and_unfolds_again() {
+        for network in [config::Network::Fc3, config::Network::Small, config::Network::Resnet18] {
+            let model = Model::new(description(network, [1, 28, 28]), 1, Device::Cpu).unwrap();
+            let x = super::super::channels_last(&Tensor::rand([8, 1, 28, 28], (Kind::Float, Device::Cpu)));
+            for _ in 0..3 {
+                let _ = model.forward(&x, Mode::Train); // statistics away from 0 and 1
+            }
+            let plain = model.forward(&x, Mode::Eval);
+            let folded = model.folded().forward(&x, Mode::Eval);
+            let far = |a: &Tensor, b: &Tensor| (a - b).abs().max().double_value(&[]) / b.abs().max().double_value(&[]);
+            assert!(far(&folded.logits, &plain.logits) < 1e-5, "{network:?}");
+            assert!(far(&folded.features, &plain.features) < 1e-5, "{network:?}");
+            // Unfolded again, the statistics that move are seen.
+            let _ = model.forward(&(&x * 0.5), Mode::Train);
+            assert!(far(&model.forward(&x, Mode::Eval).logits, &plain.logits) > 1e-4, "{network:?}");
         }
     }
 

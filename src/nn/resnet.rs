@@ -3,44 +3,40 @@
 //! Parameter names are those of the reference checkpoints: conv1, bn1, layerK.I.{conv1,bn1,conv2,bn2,shortcut.0,shortcut.1}, linear.
 //! Images of 28x28 give 4x4 maps at the end instead of 4x4 from 32x32: the average is over whatever is there.
 
-use super::layers::{BatchNorm, Conv, Linear, Shape};
+use super::layers::{ConvNorm, Linear, Shape};
 use super::parameters::Builder;
 use super::{Mode, Output};
 use tch::{Kind, Tensor};
 
 struct Block {
-    conv1: Conv,
-    bn1: BatchNorm,
-    conv2: Conv,
-    bn2: BatchNorm,
-    shortcut: Option<(Conv, BatchNorm)>,
+    first: ConvNorm,
+    second: ConvNorm,
+    shortcut: Option<ConvNorm>,
 }
 
 impl Block {
     fn new(b: &mut Builder, input: i64, output: i64, stride: i64) -> Self {
         Self {
-            conv1: Conv::new(b, "conv1", Shape { input, output, kernel: 3, stride }),
-            bn1: BatchNorm::new(b, "bn1", output),
-            conv2: Conv::new(b, "conv2", Shape { input: output, output, kernel: 3, stride: 1 }),
-            bn2: BatchNorm::new(b, "bn2", output),
-            shortcut: (stride != 1 || input != output).then(|| {
-                b.within("shortcut", |b| {
-                    (Conv::new(b, "0", Shape { input, output, kernel: 1, stride }), BatchNorm::new(b, "1", output))
-                })
-            }),
+            first: ConvNorm::new(b, ("conv1", "bn1"), Shape { input, output, kernel: 3, stride }),
+            second: ConvNorm::new(b, ("conv2", "bn2"), Shape { input: output, output, kernel: 3, stride: 1 }),
+            shortcut: (stride != 1 || input != output)
+                .then(|| b.within("shortcut", |b| ConvNorm::new(b, ("0", "1"), Shape { input, output, kernel: 1, stride }))),
         }
     }
 
+    fn convs(&self) -> impl Iterator<Item = &ConvNorm> {
+        [&self.first, &self.second].into_iter().chain(&self.shortcut)
+    }
+
     fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
-        let inner = self.bn1.relu(&self.conv1.forward(x), mode);
-        let inner = self.bn2.forward(&self.conv2.forward(&inner), mode);
-        let skip = self.shortcut.as_ref().map(|(conv, bn)| bn.forward(&conv.forward(x), mode));
+        let inner = self.second.forward(&self.first.relu(x, mode), mode);
+        let skip = self.shortcut.as_ref().map(|shortcut| shortcut.forward(x, mode));
         (inner + skip.as_ref().unwrap_or(x)).relu_()
     }
 }
 
 pub struct Resnet18 {
-    stem: (Conv, BatchNorm),
+    stem: ConvNorm,
     blocks: Vec<Block>,
     linear: Linear,
 }
@@ -49,8 +45,7 @@ impl Resnet18 {
     pub const FEATURES: i64 = 512;
 
     pub fn new(b: &mut Builder, channels: i64, classes: i64) -> Self {
-        let stem =
-            (Conv::new(b, "conv1", Shape { input: channels, output: 64, kernel: 3, stride: 1 }), BatchNorm::new(b, "bn1", 64));
+        let stem = ConvNorm::new(b, ("conv1", "bn1"), Shape { input: channels, output: 64, kernel: 3, stride: 1 });
         let mut blocks = Vec::new();
         let mut input = 64;
         for (layer, width) in [64, 128, 256, 512].into_iter().enumerate() {
@@ -65,8 +60,12 @@ impl Resnet18 {
         Self { stem, blocks, linear: Linear::new(b, "linear", Self::FEATURES, classes) }
     }
 
+    pub fn convs(&self) -> impl Iterator<Item = &ConvNorm> {
+        std::iter::once(&self.stem).chain(self.blocks.iter().flat_map(Block::convs))
+    }
+
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Output {
-        let mut x = self.stem.1.relu(&self.stem.0.forward(x), mode);
+        let mut x = self.stem.relu(x, mode);
         for block in &self.blocks {
             x = block.forward(&x, mode);
         }

@@ -334,7 +334,7 @@ impl Trainer {
         let attack = self.probe_attack();
         let indices = evaluate::subset(self.validation.len(), self.config.probe.images);
         let begin = Instant::now();
-        let accuracy = evaluate::evaluate(&self.student, &self.validation, &indices, &attack, || go_on(&mut ends.inbox));
+        let accuracy = evaluate::evaluate(&self.student.folded(), &self.validation, &indices, &attack, || go_on(&mut ends.inbox));
         self.evaluation_time += begin.elapsed();
         let Some(accuracy) = accuracy else {
             return match by {
@@ -404,7 +404,7 @@ impl Trainer {
         }
         let attack = AttackSpec::pgd(self.config.threat, settings.steps, settings.restarts, 0);
         let begin = Instant::now();
-        let accuracy = evaluate::evaluate(&self.student, &self.test, &indices, &attack, || go_on(&mut ends.inbox));
+        let accuracy = evaluate::evaluate(&self.student.folded(), &self.test, &indices, &attack, || go_on(&mut ends.inbox));
         self.evaluation_time += begin.elapsed();
         let Some(accuracy) = accuracy else { return Ok(None) };
         let evaluated = Evaluated {
