@@ -20,6 +20,8 @@ pub struct Cli {
 pub enum Command {
     /// Train what a config describes, on the screen or headless
     Train(Train),
+    /// Check a config and print it whole, with every default; or list every key there is
+    Config(Config),
     /// Watch a recorded run again, at any pace
     Replay(Replay),
     /// List the runs of a folder
@@ -99,6 +101,19 @@ pub enum Glyphs {
     Braille,
     Half,
     Ascii,
+}
+
+#[derive(Args)]
+pub struct Config {
+    /// The config to check
+    #[arg(required_unless_present = "keys")]
+    pub config: Option<PathBuf>,
+    /// Override one key, as for train
+    #[arg(short = 's', long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// List every key with what it may be, its default and its meaning
+    #[arg(long, conflicts_with = "config")]
+    pub keys: bool,
 }
 
 #[derive(Args)]

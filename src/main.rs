@@ -13,6 +13,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Command::Train(args) => commands::train::run(&args),
+        Command::Config(args) => commands::config::run(&args),
         Command::Replay(args) => commands::replay::run(&args),
         Command::Runs(args) => commands::runs::run(&args),
         Command::Eval(args) => commands::eval::run(&args),

@@ -1,0 +1,31 @@
+//! `rematch config`: what a config says once it is whole, and what it may say.
+
+use crate::cli::Config;
+use rematch::config::check::{self, KEYS, keys::Fallback};
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+pub fn run(args: &Config) -> anyhow::Result<u8> {
+    let text = match &args.config {
+        Some(path) => check::to_toml(&check::load(path, &args.set)?),
+        None => keys(),
+    };
+    // A closed pipe is not an error of ours.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    Ok(0)
+}
+
+/// One key a line, in the order a config is written in.
+fn keys() -> String {
+    let mut text = String::new();
+    for key in KEYS {
+        let default = match key.default {
+            Fallback::Required => "required".into(),
+            Fallback::Is(value) | Fallback::From(value) => format!("default {value}"),
+        };
+        let only = key.only.map_or_else(String::new, |only| format!(" (with {} = \"{}\")", only.key, only.is));
+        let _ = writeln!(text, "{:<24} {}{only}", key.path, key.meaning);
+        let _ = writeln!(text, "{:<24}   {}; {default}", "", key.kind.allowed());
+    }
+    text
+}
