@@ -398,3 +398,24 @@ fn what_cannot_train_is_said_before_anything_is_written() {
         assert!(text.contains("--device cuda:0"), "{text}");
     }
 }
+
+#[test]
+fn the_last_weights_wait_for_room_and_are_not_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let prepared = prepare(config(Method::Erm, 1), data(), options()).unwrap();
+    let folder = RunFolder::create(dir.path(), Some("r"), "r", "").unwrap();
+    let recorder = Recorder::create(&folder).unwrap();
+    let (ask, requests) = unbounded();
+    let records = recorder.subscribe();
+    // A file where the folder of checkpoints should be: nothing can be saved until it is gone.
+    std::fs::remove_dir(folder.checkpoints()).ok();
+    std::fs::write(folder.checkpoints(), "in the way").unwrap();
+    let thread = prepared.begin("r", folder.checkpoints(), recorder, requests);
+    let mut run = Running { ask: Some(ask), records, seen: Vec::new(), thread, folder: folder.path().into(), dir, next: 0 };
+    let Event::Warned { message, .. } = run.until("warning", |e| matches!(e, Event::Warned { .. })) else { unreachable!() };
+    assert!(message.contains("checkpoints") && message.contains("trying again"), "{message}");
+    std::fs::remove_file(folder.checkpoints()).unwrap();
+    let ended = run.end();
+    assert_eq!(ended.outcome, Outcome::Completed);
+    assert!(ended.checkpoint(5).join("model.safetensors").is_file());
+}

@@ -31,7 +31,7 @@ impl Trouble {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn set(&self, message: Option<String>) {
+    pub(super) fn set(&self, message: Option<String>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = message;
     }
 }
@@ -47,7 +47,7 @@ pub enum RunError {
 }
 
 /// How often a full disk is tried again.
-const RETRY: Duration = Duration::from_millis(500);
+pub(super) const RETRY: Duration = Duration::from_millis(500);
 
 /// Records an event. While the disk is full the run waits here and says so; a stop ends the wait.
 #[expect(clippy::needless_pass_by_value, reason = "an event is made to be told")]

@@ -5,7 +5,7 @@
 //! no history.
 
 use super::checkpoint::{self, Reason};
-use super::ends::{Ends, RunError, tell};
+use super::ends::{Ends, RETRY, RunError, tell};
 use super::evaluate::{self, GoOn};
 use super::inbox::Inbox;
 use super::memory::Memory;
@@ -231,12 +231,15 @@ impl Trainer {
                     self.probe(ends, Some(id))?;
                 }
                 Command::Stop(stop) => {
+                    if stop.when == StopWhen::AfterEpoch && self.controls.flow == Flow::Paused {
+                        // The rest of the epoch cannot be trained while paused.
+                        self.set(ends, None, Change::Flow(Flow::Running), None)?;
+                    }
                     tell(ends, Event::Stopping { step: self.step, by: Some(id), stop })?;
                     decision = Boundary::Stop(stop);
                     if stop.when == StopWhen::AfterStep {
                         return Ok(decision);
                     }
-                    self.controls.flow = Flow::Running;
                 }
             }
         }
@@ -269,7 +272,8 @@ impl Trainer {
         }
     }
 
-    /// Periodic saves that fail are warned about; training that cannot be saved is still worth more than training that stops.
+    /// Saves a checkpoint. A periodic one that fails is warned about, since training that cannot be saved for now is still worth more
+    /// than training that stops; the last one of a run waits for room.
     fn save(
         &mut self,
         ends: &mut Ends,
@@ -295,7 +299,23 @@ impl Trainer {
             "teacher": ends.started.teacher,
             "evaluated": result,
         });
-        match checkpoint::save(&ends.checkpoints, &self.student, &self.sgd, &state, &provenance) {
+        let mut warned = false;
+        let saved = loop {
+            match checkpoint::save(&ends.checkpoints, &self.student, &self.sgd, &state, &provenance) {
+                // The weights a run ends with are what it was for: wait for room rather than lose them.
+                Err(error) if matches!(reason, Reason::Final | Reason::Stopped) && !ends.inbox.stop_waits() => {
+                    if !warned {
+                        warned = true;
+                        let message = format!("{error}; trying again until there is room, a second stop gives these weights up");
+                        tell(ends, Event::Warned { step: Some(self.step), kind: Warning::DiskFull, message: message.clone() })?;
+                        ends.trouble.set(Some(message));
+                    }
+                    std::thread::sleep(RETRY);
+                }
+                other => break other,
+            }
+        };
+        match saved {
             Ok(written) => tell(
                 ends,
                 Event::Saved(Saved {
@@ -306,7 +326,7 @@ impl Trainer {
                     ms: begin.elapsed().as_millis() as u64,
                 }),
             ),
-            Err(error) if by.is_none() => {
+            Err(error) if reason == Reason::Periodic => {
                 tell(ends, Event::Warned { step: Some(self.step), kind: Warning::DiskFull, message: error.to_string() })
             }
             Err(error) => Err(error.into()),
