@@ -45,6 +45,14 @@
 //! **Invariant: schedules are pure functions of the step**, multiplied by the live scale, never mutated state.
 //!
 //! **Invariant: drawing is pure.** It changes nothing and reads no clock.
+//!
+//! # Starting up
+//!
+//! One program does everything. It is linked to libtorch's CPU libraries, whose initialisers take about half a second before `main`;
+//! the CUDA half costs as much again and is opened only when training or evaluating may use it ([`train::device`]). A light program
+//! for the viewing half alone is what `cargo build --no-default-features` makes; two programs in one package would both be linked
+//! to libtorch, and two packages were not worth it yet. The rest of the program enters the working half through
+//! `train::prepare` alone, so that this stays a local decision.
 
 #![cfg_attr(test, expect(clippy::disallowed_methods, reason = "tests may wait for the device"))]
 
@@ -62,11 +70,11 @@ pub mod run;
 
 // The working half, on one thread.
 #[cfg(feature = "torch")]
+pub mod nn;
+#[cfg(feature = "torch")]
 pub mod attacks;
 #[cfg(feature = "torch")]
 pub mod methods;
-#[cfg(feature = "torch")]
-pub mod nn;
 #[cfg(feature = "torch")]
 pub mod train;
 

@@ -11,6 +11,7 @@ pub mod evaluate;
 pub mod inbox;
 pub mod memory;
 pub mod meter;
+pub mod pace;
 pub mod schedule;
 pub mod sgd;
 pub mod trainer;

@@ -16,6 +16,7 @@ pub fn run(args: &Eval) -> anyhow::Result<u8> {
     use rematch::train::{device, worker};
     use std::io::{IsTerminal, Write};
 
+    super::openmp::settle();
     device::tune_allocator();
     if let Some(threads) = args.threads {
         tch::set_num_threads(i32::from(threads));

@@ -14,7 +14,7 @@ pub use working::run;
 mod working {
     use super::Train;
     use crate::cli::Ui;
-    use crate::commands::{Failed, screen};
+    use crate::commands::{Failed, openmp, screen};
     use crossbeam_channel::{Receiver, Sender, bounded};
     use rematch::config::check;
     use rematch::headless::{self, Style};
@@ -43,6 +43,7 @@ mod working {
     pub fn run(args: &Train) -> anyhow::Result<u8> {
         let config = check::load(&args.config, &args.set)?;
         let ui = screen::choose(args.ui, args.look);
+        openmp::settle();
         let data = rematch::data::load(&config.data)?;
         train::device::tune_allocator();
         let options = Options {

@@ -42,7 +42,11 @@ pub fn open(choice: DeviceChoice) -> Result<Device, DeviceError> {
         (DeviceChoice::Auto, Err(_)) => Ok(Device::Cpu),
         (_, Err(why)) => Err(DeviceError::NoCuda { choice, why }),
         (_, Ok(count)) if index >= count => Err(DeviceError::NoSuchDevice { index, count }),
-        (_, Ok(_)) => Ok(Device::Cuda(index)),
+        (_, Ok(_)) => {
+            // The fastest convolution for each shape is looked for once; runs on a GPU are not repeatable bit for bit anyway.
+            tch::Cuda::cudnn_set_benchmark(true);
+            Ok(Device::Cuda(index))
+        }
     }
 }
 
@@ -50,7 +54,10 @@ pub fn open(choice: DeviceChoice) -> Result<Device, DeviceError> {
 pub fn label(device: Device) -> String {
     match device {
         Device::Cuda(index) => format!("cuda:{index}"),
-        _ => format!("cpu ({} threads)", tch::get_num_threads()),
+        _ => match tch::get_num_threads() {
+            1 => "cpu (1 thread)".into(),
+            n => format!("cpu ({n} threads)"),
+        },
     }
 }
 

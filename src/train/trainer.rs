@@ -10,6 +10,7 @@ use super::evaluate::{self, GoOn};
 use super::inbox::Inbox;
 use super::memory::Memory;
 use super::meter::Meter;
+use super::pace::Pace;
 use super::schedule;
 use super::sgd::Sgd;
 use super::worker::{Attended, Facts, Fault};
@@ -53,6 +54,7 @@ pub struct Trainer {
     /// The step whose loss was not finite, once a person has been told.
     pub warned_at: Option<Step>,
     pub device: tch::Device,
+    pub pace: Pace,
     pub facts: Facts,
 }
 
@@ -164,6 +166,7 @@ impl Trainer {
     /// Reads the meter and says what came; a value that is not finite pauses the run, or ends it when nobody is there.
     fn report(&mut self, ends: &mut Ends, second: &mut Instant) -> Result<(), RunError> {
         let Some(report) = self.meter.take() else { return Ok(()) };
+        let mut slowed = None;
         let first = self.step - report.steps;
         let lr = {
             // Of the last step that ran, not of the next one.
@@ -173,6 +176,7 @@ impl Trainer {
         let timing = (second.elapsed() >= Duration::from_secs(1)).then(|| {
             *second = Instant::now();
             let (p50_ms, p99_ms) = self.meter.percentiles().unwrap_or((0.0, 0.0));
+            slowed = self.pace.slowed(p50_ms);
             Timing { parts: self.laps.take(), p50_ms, p99_ms }
         });
         let progress = Progress {
@@ -184,6 +188,9 @@ impl Trainer {
             timing,
         };
         tell(ends, Event::Progress(progress))?;
+        if let Some(message) = slowed {
+            tell(ends, Event::Warned { step: Some(self.step), kind: Warning::Other, message })?;
+        }
         let Some((at, term)) = report.non_finite else { return Ok(()) };
         let bad = first + at;
         let last_good = checkpoint::list(&ends.checkpoints).pop().map_or_else(

@@ -9,6 +9,7 @@ use super::ends::{self, Ends, Trouble};
 use super::inbox::Inbox;
 use super::memory::Memory;
 use super::meter::Meter;
+use super::pace::Pace;
 use super::sgd::Sgd;
 use super::trainer::Trainer;
 use super::{checkpoint, evaluate};
@@ -254,6 +255,7 @@ fn build(config: Config, data: &DataSet, options: &Options) -> Result<(Trainer, 
         warned_at: None,
         config,
         device,
+        pace: Pace::default(),
         facts: Facts { teacher: teacher_facts, data: data_facts(data) },
     };
     if let Some(from) = &options.resume {
