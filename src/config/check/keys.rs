@@ -105,7 +105,7 @@ pub const KEYS: &[Key] = &[
     key("train.momentum", real(Included(0.0), Excluded(1.0)), Is("0.9"), None, "momentum of SGD"),
     key("train.nesterov", Kind::Switch, Is("false"), None, "Nesterov's form of momentum"),
     key("train.weight_decay", real(Included(0.0), Included(1.0)), Is("5e-4"), None, "weight decay, on all parameters"),
-    key("train.report_hz", real(Included(0.1), Included(10.0)), Is("4"), None, "reports of scalars a second"),
+    key("train.report_hz", real(Included(0.1), Included(10.0)), Is("2"), None, "reports of scalars a second"),
     key(
         "train.schedule.name",
         Kind::Name(&["cosine", "one-cycle", "multistep", "constant"]),
