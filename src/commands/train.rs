@@ -43,6 +43,10 @@ mod working {
     pub fn run(args: &Train) -> anyhow::Result<u8> {
         let config = check::load(&args.config, &args.set)?;
         let ui = screen::choose(args.ui, args.look);
+        if ui == Ui::Tui {
+            // Before anything is made: a run that nobody can see is not what was asked for.
+            terminal::available()?;
+        }
         let data = rematch::data::load(&config.data)?;
         train::device::tune_allocator();
         let options = Options {
