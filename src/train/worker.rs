@@ -80,6 +80,11 @@ pub enum SetupError {
     TeacherMismatch { path: PathBuf, why: String },
     #[error(transparent)]
     NoTeacher(#[from] NoTeacher),
+    /// Of a model that is only looked at.
+    #[error(transparent)]
+    ModelFile(FileError),
+    #[error("{}: this model does not fit the data: {why}", path.display())]
+    ModelMismatch { path: PathBuf, why: String },
     #[error("train.batch = {batch} is larger than the {images} training images; allowed: 1 to {images}")]
     Batch { batch: usize, images: usize },
     #[error("probe.images = {asked} is more than the {images} validation images; allowed: 1 to {images}")]
@@ -367,8 +372,8 @@ impl Examinee {
     pub fn load(what: &std::path::Path, set: &Images, choice: DeviceChoice) -> Result<Self, SetupError> {
         let device = device::open(choice)?;
         let path = checkpoint::model_file(what)?;
-        let (model, _) = Model::read(&path, device).map_err(SetupError::TeacherFile)?;
-        let mismatch = |why: String| SetupError::TeacherMismatch { path: path.clone(), why };
+        let (model, _) = Model::read(&path, device).map_err(SetupError::ModelFile)?;
+        let mismatch = |why: String| SetupError::ModelMismatch { path: path.clone(), why };
         if model.description.shape != set.images.shape || model.description.classes.len() != set.classes.len() {
             return Err(mismatch(format!(
                 "it is for images of {:?} and {} classes, the data has {:?} and {}",
@@ -399,7 +404,7 @@ impl Examinee {
 /// The model file that a path means, and the config it was trained with, where the file says so.
 pub fn made_with(what: &std::path::Path) -> Result<(PathBuf, Option<Config>), SetupError> {
     let path = checkpoint::model_file(what)?;
-    let (_, metadata) = crate::nn::file::decode(&path).map_err(SetupError::TeacherFile)?;
+    let (_, metadata) = crate::nn::file::decode(&path).map_err(SetupError::ModelFile)?;
     let provenance: serde_json::Value = metadata.get("provenance").and_then(|p| serde_json::from_str(p).ok()).unwrap_or_default();
     Ok((path, serde_json::from_value(provenance["config"].clone()).ok()))
 }
