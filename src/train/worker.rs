@@ -120,7 +120,7 @@ pub fn prepare(config: Config, data: DataSet, options: Options) -> Result<Prepar
     let (ready, is_ready) = bounded(1);
     let (begin, may_begin) = bounded::<Begin>(1);
     let thread = std::thread::Builder::new()
-        .name("worker".into())
+        .name(THREAD.into())
         .spawn(move || {
             let built = catch_unwind(AssertUnwindSafe(|| build(config, &data, &options)))
                 .unwrap_or_else(|panic| Err(SetupError::Panicked(message_of(panic.as_ref()))));
@@ -172,12 +172,21 @@ fn work(trainer: &mut Trainer, begin: Begin) {
     ends::finish(&mut ends, outcome, trainer);
 }
 
+const THREAD: &str = "worker";
 /// Where the last panic of a worker happened; the panic hook writes it, since the payload does not know.
 static PLACE: Mutex<Option<String>> = Mutex::new(None);
 
-/// For the process's panic hook, when the panicking thread is a worker's.
-pub fn note_panic_place(place: String) {
-    *PLACE.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
+/// Notes where a worker panics, and then lets the hooks that were there do what they do. Call it after the screen's hook is in.
+pub fn note_panic_places() {
+    let previous = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if std::thread::current().name() == Some(THREAD)
+            && let Some(place) = info.location()
+        {
+            *PLACE.lock().unwrap_or_else(PoisonError::into_inner) = Some(place.to_string());
+        }
+        previous(info);
+    }));
 }
 
 /// The first line of a panic's message: libtorch's have a C++ backtrace below it.
