@@ -19,7 +19,7 @@ use rematch::ui::capability::{self, Output};
 use rematch::ui::event::{Input, Signal};
 use rematch::ui::terminal::{Drawn, Synchronized, Terminal, TerminalError, install_panic_hook};
 use rematch::ui::{input, signals, stderr};
-use session::{Seen, Session, contains, text};
+use session::{Seen, Session, text};
 
 const CHILD: &str = "REMATCH_PTY_CHILD";
 /// Where the child writes what it cannot show any more.
@@ -163,6 +163,10 @@ fn ready(env: &[(&str, &str)]) -> Session {
     let session = start(env);
     session.until("the first frame", |seen| text(seen).contains("ready 80x24"));
     session
+}
+
+fn contains(bytes: &[u8], part: &str) -> bool {
+    bytes.windows(part.len()).any(|window| window == part.as_bytes())
 }
 
 // ---- the tests ----

@@ -23,8 +23,7 @@ const SIZE: (u16, u16) = (80, 24);
 /// Far more than anything here takes, on a machine that does other things as well.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Small probes, so that the steps come at once.
-const QUICK: [&str; 5] =
-    ["probe.per_epoch=1", "probe.images=50", "probe.steps=2", "evaluation.images=50", "evaluation.steps=2"];
+const QUICK: [&str; 5] = ["probe.per_epoch=1", "probe.images=50", "probe.steps=2", "evaluation.images=50", "evaluation.steps=2"];
 /// Where the loss chart and the one under it stand at 80x24, in columns: they show the run and nothing of the machine or the clock.
 const CHARTS: usize = 54;
 
@@ -66,7 +65,8 @@ fn running(settings: &[&str], options: &[&str], env: &[(&str, &str)]) -> OnScree
     let started = start(settings, options, env);
     started.until("the first loss", |seen| {
         let rows = rows(seen);
-        rows[0].contains("RUNNING") && rows[1].contains("Loss") && rows[1].contains("total")
+        // Before the first report there is a title without a number.
+        rows[0].contains("RUNNING") && rows[1].contains("Loss") && rows[1].contains("total") && !rows[1].contains("total --")
     });
     started
 }
@@ -143,7 +143,7 @@ fn number_after(text: &str, words: &str) -> Option<u64> {
 #[test]
 fn a_typed_lambda_is_proposed_then_in_force_then_marked_with_its_step() {
     let mut run = running(&["train.epochs=40"], &[], &[]);
-    let has_marker = |seen: &Seen| rows(seen)[2].contains('λ');
+    let has_marker = |seen: &Seen| charts(seen)[1].contains('λ');
     assert!(!run.look(has_marker), "{}", run.look(text));
 
     // A nudge proposes and changes nothing, however long it stands there.
@@ -151,7 +151,11 @@ fn a_typed_lambda_is_proposed_then_in_force_then_marked_with_its_step() {
     run.says("0.005→0.0055");
     run.says("! not set: Enter / Esc");
     let steps = |run: &OnScreen| {
-        run.records().iter().filter_map(|r| if let Event::Progress(p) = &r.event { Some(p.step) } else { None }).max().unwrap_or(0)
+        run.records()
+            .iter()
+            .filter_map(|r| if let Event::Progress(p) = &r.event { Some(p.step) } else { None })
+            .max()
+            .unwrap_or(0)
     };
     let then = steps(&run);
     run.logged("a step after the nudge", |event| matches!(event, Event::Progress(p) if p.step > then).then_some(()));
@@ -220,7 +224,9 @@ fn pausing_saving_and_every_size_on_the_way() {
         run.until("the screen in its new size", |seen| {
             let rows = rows(seen);
             if (width, height) == (20, 5) {
-                return text(seen).contains("need ") && text(seen).contains("have 20x5");
+                return text(seen).contains("need 60x16\n")
+                    && text(seen).contains("have 20x5\n")
+                    && text(seen).contains("PAUSED");
             }
             let last = usize::from(height) - 1;
             // What is drawn reaches all four edges.

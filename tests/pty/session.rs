@@ -180,7 +180,3 @@ impl Drop for Session {
 pub fn text(seen: &Seen) -> String {
     seen.emulator.screen().contents()
 }
-
-pub fn contains(bytes: &[u8], part: &str) -> bool {
-    bytes.windows(part.len()).any(|window| window == part.as_bytes())
-}
