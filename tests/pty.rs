@@ -5,27 +5,25 @@
 #![expect(clippy::format_push_string, reason = "a few bytes a key in a test")]
 #![expect(clippy::unwrap_used, reason = "a fault in a test is told by its panic, in helper functions as well")]
 
-use std::io::{self, Read, Write};
-use std::num::NonZeroU16;
+#[path = "pty/session.rs"]
+mod session;
+
+use std::io::{self, Write};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossterm::event::{KeyCode, KeyEvent};
-use portable_pty::{CommandBuilder, MasterPty, PtySize, SlavePty, native_pty_system};
 use ratatui::style::Stylize;
 use ratatui::text::Line;
 use rematch::ui::capability::{self, Output};
 use rematch::ui::event::{Input, Signal};
 use rematch::ui::terminal::{Drawn, Synchronized, Terminal, TerminalError, install_panic_hook};
 use rematch::ui::{input, signals, stderr};
+use session::{Seen, Session, text};
 
 const CHILD: &str = "REMATCH_PTY_CHILD";
 /// Where the child writes what it cannot show any more.
 const NOTE: &str = "REMATCH_PTY_NOTE";
-const PATIENCE: Duration = Duration::from_secs(20);
 
 // ---- the child ----
 
@@ -155,154 +153,16 @@ fn cpu_ticks() -> f64 {
 
 // ---- the terminal ----
 
-struct Seen {
-    emulator: vt100::Parser,
-    raw: Vec<u8>,
+fn start(env: &[(&str, &str)]) -> Session {
+    let args = ["child", "--exact", "--ignored", "--nocapture", "--test-threads=1"];
+    let env: Vec<(&str, &str)> = [(CHILD, "1")].iter().chain(env).copied().collect();
+    Session::start(&std::env::current_exe().unwrap(), &args, &env, (80, 24))
 }
 
-struct Session {
-    master: Option<Box<dyn MasterPty + Send>>,
-    slave: Option<Box<dyn SlavePty + Send>>,
-    writer: Option<Box<dyn Write + Send>>,
-    child: Box<dyn portable_pty::Child + Send + Sync>,
-    seen: Arc<(Mutex<Seen>, Condvar)>,
-    closing: Arc<AtomicBool>,
-    reader: Option<JoinHandle<()>>,
-    modes_before: String,
-}
-
-fn cells(n: u16) -> NonZeroU16 {
-    NonZeroU16::new(n).unwrap()
-}
-
-impl Session {
-    fn start(env: &[(&str, &str)]) -> Session {
-        let size = PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };
-        let pair = native_pty_system().openpty(size).unwrap();
-        let modes_before = format!("{:?}", pair.master.get_termios().unwrap());
-        let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
-        command.args(["child", "--exact", "--ignored", "--nocapture", "--test-threads=1"]);
-        command.cwd(std::env::current_dir().unwrap()); // else it starts in $HOME
-        for inherited in ["TMUX", "STY", "TERM_PROGRAM", "TERM_PROGRAM_VERSION", "NO_COLOR", "SSH_CONNECTION", "RUST_BACKTRACE"] {
-            command.env_remove(inherited);
-        }
-        command.env("TERM", "xterm-256color");
-        command.env(CHILD, "1");
-        for (name, value) in env {
-            command.env(name, value);
-        }
-        let child = pair.slave.spawn_command(command).unwrap();
-        let mut from = pair.master.try_clone_reader().unwrap();
-        let emulator = vt100::Parser::new(cells(24), cells(80), 0);
-        let seen = Arc::new((Mutex::new(Seen { emulator, raw: Vec::new() }), Condvar::new()));
-        let closing = Arc::new(AtomicBool::new(false));
-        let reader = std::thread::spawn({
-            let (seen, closing) = (Arc::clone(&seen), Arc::clone(&closing));
-            move || {
-                let mut bytes = [0; 4096];
-                while let Ok(count @ 1..) = from.read(&mut bytes) {
-                    let mut to = seen.0.lock().unwrap();
-                    to.raw.extend_from_slice(&bytes[..count]);
-                    to.emulator.process(&bytes[..count]);
-                    seen.1.notify_all();
-                    if closing.load(Ordering::Acquire) {
-                        break;
-                    }
-                }
-            }
-        });
-        let writer = pair.master.take_writer().unwrap();
-        Session {
-            master: Some(pair.master),
-            slave: Some(pair.slave),
-            writer: Some(writer),
-            child,
-            seen,
-            closing,
-            reader: Some(reader),
-            modes_before,
-        }
-    }
-
-    fn ready(env: &[(&str, &str)]) -> Session {
-        let session = Session::start(env);
-        session.until("the first frame", |seen| text(seen).contains("ready 80x24"));
-        session
-    }
-
-    fn type_in(&mut self, bytes: &[u8]) {
-        let writer = self.writer.as_mut().unwrap();
-        writer.write_all(bytes).unwrap();
-        writer.flush().unwrap();
-    }
-
-    fn until(&self, what: &str, there: impl Fn(&Seen) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
-        let mut seen = self.seen.0.lock().unwrap();
-        while !there(&seen) {
-            let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "{what} did not come; the screen says:\n{}", text(&seen));
-            seen = self.seen.1.wait_timeout(seen, left).unwrap().0;
-        }
-    }
-
-    fn says(&self, expected: &str) {
-        self.until(expected, |seen| text(seen).contains(expected));
-    }
-
-    fn look<T>(&self, at: impl FnOnce(&Seen) -> T) -> T {
-        at(&self.seen.0.lock().unwrap())
-    }
-
-    fn modes(&self) -> String {
-        format!("{:?}", self.master.as_ref().unwrap().get_termios().unwrap())
-    }
-
-    fn exit_code(&mut self) -> u32 {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.exit_code();
-            }
-            assert!(Instant::now() < deadline, "the child does not end; the screen says:\n{}", self.look(text));
-            std::thread::sleep(Duration::from_millis(5)); // there is nothing to be woken by; the deadline decides
-        }
-    }
-
-    fn assert_given_back(&self) {
-        self.until("the way back to the ordinary screen", |seen| !seen.emulator.screen().alternate_screen());
-        self.look(|seen| {
-            let screen = seen.emulator.screen();
-            assert!(!screen.hide_cursor(), "the cursor is hidden");
-            assert!(!screen.bracketed_paste(), "bracketed paste is on");
-            assert!(!screen.bold() && !screen.inverse() && screen.fgcolor() == vt100::Color::Default, "attributes are left");
-            let focus = |mode: &[u8]| seen.raw.windows(mode.len()).rposition(|window| window == mode);
-            assert!(focus(b"\x1b[?1004l") > focus(b"\x1b[?1004h"), "focus reports are on");
-        });
-        assert_eq!(self.modes(), self.modes_before, "the modes of the line");
-    }
-
-    /// The other side of the line goes away. The reader holds a descriptor of it too, and only lets go after reading.
-    fn hang_up(&mut self, last_words: &[u8]) {
-        self.closing.store(true, Ordering::Release);
-        self.type_in(b"x");
-        self.reader.take().unwrap().join().unwrap();
-        self.type_in(last_words);
-        self.slave = None;
-        self.writer = None;
-        self.master = None;
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn text(seen: &Seen) -> String {
-    seen.emulator.screen().contents()
+fn ready(env: &[(&str, &str)]) -> Session {
+    let session = start(env);
+    session.until("the first frame", |seen| text(seen).contains("ready 80x24"));
+    session
 }
 
 fn contains(bytes: &[u8], part: &str) -> bool {
@@ -313,13 +173,13 @@ fn contains(bytes: &[u8], part: &str) -> bool {
 
 #[test]
 fn a_normal_end_gives_the_terminal_back() {
-    let mut session = Session::ready(&[]);
+    let mut session = ready(&[]);
     session.look(|seen| {
         let screen = seen.emulator.screen();
         assert!(screen.alternate_screen() && screen.hide_cursor() && screen.bracketed_paste());
         assert!(!text(seen).contains("running 1 test"), "the alternate screen shows the ordinary one");
     });
-    assert_ne!(session.modes(), session.modes_before, "raw mode");
+    session.assert_taken_over();
     session.type_in(b"q");
     assert_eq!(session.exit_code(), 0);
     session.says("bye");
@@ -329,7 +189,7 @@ fn a_normal_end_gives_the_terminal_back() {
 
 #[test]
 fn a_panic_of_the_screens_thread_gives_the_terminal_back_and_says_why() {
-    let mut session = Session::ready(&[]);
+    let mut session = ready(&[]);
     session.type_in(b"p");
     assert_ne!(session.exit_code(), 0);
     session.says("boom on the screen's thread");
@@ -338,9 +198,8 @@ fn a_panic_of_the_screens_thread_gives_the_terminal_back_and_says_why() {
 
 #[test]
 fn sigterm_gives_the_terminal_back() {
-    let mut session = Session::ready(&[]);
-    let pid = rustix::process::Pid::from_raw(session.child.process_id().unwrap().try_into().unwrap()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    let mut session = ready(&[]);
+    session.send(rustix::process::Signal::TERM);
     assert_eq!(session.exit_code(), 0);
     session.says("bye");
     session.assert_given_back();
@@ -348,7 +207,7 @@ fn sigterm_gives_the_terminal_back() {
 
 #[test]
 fn a_panic_of_another_thread_is_told_and_leaves_the_screen_alone() {
-    let mut session = Session::ready(&[]);
+    let mut session = ready(&[]);
     session.type_in(b"w");
     session.says("log: thread 'worker' panicked at");
     assert!(session.look(|seen| seen.emulator.screen().alternate_screen() && text(seen).starts_with("ready 80x24\n")));
@@ -361,7 +220,7 @@ fn a_panic_of_another_thread_is_told_and_leaves_the_screen_alone() {
 
 #[test]
 fn what_is_printed_meanwhile_becomes_lines_and_not_dirt() {
-    let mut session = Session::ready(&[]);
+    let mut session = ready(&[]);
     session.type_in(b"e");
     session.says("log: NOISE ON STDERR");
     session.type_in(b"o");
@@ -374,7 +233,7 @@ fn what_is_printed_meanwhile_becomes_lines_and_not_dirt() {
 
 #[test]
 fn no_color_leaves_bold_and_reverse() {
-    let session = Session::ready(&[("NO_COLOR", "1")]);
+    let session = ready(&[("NO_COLOR", "1")]);
     session.says("STRONG");
     session.look(|seen| {
         let cell = seen.emulator.screen().cell(3, 0).unwrap();
@@ -385,7 +244,7 @@ fn no_color_leaves_bold_and_reverse() {
 
 #[test]
 fn an_arrow_cut_by_the_network_is_an_arrow() {
-    let mut session = Session::ready(&[]);
+    let mut session = ready(&[]);
     session.type_in(b"\x1b");
     std::thread::sleep(Duration::from_millis(30)); // the cut itself
     session.type_in(b"[B");
@@ -396,7 +255,7 @@ fn an_arrow_cut_by_the_network_is_an_arrow() {
 
 #[test]
 fn a_mode_report_does_not_swallow_the_keys_after_it() {
-    let mut session = Session::ready(&[]);
+    let mut session = ready(&[]);
     session.type_in(b"\x1b[?2026;2$yj");
     session.says("keys: j");
     session.type_in(b"k");
@@ -405,7 +264,7 @@ fn a_mode_report_does_not_swallow_the_keys_after_it() {
 
 #[test]
 fn pastes_bursts_and_focus_are_told_apart_from_keys() {
-    let mut session = Session::ready(&[]);
+    let mut session = ready(&[]);
     session.type_in(b"\x1b[200~quit p\x1b[201~");
     session.says("paste(quit p)");
     session.type_in(b"]11;rgb:1e1e/1e1e");
@@ -416,16 +275,14 @@ fn pastes_bursts_and_focus_are_told_apart_from_keys() {
 
 #[test]
 fn a_resize_is_seen_and_drawn() {
-    let session = Session::ready(&[]);
-    session.seen.0.lock().unwrap().emulator.set_size(cells(30), cells(100));
-    let size = PtySize { rows: 30, cols: 100, pixel_width: 0, pixel_height: 0 };
-    session.master.as_ref().unwrap().resize(size).unwrap();
+    let session = ready(&[]);
+    session.resize(100, 30);
     session.says("ready 100x30");
 }
 
 #[test]
 fn an_unchanged_frame_costs_no_byte() {
-    let mut session = Session::ready(&[]);
+    let mut session = ready(&[]);
     session.type_in(b"i");
     session.says("keys: idle=0");
 }
@@ -433,7 +290,7 @@ fn an_unchanged_frame_costs_no_byte() {
 #[test]
 fn a_suspended_screen_comes_back_whole() {
     // Alone in its session the child has no shell to continue it, so the kernel does not stop it; all else happens.
-    let mut session = Session::ready(&[]);
+    let mut session = ready(&[]);
     let count = |seen: &Seen, what: &str| String::from_utf8_lossy(&seen.raw).matches(what).count();
     session.type_in(b"z");
     session.until("a second way in", |seen| count(seen, "\x1b[?1049h") == 2 && count(seen, "ready") == 2);
@@ -448,7 +305,7 @@ fn a_suspended_screen_comes_back_whole() {
 
 #[test]
 fn frames_are_bracketed_except_in_a_multiplexer_that_gets_it_wrong() {
-    let bracketed = |env: &[(&str, &str)]| Session::ready(env).look(|seen| contains(&seen.raw, "\x1b[?2026h"));
+    let bracketed = |env: &[(&str, &str)]| ready(env).look(|seen| contains(&seen.raw, "\x1b[?2026h"));
     assert!(bracketed(&[]));
     assert!(!bracketed(&[("TMUX", "/tmp/tmux,1,0"), ("TERM_PROGRAM", "tmux"), ("TERM_PROGRAM_VERSION", "3.7b")]));
 }
@@ -466,7 +323,7 @@ fn a_line_closed_in_the_middle_of_a_sequence_costs_no_processor_either() {
 fn ends_quietly(last_words: &[u8]) {
     let folder = tempfile::tempdir().unwrap();
     let note = folder.path().join("cpu");
-    let mut session = Session::ready(&[(NOTE, note.to_str().unwrap())]);
+    let mut session = ready(&[(NOTE, note.to_str().unwrap())]);
     session.hang_up(last_words);
     let closed = Instant::now();
     assert_eq!(session.exit_code(), 3, "it ended for another reason than the hang-up");

@@ -2,20 +2,23 @@
 #![cfg(feature = "torch")]
 #![expect(clippy::unwrap_used, reason = "a test says best where it broke by breaking there")]
 
+#[path = "training/squares.rs"]
+mod squares;
+
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use rematch::config::{
     Augment, BatchNormMode, Checkpoint, Config, Data, DeviceChoice, Eps, Evaluation, Method, Nesterov, Network, Norm, Probe,
     RandomStart, Rrm, Sat, Schedule, Source, Student, Teacher, Threat, Train,
 };
-use rematch::data::{DataSet, Images};
+use rematch::data::DataSet;
 use rematch::protocol::command::{Command, CommandId, Request, SaveOnStop, Stop, StopWhen};
 use rematch::protocol::event::{Event, Outcome, Record, Term, Warning, Whose};
 use rematch::protocol::{Change, Flow};
-use rematch::random::Stream;
 use rematch::run::recorder::Recorder;
 use rematch::run::store::RunFolder;
 use rematch::train::worker::Fault;
 use rematch::train::{Attended, Options, SetupError, prepare};
+use squares::images;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,21 +26,6 @@ use tempfile::TempDir;
 
 const BATCH: usize = 16;
 const IMAGES: usize = 80; // 5 steps an epoch
-
-/// Ten classes of bright squares at ten places, with noise: learnable in a few steps.
-fn images(n: usize, seed: u64) -> Images {
-    let mut stream = Stream::new(seed);
-    let mut pixels = Vec::with_capacity(n * 784);
-    let labels: Vec<u8> = (0..n).map(|i| (i % 10) as u8).collect();
-    for &label in &labels {
-        let (top, left) = (2 + 13 * (label as usize / 5), 1 + 5 * (label as usize % 5));
-        for p in 0..784 {
-            let inside = (top..top + 10).contains(&(p / 28)) && (left..left + 5).contains(&(p % 28));
-            pixels.push(if inside { 150 + stream.below(100) as u8 } else { stream.below(60) as u8 });
-        }
-    }
-    Images { pixels, labels, shape: [1, 28, 28] }
-}
 
 fn data() -> DataSet {
     DataSet {

@@ -26,7 +26,7 @@ mod working {
     use rematch::run::state::Phase;
     use rematch::run::store::RunFolder;
     use rematch::telemetry;
-    use rematch::train::worker::{Fault, note_panic_place};
+    use rematch::train::worker::{Fault, note_panic_places};
     use rematch::train::{self, Attended, Options};
     use rematch::ui::event::Signal;
     use rematch::ui::{signals, terminal};
@@ -43,6 +43,10 @@ mod working {
     pub fn run(args: &Train) -> anyhow::Result<u8> {
         let config = check::load(&args.config, &args.set)?;
         let ui = screen::choose(args.ui, args.look);
+        if ui == Ui::Tui {
+            // Before anything is made: a run that nobody can see is not what was asked for.
+            terminal::available()?;
+        }
         openmp::settle();
         let data = rematch::data::load(&config.data)?;
         train::device::tune_allocator();
@@ -56,7 +60,8 @@ mod working {
         if ui == Ui::Tui {
             let _ = writeln!(std::io::stderr(), "rematch: preparing {} ...", args.config.display());
         }
-        terminal::install_panic_hook(|place| note_panic_place(place.into()));
+        terminal::install_panic_hook(|_| {});
+        note_panic_places();
         let resolved = check::to_toml(&config);
         let prepared = train::prepare(config, data, options)?;
         let suggested = args.config.file_stem().map_or_else(|| "run".into(), |s| s.to_string_lossy().into_owned());

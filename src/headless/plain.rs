@@ -2,6 +2,7 @@
 //!
 //! No escape codes, no line that is written over, nothing that depends on the width of a terminal.
 
+use crate::config::RandomStart;
 use crate::protocol::controls::Flow;
 use crate::protocol::event::{EpochFinished, Evaluated, Finished, Split, Started, Term, Whose};
 use crate::protocol::{Change, Dial, Event, Outcome};
@@ -86,6 +87,8 @@ impl<'a> Plain<'a> {
         rows.push(("outcome", format!("{outcome} at step {} of {}", finished.step, state.plan_steps())));
         if let Some(started) = &state.started {
             rows.push(("method", started.config.method.name().to_string()));
+            rows.push(("data", started.data.name.clone()));
+            rows.push(("seed", started.config.seed.to_string()));
             if let (Some(first), Some(controls)) = (started.config.method.lambda(), &state.controls) {
                 let show = |value| Dial::Lambda.show(value);
                 let changed = if controls.lambda == first { String::new() } else { format!(" -> {}", show(controls.lambda)) };
@@ -147,11 +150,18 @@ fn evaluation_rows(e: &Evaluated) -> Vec<(&'static str, String)> {
         Split::Validation => "validation, not seen in training",
         Split::Test => "test, not seen in training",
     };
+    let start = match e.attack.random_start {
+        RandomStart::Yes => "yes",
+        RandomStart::No => "no",
+    };
     vec![
         ("natural", format!("{} %", percent(e.natural))),
         ("adversarial", format!("{} % ({})", percent(e.adversarial), e.attack.short())),
         ("attack", e.attack.name.name().to_string()),
         ("steps", e.attack.steps.to_string()),
+        ("step size", e.attack.step_size.to_string()),
+        ("random start", start.to_string()),
+        ("attack seed", e.attack.seed.to_string()),
         ("restarts", e.attack.restarts.to_string()),
         ("norm", e.attack.norm.to_string()),
         ("eps", e.attack.eps.to_string()),

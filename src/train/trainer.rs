@@ -231,7 +231,13 @@ impl Trainer {
             };
             let Request { id, command } = request;
             match command {
-                Command::Set { change, note } => self.set(ends, Some(id), change, note)?,
+                Command::Set { change, note } => {
+                    if change == Change::Flow(Flow::Paused) {
+                        // What a person looks at while nothing moves is the step it stands at.
+                        self.report(ends, &mut Instant::now())?;
+                    }
+                    self.set(ends, Some(id), change, note)?;
+                }
                 Command::SaveCheckpoint => self.asked_to_save(ends, id)?,
                 Command::Evaluate => {
                     self.report(ends, &mut Instant::now())?;

@@ -81,6 +81,11 @@ pub enum SetupError {
     TeacherMismatch { path: PathBuf, why: String },
     #[error(transparent)]
     NoTeacher(#[from] NoTeacher),
+    /// Of a model that is only looked at.
+    #[error(transparent)]
+    ModelFile(FileError),
+    #[error("{}: this model does not fit the data: {why}", path.display())]
+    ModelMismatch { path: PathBuf, why: String },
     #[error("train.batch = {batch} is larger than the {images} training images; allowed: 1 to {images}")]
     Batch { batch: usize, images: usize },
     #[error("probe.images = {asked} is more than the {images} validation images; allowed: 1 to {images}")]
@@ -116,7 +121,7 @@ pub fn prepare(config: Config, data: DataSet, options: Options) -> Result<Prepar
     let (ready, is_ready) = bounded(1);
     let (begin, may_begin) = bounded::<Begin>(1);
     let thread = std::thread::Builder::new()
-        .name("worker".into())
+        .name(THREAD.into())
         .spawn(move || {
             let built = catch_unwind(AssertUnwindSafe(|| build(config, &data, &options)))
                 .unwrap_or_else(|panic| Err(SetupError::Panicked(message_of(panic.as_ref()))));
@@ -168,12 +173,21 @@ fn work(trainer: &mut Trainer, begin: Begin) {
     ends::finish(&mut ends, outcome, trainer);
 }
 
+const THREAD: &str = "worker";
 /// Where the last panic of a worker happened; the panic hook writes it, since the payload does not know.
 static PLACE: Mutex<Option<String>> = Mutex::new(None);
 
-/// For the process's panic hook, when the panicking thread is a worker's.
-pub fn note_panic_place(place: String) {
-    *PLACE.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
+/// Notes where a worker panics, and then lets the hooks that were there do what they do. Call it after the screen's hook is in.
+pub fn note_panic_places() {
+    let previous = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if std::thread::current().name() == Some(THREAD)
+            && let Some(place) = info.location()
+        {
+            *PLACE.lock().unwrap_or_else(PoisonError::into_inner) = Some(place.to_string());
+        }
+        previous(info);
+    }));
 }
 
 /// The first line of a panic's message: libtorch's have a C++ backtrace below it.
@@ -369,8 +383,8 @@ impl Examinee {
     pub fn load(what: &std::path::Path, set: &Images, choice: DeviceChoice) -> Result<Self, SetupError> {
         let device = device::open(choice)?;
         let path = checkpoint::model_file(what)?;
-        let (model, _) = Model::read(&path, device).map_err(SetupError::TeacherFile)?;
-        let mismatch = |why: String| SetupError::TeacherMismatch { path: path.clone(), why };
+        let (model, _) = Model::read(&path, device).map_err(SetupError::ModelFile)?;
+        let mismatch = |why: String| SetupError::ModelMismatch { path: path.clone(), why };
         if model.description.shape != set.images.shape || model.description.classes.len() != set.classes.len() {
             return Err(mismatch(format!(
                 "it is for images of {:?} and {} classes, the data has {:?} and {}",
@@ -401,7 +415,7 @@ impl Examinee {
 /// The model file that a path means, and the config it was trained with, where the file says so.
 pub fn made_with(what: &std::path::Path) -> Result<(PathBuf, Option<Config>), SetupError> {
     let path = checkpoint::model_file(what)?;
-    let (_, metadata) = crate::nn::file::decode(&path).map_err(SetupError::TeacherFile)?;
+    let (_, metadata) = crate::nn::file::decode(&path).map_err(SetupError::ModelFile)?;
     let provenance: serde_json::Value = metadata.get("provenance").and_then(|p| serde_json::from_str(p).ok()).unwrap_or_default();
     Ok((path, serde_json::from_value(provenance["config"].clone()).ok()))
 }

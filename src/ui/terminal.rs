@@ -114,6 +114,14 @@ fn claim(tty: &Arc<Tty>) -> Result<(), TerminalError> {
     Ok(())
 }
 
+/// Whether there is a terminal to take over, for those who have work to do before they take it.
+pub fn available() -> Result<(), TerminalError> {
+    if !isatty(io::stdout()) {
+        return Err(TerminalError::NotATerminal);
+    }
+    keyboard().map(drop).map_err(TerminalError::NoKeyboard)
+}
+
 /// A terminal that has been taken over. Not `Send`: it stays on the thread whose panics give it back.
 #[derive(Debug)]
 pub struct Terminal {

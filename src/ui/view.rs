@@ -131,8 +131,12 @@ enum Focused {
 fn too_small(area: Rect, buffer: &mut Buffer, state: &RunState, screen: &Screen) {
     let pen = Pen { state, screen };
     let (w, h) = SMALLEST;
-    let text = format!("need {w}x{h}, have {}x{}", area.width, area.height);
-    let lines = [text, format!("step {}  {}", state.step, status::word(state)), "q quit".to_string()];
+    let (need, have) = (format!("need {w}x{h}"), format!("have {}x{}", area.width, area.height));
+    let mut lines =
+        vec![format!("{need}, {have}"), format!("step {}  {}", state.step, status::word(state)), "q quit".to_string()];
+    if lines[0].len() > usize::from(area.width) && area.height > 3 {
+        lines.splice(..1, [need, have]);
+    }
     let height = (lines.len() as u16).min(area.height);
     for (i, text) in lines.iter().take(usize::from(height)).enumerate() {
         let at = centred(area, text.len() as u16, height);

@@ -59,7 +59,11 @@ pub(super) fn loss(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     } else {
         &[(Term::Total, "total")]
     };
-    let legend: Vec<_> = terms.iter().map(|(term, name)| ((*name).to_string(), value(pen.state.latest(*term).0))).collect();
+    let newest = |term| {
+        // Nothing yet is not the same as a loss that is not a number.
+        if pen.state.series.contains_key(&term) { value(pen.state.latest(term).0) } else { "--".into() }
+    };
+    let legend: Vec<_> = terms.iter().map(|(term, name)| ((*name).to_string(), newest(*term))).collect();
     let nothing = Series::default();
     let curves: Vec<_> = terms
         .iter()
