@@ -11,7 +11,7 @@ pub mod host;
 
 use crate::protocol::Event;
 use crate::protocol::event::{Gpu, Machine};
-use crate::run::recorder::Recorder;
+use crate::run::recorder::{Recorder, RecorderError};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use host::HostFacts;
 use std::thread;
@@ -73,7 +73,10 @@ fn watch(recorder: Recorder, every: Duration, readers: impl FnOnce() -> Readers 
         // NVML starts up in here, for seconds where the driver was asleep: nobody waits for it.
         let mut readers = readers();
         while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
-            let _ = recorder.record(Event::Machine(readers.read()));
+            // A full disk is the worker's to tell; a run that has ended needs no watching.
+            if let Err(RecorderError::Ended { .. }) = recorder.record(Event::Machine(readers.read())) {
+                break;
+            }
         }
         drop(recorder);
         drop(end);

@@ -21,3 +21,4 @@ pub mod view;
 pub mod intent;
 
 pub mod app;
+pub mod cadence;

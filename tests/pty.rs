@@ -70,7 +70,7 @@ fn run_child() -> i32 {
     let (mut keys, mut log) = (String::new(), String::new());
     loop {
         match terminal.draw(|frame| draw(frame, &keys, &log)) {
-            Ok(Drawn::Shown | Drawn::Skipped) | Err(TerminalError::HungUp) => {}
+            Ok(Drawn::Shown | Drawn::Partly | Drawn::Skipped) | Err(TerminalError::HungUp) => {}
             Err(error) => panic!("{error}"),
         }
         match news.recv().unwrap() {

@@ -22,11 +22,13 @@ use rematch::ui::glyphs::Glyphs;
 use rematch::ui::intent::{self, Effect, Leave};
 use rematch::ui::layout::Pane;
 use rematch::ui::screen::{Asked, Screen};
+use rematch::ui::terminal::{Drawn, LinkSpeed};
 use rematch::ui::theme::Palette;
 use rematch::ui::view;
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 fn fold(records: &[Record]) -> (RunState, Screen) {
@@ -291,15 +293,31 @@ fn the_screen_is_cheap_over_ssh() {
 struct Shown {
     terminal: Terminal<TestBackend>,
     frames: crossbeam_channel::Sender<String>,
+    /// Takes no frames while this is set, as a link that is stuck.
+    stalled: Arc<AtomicBool>,
 }
 
 impl Surface for Shown {
-    fn draw(&mut self, paint: &mut dyn FnMut(&mut Frame)) -> io::Result<()> {
+    fn draw(&mut self, paint: &mut dyn FnMut(&mut Frame)) -> io::Result<Drawn> {
+        if self.stalled.load(Ordering::Acquire) {
+            return Ok(Drawn::Skipped);
+        }
         self.terminal.draw(|frame| paint(frame)).map_err(io::Error::other)?;
-        self.frames.send(self.terminal.backend().to_string()).map_err(io::Error::other)
+        self.frames.send(self.terminal.backend().to_string()).map_err(io::Error::other)?;
+        Ok(Drawn::Shown)
     }
     fn repaint(&mut self) -> io::Result<()> {
         self.terminal.clear().map_err(io::Error::other)
+    }
+    fn link(&self) -> LinkSpeed {
+        LinkSpeed::Fast
+    }
+    fn suspend(&mut self) -> io::Result<()> {
+        self.frames.send("suspended".into()).map_err(io::Error::other)
+    }
+    fn resume(&mut self) -> io::Result<()> {
+        self.frames.send("resumed".into()).map_err(io::Error::other)?;
+        self.repaint()
     }
 }
 
@@ -312,21 +330,36 @@ fn the_loop_shows_asks_is_answered_and_leaves() {
     let (frames, shown) = unbounded();
     let recorded = midway(Kind::Rrm, Machines::Gpu);
     let now = recorded.last().unwrap().at_ms;
+    let stalled = Arc::new(AtomicBool::new(false));
+    let stuck = stalled.clone();
+    let trouble = Arc::new(Mutex::new(None));
+    let told = trouble.clone();
+    let clock = AtomicUsize::new(0);
+    let now_ms = move || now + clock.fetch_add(300, Ordering::Relaxed) as u64;
     let screen = std::thread::spawn(move || {
-        let mut surface = Shown { terminal: Terminal::new(TestBackend::new(80, 24)).unwrap(), frames };
-        let options =
-            Options { palette: Palette::Mono, glyphs: Glyphs::Braille, max_fps: 60, folder: "runs/demo".into(), pace: None };
-        app::run(Session::live(records, to_worker), &mut surface, &input, &signals, options, &|| now).why
+        let mut surface = Shown { terminal: Terminal::new(TestBackend::new(80, 24)).unwrap(), frames, stalled: stuck };
+        let options = Options {
+            palette: Palette::Mono,
+            glyphs: Glyphs::Braille,
+            max_fps: 60,
+            folder: "runs/demo".into(),
+            pace: None,
+            trouble: Some(Box::new(move || told.lock().unwrap().clone())),
+        };
+        app::run(Session::live(records, to_worker), &mut surface, &input, &signals, options, &now_ms).why
     });
-    let wait_for = |text: &str| {
+    let wait_until = |there: &dyn Fn(&str) -> bool| {
         let deadline = Instant::now() + Duration::from_secs(10);
+        let mut last = String::new();
         while let Ok(frame) = shown.recv_deadline(deadline) {
-            if frame.contains(text) {
+            if there(&frame) {
                 return;
             }
+            last = frame;
         }
-        panic!("'{text}' was never shown");
+        panic!("never shown; the last frame was\n{last}");
     };
+    let wait_for = |text: &str| wait_until(&|frame| frame.contains(text));
     for record in &recorded {
         to_screen.send(Arc::new(record.clone())).unwrap();
     }
@@ -341,6 +374,29 @@ fn the_loop_shows_asks_is_answered_and_leaves() {
     let event = Event::Refused { by: request.id, reason: "the disk is full".into() };
     to_screen.send(Arc::new(Record { seq: 1 + recorded.last().unwrap().seq, at_ms: now, event })).unwrap();
     wait_for("refused: the disk is full");
+    let press = |code, modifiers| keys.send(Input::Key(KeyEvent::new(code, modifiers))).unwrap();
+
+    // What cannot be recorded is shown while it lasts.
+    *trouble.lock().unwrap() = Some("training waits: no space left for runs/demo/events.jsonl".to_string());
+    wait_for("! training waits: no space left");
+    *trouble.lock().unwrap() = None;
+    wait_until(&|frame| !frame.contains("training waits"));
+
+    // A frame that the terminal did not take is drawn once it takes frames again, and the header says why it came late.
+    stalled.store(true, Ordering::Release);
+    press(KeyCode::Char('?'), KeyModifiers::NONE);
+    std::thread::sleep(Duration::from_millis(100)); // as long as a stall; what is waited for comes below
+    stalled.store(false, Ordering::Release);
+    wait_until(&|frame| frame.contains("Keys") && frame.contains("link slow"));
+    press(KeyCode::Esc, KeyModifiers::NONE);
+
+    // Ctrl-Z asks first, and only what was chosen stops the process.
+    press(KeyCode::Char('z'), KeyModifiers::CONTROL);
+    wait_for("Training stops too while suspended");
+    press(KeyCode::Enter, KeyModifiers::NONE);
+    wait_for("suspended");
+    wait_for("resumed");
+    wait_until(&|frame| frame.contains("Controls") && !frame.contains("Suspend?"));
     keys.send(Input::HangUp).unwrap();
     assert_eq!(screen.join().unwrap(), Leave::HungUp);
 }

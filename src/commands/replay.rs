@@ -32,6 +32,7 @@ pub fn run(args: &Replay) -> anyhow::Result<u8> {
                 signals: &heard,
                 folder: folder.path().display().to_string(),
                 pace: Some(Box::new(Turning(pace))),
+                trouble: None,
             };
             screen::show(Session::replay(records), setting, |_| {})?;
             return Ok(0);

@@ -10,7 +10,7 @@ use rematch::ui::capability::{self, Capabilities, Output};
 use rematch::ui::event::Signal;
 use rematch::ui::input::read_input;
 use rematch::ui::intent::Leave;
-use rematch::ui::terminal::{Drawn, Synchronized, Terminal, TerminalError};
+use rematch::ui::terminal::{Drawn, LinkSpeed, Synchronized, Terminal, TerminalError};
 use rematch::ui::theme::Palette;
 use rematch::ui::{app, glyphs, stderr};
 use std::io::{self, IsTerminal};
@@ -61,6 +61,8 @@ pub struct Setting<'a> {
     /// The run's folder, as messages name it.
     pub folder: String,
     pub pace: Option<Box<dyn app::Pace>>,
+    /// Why the run cannot go on at the moment, where that cannot be recorded.
+    pub trouble: Option<Box<dyn Fn() -> Option<String>>>,
 }
 
 /// Shows a session until it is left. `said`: gets what libraries print while the screen is up.
@@ -86,6 +88,7 @@ pub fn show(session: Session, setting: Setting, said: impl FnMut(String) + Send 
         max_fps: capabilities.max_fps,
         folder: setting.folder,
         pace: setting.pace,
+        trouble: setting.trouble,
     };
     let left = app::run(session, &mut surface, &input, setting.signals, options, &now_ms);
     drop(reader);
@@ -103,16 +106,31 @@ pub fn show(session: Session, setting: Setting, said: impl FnMut(String) + Send 
 struct OnTerminal(Terminal);
 
 impl app::Surface for OnTerminal {
-    fn draw(&mut self, paint: &mut dyn FnMut(&mut Frame)) -> io::Result<()> {
-        match self.0.draw(paint) {
-            Ok(Drawn::Shown | Drawn::Skipped) => Ok(()),
-            Err(TerminalError::Io(error)) => Err(error),
-            Err(error) => Err(io::Error::other(error)),
-        }
+    fn draw(&mut self, paint: &mut dyn FnMut(&mut Frame)) -> io::Result<Drawn> {
+        self.0.draw(paint).map_err(plain)
     }
 
     fn repaint(&mut self) -> io::Result<()> {
         self.0.repaint();
         Ok(())
+    }
+
+    fn link(&self) -> LinkSpeed {
+        self.0.link_speed()
+    }
+
+    fn suspend(&mut self) -> io::Result<()> {
+        self.0.suspend().map_err(plain)
+    }
+
+    fn resume(&mut self) -> io::Result<()> {
+        self.0.resume().map_err(plain)
+    }
+}
+
+fn plain(error: TerminalError) -> io::Error {
+    match error {
+        TerminalError::Io(error) => error,
+        error => io::Error::other(error),
     }
 }

@@ -27,7 +27,7 @@ mod working {
     use rematch::run::store::RunFolder;
     use rematch::telemetry;
     use rematch::train::worker::{Fault, note_panic_places};
-    use rematch::train::{self, Attended, Options};
+    use rematch::train::{self, Attended, Options, Trouble};
     use rematch::ui::event::Signal;
     use rematch::ui::{signals, terminal};
     use std::io::Write;
@@ -71,11 +71,12 @@ mod working {
         let records = recorder.subscribe();
         let (signal, heard) = bounded(16);
         let signals = signals::listen(signal)?;
+        let trouble = prepared.trouble.clone();
         let worker = prepared.begin(folder.id(), folder.checkpoints(), recorder.clone(), requests);
         let machine = telemetry::spawn(recorder.clone(), Duration::from_secs(1));
 
         let outcome = match ui {
-            Ui::Tui => on_screen(args, &folder, &recorder, records, &ask, &heard)?,
+            Ui::Tui => on_screen(args, &folder, &recorder, trouble, records, &ask, &heard)?,
             Ui::Plain | Ui::Json | Ui::None => {
                 let style = match ui {
                     Ui::Json => Style::Json,
@@ -127,13 +128,19 @@ mod working {
         args: &Train,
         folder: &RunFolder,
         recorder: &Recorder,
+        trouble: Trouble,
         records: Receiver<Arc<Record>>,
         ask: &Sender<Request>,
         heard: &Receiver<Signal>,
     ) -> anyhow::Result<Option<Outcome>> {
         let log = recorder.clone();
-        let setting =
-            screen::Setting { look: args.look, signals: heard, folder: folder.path().display().to_string(), pace: None };
+        let setting = screen::Setting {
+            look: args.look,
+            signals: heard,
+            folder: folder.path().display().to_string(),
+            pace: None,
+            trouble: Some(Box::new(move || trouble.now())),
+        };
         let left = screen::show(Session::live(records, ask.clone()), setting, move |line| {
             // After the end nothing more is recorded, and a line that comes so late has nowhere to go.
             let _ = log.record(Event::Said { source: Voice::Stderr, line });

@@ -3,10 +3,12 @@
 //! It owns no terminal (that is behind [`Surface`]) and decides nothing about training: it sends what
 //! [`super::intent`] asks for and tells why it left. Instants here pace frames only; what is drawn sees `clock`.
 
+use super::cadence::Cadence;
 use super::event::{Focus, Input, Signal};
 use super::glyphs::Glyphs;
 use super::intent::{self, Effect, Leave};
 use super::screen::{Asked, Changed, Dialog, Mood, Screen, is_over};
+use super::terminal::{Drawn, LinkSpeed};
 use super::theme::Palette;
 use super::view;
 use crate::protocol::{Command, Record};
@@ -22,9 +24,15 @@ use std::time::{Duration, Instant};
 
 /// Where frames go.
 pub trait Surface {
-    fn draw(&mut self, paint: &mut dyn FnMut(&mut Frame)) -> io::Result<()>;
+    fn draw(&mut self, paint: &mut dyn FnMut(&mut Frame)) -> io::Result<Drawn>;
     /// The next draw sends everything again.
     fn repaint(&mut self) -> io::Result<()>;
+    /// How the last frames went through.
+    fn link(&self) -> LinkSpeed;
+    /// Gives the terminal back and stops the process; returns when it is continued.
+    fn suspend(&mut self) -> io::Result<()>;
+    /// Takes the terminal over again; the next draw sends everything.
+    fn resume(&mut self) -> io::Result<()>;
 }
 
 /// The speed of a replay.
@@ -45,6 +53,8 @@ pub struct Options {
     /// The run's folder, as messages name it.
     pub folder: String,
     pub pace: Option<Box<dyn Pace>>,
+    /// Why the run cannot go on at the moment, where that cannot be recorded: asked once a second.
+    pub trouble: Option<Box<dyn Fn() -> Option<String>>>,
 }
 
 /// How the screen was left, and what was known of the run then.
@@ -53,12 +63,12 @@ pub struct Left {
     pub state: RunState,
 }
 
-/// Two frames are never nearer than this, whatever is typed.
-const KEY_FRAME: Duration = Duration::from_millis(16);
 const SETTLED: Duration = Duration::from_millis(50);
 const SECOND: Duration = Duration::from_secs(1);
 /// Records taken in between two looks at the keys: a replay at full speed must not make them wait.
 const AT_ONCE: usize = 4_096;
+/// A SIGCONT this soon after a resume is the one that caused it.
+const SAME_CONTINUE: Duration = Duration::from_millis(500);
 /// More printable keys than this in one go are a terminal's answer or an unbracketed paste, not a person.
 const TYPED_AT_ONCE: usize = 8;
 
@@ -71,17 +81,20 @@ enum Dirty {
 }
 
 struct App<'a, S: Surface> {
+    clock: &'a dyn Fn() -> u64,
     session: Session,
     surface: &'a mut S,
     state: RunState,
     screen: Screen,
     pace: Option<Box<dyn Pace>>,
-    frame_every: Duration,
+    trouble: Option<Box<dyn Fn() -> Option<String>>>,
+    cadence: Cadence,
     focus: Focus,
     dirty: Dirty,
     repaint: Repaint,
     drawn: Option<Instant>,
     resized: Option<Instant>,
+    resumed: Option<Instant>,
     /// A stop was asked for here: leave when it has happened.
     leaving: Leaving,
 }
@@ -111,25 +124,28 @@ pub fn run(
     screen.now_ms = clock();
     screen.pace = options.pace.as_ref().map(|p| p.label());
     let mut app = App {
+        clock,
         session,
         surface,
         state: RunState::default(),
         screen,
         pace: options.pace,
-        frame_every: SECOND / options.max_fps.clamp(1, 60),
+        trouble: options.trouble,
+        cadence: Cadence::new(options.max_fps),
         focus: Focus::Gained,
         dirty: Dirty::Key,
         repaint: Repaint::Yes,
         drawn: None,
         resized: None,
+        resumed: None,
         leaving: Leaving::No,
     };
-    let why = app.watch(input, signals, clock);
+    let why = app.watch(input, signals);
     Left { why, state: app.state }
 }
 
 impl<S: Surface> App<'_, S> {
-    fn watch(&mut self, input: &Receiver<Input>, signals: &Receiver<Signal>, clock: &dyn Fn() -> u64) -> Leave {
+    fn watch(&mut self, input: &Receiver<Input>, signals: &Receiver<Signal>) -> Leave {
         let mut records: Receiver<Arc<Record>> = self.session.records().clone();
         let keys = input.clone();
         let mut calls = signals.clone();
@@ -158,7 +174,7 @@ impl<S: Surface> App<'_, S> {
                 }
                 recv(keys) -> first => match first {
                     Ok(first) => {
-                        self.screen.now_ms = clock();
+                        self.screen.now_ms = (self.clock)();
                         let waiting: Vec<Input> = std::iter::once(first).chain(keys.try_iter()).collect();
                         left = self.inputs(waiting);
                     }
@@ -174,7 +190,7 @@ impl<S: Surface> App<'_, S> {
             if let Some(why) = left {
                 return why;
             }
-            self.tick(clock());
+            self.tick((self.clock)());
         }
     }
 
@@ -187,7 +203,9 @@ impl<S: Surface> App<'_, S> {
     /// No more records will come.
     fn ended(&mut self) {
         if self.screen.access == Access::Steer && !is_over(&self.state) {
-            self.screen.toast(Mood::Bad, "! the worker ended without a last word; see the run folder");
+            let why = self.trouble.as_ref().and_then(|trouble| trouble());
+            let why = why.unwrap_or_else(|| "see the run folder".into());
+            self.screen.toast(Mood::Bad, format!("! the worker ended without a last word: {why}"));
         }
         // Nobody listens any more, so q must not offer to stop anything.
         self.screen.access = Access::ReadOnly;
@@ -244,12 +262,33 @@ impl<S: Surface> App<'_, S> {
                 self.carry_out(effects)
             }
             Signal::Save => self.carry_out(vec![Effect::Ask(Command::SaveCheckpoint, Asked::Save)]),
-            Signal::Continue => {
-                self.repaint = Repaint::Yes;
-                self.mark(Dirty::Key);
-                None
-            }
+            Signal::Continue if self.resumed.is_some_and(|at| at.elapsed() < SAME_CONTINUE) => None,
+            Signal::Continue => self.come_back(),
         }
+    }
+
+    /// Stops the whole process until somebody continues it.
+    fn suspend(&mut self) -> Option<Leave> {
+        if self.surface.suspend().is_err() {
+            return Some(Leave::HungUp);
+        }
+        self.come_back()
+    }
+
+    /// After the process was stopped: whoever stopped it may have changed everything about the terminal.
+    fn come_back(&mut self) -> Option<Leave> {
+        let now = (self.clock)();
+        if self.ticks() {
+            // While a clock goes the time is looked at each second, so that what is missing is the time spent stopped.
+            self.screen.away_ms += now.saturating_sub(self.screen.now_ms);
+        }
+        self.screen.now_ms = now;
+        if self.surface.resume().is_err() {
+            return Some(Leave::HungUp);
+        }
+        self.resumed = Some(Instant::now());
+        self.mark(Dirty::Key);
+        None
     }
 
     fn carry_out(&mut self, effects: Vec<Effect>) -> Option<Leave> {
@@ -257,6 +296,11 @@ impl<S: Surface> App<'_, S> {
             match effect {
                 Effect::Leave(leave) => return Some(leave),
                 Effect::Repaint => self.repaint = Repaint::Yes,
+                Effect::Suspend => {
+                    if let Some(leave) = self.suspend() {
+                        return Some(leave);
+                    }
+                }
                 Effect::Ask(command, asked) => self.ask(command, asked),
                 Effect::Faster => self.turn(|pace| pace.faster()),
                 Effect::Slower => self.turn(|pace| pace.slower()),
@@ -299,11 +343,23 @@ impl<S: Surface> App<'_, S> {
             }
     }
 
+    /// Whether a worker may be waiting for something that it cannot record.
+    fn may_have_trouble(&self) -> bool {
+        self.screen.trouble.is_some() || (self.trouble.is_some() && self.screen.access == Access::Steer && !is_over(&self.state))
+    }
+
     fn tick(&mut self, now_ms: u64) {
         let second = self.screen.now_ms / 1000 != now_ms / 1000;
         self.screen.now_ms = now_ms;
         if second && self.ticks() {
             self.mark(Dirty::Data);
+        }
+        if second && self.may_have_trouble() {
+            let trouble = self.trouble.as_ref().and_then(|trouble| trouble());
+            if trouble != self.screen.trouble {
+                self.screen.trouble = trouble;
+                self.mark(Dirty::Data);
+            }
         }
         if self.screen.expire() == Changed::Yes {
             self.mark(Dirty::Data);
@@ -324,9 +380,9 @@ impl<S: Surface> App<'_, S> {
     fn due(&self) -> Option<Instant> {
         let wait = match (self.dirty, self.focus) {
             (Dirty::Clean, _) => return None,
-            (Dirty::Key, _) => KEY_FRAME,
-            (Dirty::Data, Focus::Gained) => self.frame_every,
-            (Dirty::Data, Focus::Lost) => SECOND,
+            (Dirty::Key, _) => self.cadence.key(),
+            (Dirty::Data, Focus::Gained) => self.cadence.data(),
+            (Dirty::Data, Focus::Lost) => self.cadence.data().max(SECOND),
         };
         Some(self.drawn.map_or_else(Instant::now, |at| at + wait))
     }
@@ -337,7 +393,7 @@ impl<S: Surface> App<'_, S> {
         let toast = self.screen.toasts.iter().map(|t| t.until_ms.saturating_sub(self.screen.now_ms)).min();
         [
             self.resized.or_else(|| self.due()),
-            self.ticks().then(|| now + Duration::from_millis(1000 - self.screen.now_ms % 1000)),
+            (self.ticks() || self.may_have_trouble()).then(|| now + Duration::from_millis(1000 - self.screen.now_ms % 1000)),
             toast.map(|ms| now + Duration::from_millis(ms.max(1))),
         ]
         .into_iter()
@@ -354,9 +410,19 @@ impl<S: Surface> App<'_, S> {
             self.repaint = Repaint::No;
         }
         let (state, screen) = (&self.state, &self.screen);
-        self.surface.draw(&mut |frame| view::draw(frame, state, screen))?;
-        self.dirty = Dirty::Clean;
+        let drawn = self.surface.draw(&mut |frame| view::draw(frame, state, screen))?;
         self.drawn = Some(Instant::now());
+        self.dirty = match drawn {
+            Drawn::Shown => Dirty::Clean,
+            // Drawing once more sends what is left of this frame, and nothing else if nothing has changed.
+            Drawn::Partly => Dirty::Data,
+            Drawn::Skipped => self.dirty,
+        };
+        self.cadence.drew(drawn, self.surface.link());
+        if self.screen.link != self.cadence.link() {
+            self.screen.link = self.cadence.link();
+            self.mark(Dirty::Data);
+        }
         Ok(())
     }
 }

@@ -5,7 +5,9 @@
 use super::chart::Scale;
 use super::keymap::{self, Intent, Scope};
 use super::layout::Pane;
-use super::screen::{Asked, DISCARD, Dialog, Editor, Field, Mood, Pending, QUIT, SMOOTHING, Screen, Search, Zoom, is_over};
+use super::screen::{
+    Asked, DISCARD, Dialog, Editor, Field, Mood, Pending, QUIT, SMOOTHING, SUSPEND, Screen, Search, Zoom, is_over,
+};
 use crate::protocol::command::SaveOnStop;
 use crate::protocol::{Change, Command, Dial, Flow, Step, Stop, StopWhen};
 use crate::run::RunState;
@@ -25,6 +27,8 @@ const LONGEST_NOTE: usize = 200;
 pub enum Effect {
     Ask(Command, Asked),
     Repaint,
+    /// Stop the whole process until it is continued.
+    Suspend,
     Leave(Leave),
     Faster,
     Slower,
@@ -58,6 +62,7 @@ pub fn key(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effec
         }
         Some(Dialog::Quit { choice }) => quit(screen, choice, event),
         Some(Dialog::Discard { choice }) => discard(screen, choice, event),
+        Some(Dialog::Suspend { choice }) => suspend(screen, choice, event),
         Some(Dialog::Edit(editor)) => edit(screen, state, editor, event),
         Some(Dialog::Failed) => match event.code {
             KeyCode::Enter | KeyCode::Char('q') => vec![Effect::Leave(Leave::Quit)],
@@ -137,6 +142,9 @@ fn plain(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effect>
         Intent::Quit if screen.access == Access::ReadOnly || is_over(state) => return vec![Effect::Leave(Leave::Quit)],
         Intent::Quit => screen.dialog = Some(Dialog::Quit { choice: 0 }),
         Intent::Interrupt => return interrupt(screen, state),
+        // Where nothing trains, nothing need be asked.
+        Intent::Suspend if screen.access == Access::ReadOnly || is_over(state) => return vec![Effect::Suspend],
+        Intent::Suspend => screen.dialog = Some(Dialog::Suspend { choice: 0 }),
         Intent::Help => screen.dialog = Some(Dialog::Help { search: Search::Off, scroll: 0 }),
         Intent::Repaint => return vec![Effect::Repaint],
         Intent::NextPane => turn(screen, 1),
@@ -418,6 +426,15 @@ fn discard(screen: &mut Screen, choice: usize, event: &KeyEvent) -> Vec<Effect> 
         KeyCode::Enter if choice == 1 => return stop(Stop { when: StopWhen::AfterStep, save: SaveOnStop::Discard }),
         KeyCode::Esc | KeyCode::Enter => {}
         code => screen.dialog = Some(Dialog::Discard { choice: choose(choice, DISCARD.len(), code) }),
+    }
+    Vec::new()
+}
+
+fn suspend(screen: &mut Screen, choice: usize, event: &KeyEvent) -> Vec<Effect> {
+    match event.code {
+        KeyCode::Enter if choice == 0 => return vec![Effect::Suspend],
+        KeyCode::Esc | KeyCode::Enter => {}
+        code => screen.dialog = Some(Dialog::Suspend { choice: choose(choice, SUSPEND.len(), code) }),
     }
     Vec::new()
 }

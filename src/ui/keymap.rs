@@ -24,6 +24,7 @@ pub enum Intent {
     Help,
     Quit,
     Interrupt,
+    Suspend,
     Repaint,
     NextPane,
     PreviousPane,
@@ -98,6 +99,7 @@ pub const KEYMAP: &[Binding] = table! {
     Everywhere [key('q')] Quit "leave: asks how to stop" "quit";
     Everywhere [key('?'), named(KeyCode::F(1))] Help "this help; / searches it" "help";
     Everywhere [ctrl('c')] Interrupt "as q; again within 2 s: stop now and save; a third time: leave at once";
+    Everywhere [ctrl('z')] Suspend "suspend the program, as at a shell; training stops too";
     Everywhere [key(' ')] Pause "pause or go on, at the next step" "pause";
     Everywhere [key('s')] Save "write a checkpoint now" "save";
     Everywhere [key('a')] Probe "probe the validation images now" "probe";

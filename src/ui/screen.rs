@@ -6,6 +6,7 @@
 use super::chart::Scale;
 use super::glyphs::Glyphs;
 use super::layout::Pane;
+use super::terminal::LinkSpeed;
 use super::theme::Palette;
 use crate::protocol::{Change, CommandId, Dial, Event, Flow, Outcome, Record, Step, Stop};
 use crate::run::RunState;
@@ -44,6 +45,11 @@ pub struct Screen {
     /// The last dial change and what it replaced, for undo.
     pub undo: Option<(Dial, f64)>,
     pub paused_at_ms: Option<u64>,
+    /// Milliseconds that the whole process was stopped while training ran.
+    pub away_ms: u64,
+    /// Why the run cannot go on at the moment, and could not record it.
+    pub trouble: Option<String>,
+    pub link: LinkSpeed,
     pub interrupts: Vec<u64>,
 }
 
@@ -79,6 +85,10 @@ pub enum Dialog {
         scroll: u16,
     },
     Quit {
+        choice: usize,
+    },
+    /// Stopping the whole process, as a shell's Ctrl-Z does.
+    Suspend {
         choice: usize,
     },
     /// Stopping without a checkpoint needs a second yes.
@@ -126,6 +136,7 @@ pub enum Mood {
 /// The quit dialog's choices, the first being the safe one.
 pub const QUIT: [&str; 4] =
     ["stop after this step and save", "stop after this epoch and save", "stop without saving ...", "go on training"];
+pub const SUSPEND: [&str; 2] = ["suspend everything until fg", "go on training"];
 pub const DISCARD: [&str; 2] = ["keep training", "stop, lose what was not saved"];
 
 impl Screen {
@@ -151,6 +162,9 @@ impl Screen {
             scrolled: 0,
             undo: None,
             paused_at_ms: None,
+            away_ms: 0,
+            trouble: None,
+            link: LinkSpeed::Fast,
             interrupts: Vec::new(),
         }
     }
@@ -185,13 +199,17 @@ impl Screen {
             Event::Warned { message, .. } => self.toast(Mood::Bad, format!("! {}", first_line(message))),
             Event::Finished(finished) => {
                 self.paused_at_ms = None;
+                self.trouble = None;
                 self.pending.clear();
                 match &finished.outcome {
                     Outcome::Completed => self.toast(Mood::Good, "training completed"),
                     Outcome::Stopped => self.toast(Mood::Good, format!("stopped at step {}", finished.step)),
                     Outcome::Failed { .. } => self.dialog = Some(Dialog::Failed),
                 }
-                if matches!(self.dialog, Some(Dialog::Quit { .. } | Dialog::Discard { .. } | Dialog::Edit(_))) {
+                if matches!(
+                    self.dialog,
+                    Some(Dialog::Quit { .. } | Dialog::Discard { .. } | Dialog::Suspend { .. } | Dialog::Edit(_))
+                ) {
                     self.dialog = None;
                 }
             }
@@ -239,7 +257,7 @@ impl Screen {
         }
     }
 
-    /// Milliseconds of training time so far: pauses do not count, and a recorded run has its own clock.
+    /// Milliseconds of training time so far: pauses and suspensions do not count, and a recorded run has its own clock.
     pub fn elapsed_ms(&self, state: &RunState) -> u64 {
         let live = self.access == Access::Steer && !is_over(state);
         let now = match self.paused_at_ms {
@@ -247,7 +265,7 @@ impl Screen {
             None if live => self.now_ms.max(state.last_at_ms),
             None => state.last_at_ms,
         };
-        now.saturating_sub(state.started_at_ms).saturating_sub(state.paused_ms)
+        now.saturating_sub(state.started_at_ms).saturating_sub(state.paused_ms + self.away_ms)
     }
 
     /// The steps that the charts show.

@@ -75,9 +75,11 @@ pub enum Synchronized {
 
 /// What came of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "a skipped frame has to be drawn again later"]
+#[must_use = "a frame that was not shown whole has to be drawn again later"]
 pub enum Drawn {
     Shown,
+    /// Rendered, but the terminal has taken only a part so far: the next draw sends the rest.
+    Partly,
     /// The terminal has not yet taken the frame before, so this one was not even rendered.
     Skipped,
 }
@@ -203,7 +205,9 @@ impl Terminal {
         self.screen.draw(render)?;
         if let Some(bytes) = self.frame.take(self.synchronized) {
             self.link.queue(&bytes);
-            self.sent(link::PATIENCE)?;
+            if self.sent(link::PATIENCE)? == Sent::Partly {
+                return Ok(Drawn::Partly);
+            }
         }
         Ok(Drawn::Shown)
     }

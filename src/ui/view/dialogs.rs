@@ -5,7 +5,7 @@ use crate::protocol::{Outcome, Step};
 use crate::run::state::Phase;
 use crate::ui::keymap::{KEYMAP, Scope};
 use crate::ui::layout::centred;
-use crate::ui::screen::{DISCARD, Dialog, Editor, Field, QUIT, Search};
+use crate::ui::screen::{DISCARD, Dialog, Editor, Field, QUIT, SUSPEND, Search};
 use crate::ui::theme::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -21,6 +21,9 @@ pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
             let saved: Step = pen.state.saved.as_ref().map_or(0, |(_, s)| s.step);
             let text = format!("Steps {saved} to {} would be lost.", pen.state.step);
             choices(pen, "Stop without saving?", &text, &DISCARD, *choice, area, buffer);
+        }
+        Some(Dialog::Suspend { choice }) => {
+            choices(pen, "Suspend?", "Training stops too while suspended.", &SUSPEND, *choice, area, buffer);
         }
         Some(Dialog::Edit(editor)) => edit(pen, editor, area, buffer),
         Some(Dialog::Failed) => failed(pen, area, buffer),
@@ -152,7 +155,7 @@ fn failed(pen: &Pen, area: Rect, buffer: &mut Buffer) {
 }
 
 /// At spaces where there are any, else at the edge.
-fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for line in text.lines() {
         let mut now = String::new();

@@ -11,6 +11,7 @@ use crate::ui::intent::markers_at;
 use crate::ui::keymap::{KEYMAP, Scope};
 use crate::ui::layout::Pane;
 use crate::ui::screen::{Mood, is_over};
+use crate::ui::terminal::LinkSpeed;
 use crate::ui::theme::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -63,6 +64,9 @@ pub(super) fn header(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     }
     facts.push((Tone::Title, run));
     facts.push((tone, word));
+    if pen.screen.link == LinkSpeed::Slow {
+        facts.push((Tone::Warn, "link slow".to_string()));
+    }
     if let Some(pace) = &pen.screen.pace {
         facts.push((Tone::Accent, format!("replay {pace}")));
     }
@@ -174,8 +178,24 @@ fn crosshair(pen: &Pen, step: u64, line: &mut Line<'static>) {
     }
 }
 
+/// What holds the run up, over the whole width above the hints, for as long as it does. Says where toasts may begin.
+fn trouble(pen: &Pen, hints: Rect, buffer: &mut Buffer) -> Rect {
+    let Some(message) = &pen.screen.trouble else { return hints };
+    let width = usize::from(hints.width);
+    let lines = super::dialogs::wrap(&format!("! {message}"), width.saturating_sub(2).max(1));
+    let height = (lines.len() as u16).min(3).min(hints.y);
+    let top = Rect { y: hints.y - height, ..hints };
+    let style = pen.style(Tone::Error).add_modifier(ratatui::style::Modifier::REVERSED);
+    for (text, y) in lines.iter().zip(top.y..hints.y) {
+        let text = pen.screen.glyphs.words(format!(" {text:<0$}", width - 1)).into_owned();
+        buffer.set_stringn(hints.x, y, text, width, style);
+    }
+    top
+}
+
 /// At the right end of the lines above the hints, newest lowest.
 pub(super) fn toasts(pen: &Pen, hints: Rect, buffer: &mut Buffer) {
+    let hints = trouble(pen, hints, buffer);
     for (i, toast) in pen.screen.toasts.iter().rev().enumerate() {
         let text = pen.screen.glyphs.words(format!(" {} ", toast.text)).into_owned();
         let width = (unicode_width::UnicodeWidthStr::width(text.as_str()) as u16).min(hints.width);
