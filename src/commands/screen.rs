@@ -3,13 +3,11 @@
 use crate::cli::{Colour, Glyphs, Look, Ui};
 use crossbeam_channel::{Receiver, bounded};
 use ratatui::Frame;
-use rematch::run::RunState;
 use rematch::run::recorder::now_ms;
 use rematch::run::session::Session;
 use rematch::ui::capability::{self, Capabilities, Output};
 use rematch::ui::event::Signal;
 use rematch::ui::input::read_input;
-use rematch::ui::intent::Leave;
 use rematch::ui::terminal::{Drawn, LinkSpeed, Synchronized, Terminal, TerminalError};
 use rematch::ui::theme::Palette;
 use rematch::ui::{app, glyphs, stderr};
@@ -42,18 +40,6 @@ pub fn choose(asked: Option<Ui>, look: Look) -> Ui {
     asked.unwrap_or_else(|| if capabilities(look).dumb { Ui::Plain } else { Ui::Tui })
 }
 
-/// How a screen was left.
-pub enum Left {
-    /// The run had ended, or was only watched.
-    Over(Box<RunState>),
-    /// The terminal is gone; nobody asked for training to end.
-    HungUp(Box<RunState>),
-    /// SIGTERM.
-    Terminated(Box<RunState>),
-    /// A third Ctrl-C: leave, whatever the worker does.
-    AtOnce,
-}
-
 /// What the screen needs besides the session.
 pub struct Setting<'a> {
     pub look: Look,
@@ -66,7 +52,7 @@ pub struct Setting<'a> {
 }
 
 /// Shows a session until it is left. `said`: gets what libraries print while the screen is up.
-pub fn show(session: Session, setting: Setting, said: impl FnMut(String) + Send + 'static) -> anyhow::Result<Left> {
+pub fn show(session: Session, setting: Setting, said: impl FnMut(String) + Send + 'static) -> anyhow::Result<app::Left> {
     let capabilities = capabilities(setting.look);
     let mut surface = OnTerminal(Terminal::enter(&capabilities, Synchronized::Auto)?);
     let captured = stderr::capture(said)?;
@@ -94,12 +80,7 @@ pub fn show(session: Session, setting: Setting, said: impl FnMut(String) + Send 
     drop(reader);
     surface.0.leave();
     drop(captured);
-    Ok(match left.why {
-        Leave::Quit => Left::Over(Box::new(left.state)),
-        Leave::AtOnce => Left::AtOnce,
-        Leave::Terminated => Left::Terminated(Box::new(left.state)),
-        Leave::HungUp => Left::HungUp(Box::new(left.state)),
-    })
+    Ok(left)
 }
 
 /// The real terminal as the loop's surface.

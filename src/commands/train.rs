@@ -29,6 +29,7 @@ mod working {
     use rematch::train::worker::{Fault, note_panic_places};
     use rematch::train::{self, Attended, Options, Trouble};
     use rematch::ui::event::Signal;
+    use rematch::ui::intent::Leave;
     use rematch::ui::{signals, terminal};
     use std::io::Write;
     use std::sync::Arc;
@@ -146,24 +147,24 @@ mod working {
             let _ = log.record(Event::Said { source: Voice::Stderr, line });
         })?;
         let mut err = std::io::stderr();
-        let state = match left {
-            screen::Left::Over(state) => {
+        let state = left.state;
+        match left.why {
+            Leave::Quit => {
                 let _ = std::io::stdout().write_all(headless::summary(&state, folder.path()).as_bytes());
                 return Ok(state.finished.map(|f| f.outcome));
             }
-            screen::Left::AtOnce => {
+            Leave::AtOnce => {
                 let _ = writeln!(err, "rematch: left at once; the newest checkpoint is in {}", folder.checkpoints().display());
                 std::process::exit(130);
             }
-            screen::Left::Terminated(state) => {
+            Leave::Terminated => {
                 let _ = ask.try_send(Request { id: CommandId(SIGNAL_IDS), command: Command::Stop(Stop::NOW_AND_SAVE) });
-                state
             }
-            screen::Left::HungUp(state) => state,
-        };
+            Leave::HungUp => {}
+        }
         // The terminal is gone or on its way out: the run goes on, to its end or to its last checkpoint, without a screen.
         obey_signals(heard.clone(), ask.clone());
-        Ok(unwatched(*state, &recorder.subscribe(), ask))
+        Ok(unwatched(state, &recorder.subscribe(), ask))
     }
 
     /// Follows a run whose screen is gone. A pause, the person's or that of a loss gone wrong, would now last for ever: it is saved
