@@ -145,7 +145,9 @@ mod working {
             }
             screen::Left::AtOnce => {
                 let _ = writeln!(err, "rematch: left at once; the newest checkpoint is in {}", folder.checkpoints().display());
-                std::process::exit(130);
+                // SAFETY: ends the process and does nothing else. The orderly exit would take libtorch down under the worker, which
+                // is still inside it, and end in a crash.
+                unsafe { libc::_exit(130) }
             }
             screen::Left::Terminated(state) => {
                 let _ = ask.try_send(Request { id: CommandId(SIGNAL_IDS), command: Command::Stop(Stop::NOW_AND_SAVE) });
