@@ -118,6 +118,11 @@ impl Trainer {
         self.save(ends, Reason::Final, None, None)?;
         if let Some(result) = self.final_evaluation(ends)? {
             self.save(ends, Reason::Final, None, Some(&result))?;
+        } else if ends.inbox.stop_waits()
+            && let Boundary::Stop(_) = self.boundary(ends)?
+        {
+            // The weights are whole and saved; the number that the plan ends with is not there.
+            return Ok(Outcome::Stopped);
         }
         Ok(Outcome::Completed)
     }
