@@ -231,6 +231,13 @@ fn a_signal_saves_and_stops() {
         let runs = tempfile::tempdir().unwrap();
         let mut program = train(ERM, runs.path(), &ENDLESS, &["--ui", "plain", "--name", "r"]);
         program.until("epoch ");
+        if signal == Signal::INT {
+            program.send(Signal::HUP); // a lost terminal ends nothing
+            program.send(Signal::USR1);
+            let line = program.until("saved ");
+            assert!(line.contains("checkpoints/step-"), "{line}");
+            program.until("epoch ");
+        }
         program.send(signal);
         let ended = program.end();
         assert_eq!((ended.code, &*ended.err), (Some(130), ""), "{ended:?}");
@@ -244,6 +251,21 @@ fn a_signal_saves_and_stops() {
         let listed = run_list(runs.path());
         assert_eq!((&listed[0]["id"], &listed[0]["state"]), (&"r".into(), &"stopped".into()));
     }
+}
+
+#[test]
+fn a_signal_during_the_final_evaluation_keeps_the_weights_and_is_a_stop() {
+    let runs = tempfile::tempdir().unwrap();
+    let mut settings = SHORT.to_vec();
+    settings.extend(["evaluation.images=2000", "evaluation.steps=200"]);
+    let mut program = train(ERM, runs.path(), &settings, &["--ui", "json", "--name", "r"]);
+    program.until("\"saved\"");
+    program.send(Signal::INT);
+    let ended = program.end();
+    assert_eq!((ended.code, &*ended.err), (Some(130), ""), "{ended:?}");
+    assert!(ended.out.contains("\"stopping\"") && !ended.out.contains("\"purpose\":\"final\""), "{}", ended.out);
+    checkpoint(&runs.path().join("r"), 71);
+    assert_eq!(outcome(&runs.path().join("r")), Outcome::Stopped);
 }
 
 fn run_list(runs: &Path) -> Vec<Value> {
