@@ -31,6 +31,7 @@ mod working {
     use rematch::ui::event::Signal;
     use rematch::ui::{signals, terminal};
     use std::io::Write;
+    use std::path::{Path, PathBuf};
     use std::sync::Arc;
     use std::thread::JoinHandle;
     use std::time::Duration;
@@ -81,7 +82,7 @@ mod working {
                     Ui::None => Style::None,
                     Ui::Plain | Ui::Tui => Style::Plain,
                 };
-                obey_signals(heard, ask.clone());
+                obey_signals(heard, ask.clone(), folder.checkpoints());
                 headless::follow_in(&records, style, folder.path(), &mut std::io::stdout())?
             }
         };
@@ -106,15 +107,31 @@ mod working {
         let _ = worker.join();
     }
 
-    /// Without a screen: a first signal saves and stops; SIGUSR1 saves.
-    fn obey_signals(heard: Receiver<Signal>, ask: Sender<Request>) {
+    /// Ends the process now, whatever the worker does.
+    fn leave_at_once(checkpoints: &Path) -> ! {
+        let _ = writeln!(std::io::stderr(), "rematch: left at once; the newest checkpoint is in {}", checkpoints.display());
+        // SAFETY: ends the process and does nothing else. The orderly exit would take libtorch down under the worker, which is
+        // still inside it, and end in a crash.
+        unsafe { libc::_exit(130) }
+    }
+
+    /// Without a screen: a first signal saves and stops, the third Ctrl-C waits for nothing more; SIGUSR1 saves.
+    fn obey_signals(heard: Receiver<Signal>, ask: Sender<Request>, checkpoints: PathBuf) {
         std::thread::spawn(move || {
+            let mut interrupts = 0;
             for (n, signal) in heard.iter().enumerate() {
                 let command = match signal {
                     // A lost terminal must not end a night's run.
                     Signal::HangUp | Signal::Continue => continue,
                     Signal::Save => Command::SaveCheckpoint,
-                    Signal::Terminate | Signal::Interrupt => Command::Stop(Stop::NOW_AND_SAVE),
+                    Signal::Terminate => Command::Stop(Stop::NOW_AND_SAVE),
+                    Signal::Interrupt => {
+                        interrupts += 1;
+                        if interrupts == 3 {
+                            leave_at_once(&checkpoints);
+                        }
+                        Command::Stop(Stop::NOW_AND_SAVE)
+                    }
                 };
                 let _ = ask.try_send(Request { id: CommandId(SIGNAL_IDS + n as u64), command });
             }
@@ -137,18 +154,12 @@ mod working {
             // After the end nothing more is recorded, and a line that comes so late has nowhere to go.
             let _ = log.record(Event::Said { source: Voice::Stderr, line });
         })?;
-        let mut err = std::io::stderr();
         let state = match left {
             screen::Left::Over(state) => {
                 let _ = std::io::stdout().write_all(headless::summary(&state, folder.path()).as_bytes());
                 return Ok(state.finished.map(|f| f.outcome));
             }
-            screen::Left::AtOnce => {
-                let _ = writeln!(err, "rematch: left at once; the newest checkpoint is in {}", folder.checkpoints().display());
-                // SAFETY: ends the process and does nothing else. The orderly exit would take libtorch down under the worker, which
-                // is still inside it, and end in a crash.
-                unsafe { libc::_exit(130) }
-            }
+            screen::Left::AtOnce => leave_at_once(&folder.checkpoints()),
             screen::Left::Terminated(state) => {
                 let _ = ask.try_send(Request { id: CommandId(SIGNAL_IDS), command: Command::Stop(Stop::NOW_AND_SAVE) });
                 state
@@ -156,7 +167,7 @@ mod working {
             screen::Left::HungUp(state) => state,
         };
         // The terminal is gone or on its way out: the run goes on, to its end or to its last checkpoint, without a screen.
-        obey_signals(heard.clone(), ask.clone());
+        obey_signals(heard.clone(), ask.clone(), folder.checkpoints());
         Ok(unwatched(*state, &recorder.subscribe(), ask))
     }
 
