@@ -268,6 +268,21 @@ fn a_signal_during_the_final_evaluation_keeps_the_weights_and_is_a_stop() {
     assert_eq!(outcome(&runs.path().join("r")), Outcome::Stopped);
 }
 
+#[test]
+fn a_third_interrupt_does_not_wait_for_a_busy_worker() {
+    let runs = tempfile::tempdir().unwrap();
+    let mut settings = SHORT.to_vec();
+    // All in one batch, and a stop is heard only between batches.
+    settings.extend(["evaluation.images=250", "evaluation.steps=10000"]);
+    let mut program = train(ERM, runs.path(), &settings, &["--ui", "json", "--name", "r"]);
+    program.until("\"saved\"");
+    let ended = program.end_by(Signal::INT);
+    assert_eq!(ended.code, Some(130), "{ended:?}");
+    assert!(ended.err.contains("left at once") && ended.err.contains("r/checkpoints"), "{}", ended.err);
+    checkpoint(&runs.path().join("r"), 71);
+    assert_eq!(run_list(runs.path())[0]["state"], "interrupted");
+}
+
 fn run_list(runs: &Path) -> Vec<Value> {
     let ended = run(&["runs", runs.to_str().unwrap(), "--json"]);
     assert_eq!((ended.code, &*ended.err), (Some(0), ""), "{ended:?}");

@@ -82,6 +82,17 @@ impl Program {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
+    /// Sends a signal again and again, as a person presses Ctrl-C, until the program is gone.
+    pub fn end_by(mut self, signal: Signal) -> Ended {
+        let deadline = Instant::now() + PATIENCE;
+        while self.child.try_wait().unwrap().is_none() {
+            assert!(Instant::now() < deadline, "it does not end; it said:\n{}", self.said);
+            self.send(signal);
+            std::thread::sleep(Duration::from_millis(20)); // two that come together count as one
+        }
+        self.end()
+    }
+
     pub fn end(mut self) -> Ended {
         let deadline = Instant::now() + PATIENCE;
         while let Some(lines) = &self.lines {
