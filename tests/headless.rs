@@ -10,7 +10,7 @@ mod squares;
 use flate2::{Compression, write::GzEncoder};
 use program::{Ended, Program, rematch};
 use rematch::data::Images;
-use rematch::protocol::event::{Evaluated, Purpose};
+use rematch::protocol::event::{Evaluated, Purpose, Term};
 use rematch::protocol::{Event, Outcome, Record};
 use rematch::run::replay::read_log;
 use rustix::process::Signal;
@@ -257,7 +257,7 @@ fn a_signal_saves_and_stops() {
 fn a_signal_during_the_final_evaluation_keeps_the_weights_and_is_a_stop() {
     let runs = tempfile::tempdir().unwrap();
     let mut settings = SHORT.to_vec();
-    settings.extend(["evaluation.images=2000", "evaluation.steps=200"]);
+    settings.extend(["evaluation.images=2000", "evaluation.steps=50"]);
     let mut program = train(ERM, runs.path(), &settings, &["--ui", "json", "--name", "r"]);
     program.until("\"saved\"");
     program.send(Signal::INT);
@@ -276,6 +276,9 @@ fn a_third_interrupt_does_not_wait_for_a_busy_worker() {
     settings.extend(["evaluation.images=250", "evaluation.steps=10000"]);
     let mut program = train(ERM, runs.path(), &settings, &["--ui", "json", "--name", "r"]);
     program.until("\"saved\"");
+    // Nothing is told when the evaluation begins, at once after this; two readings of the machine are a second apart.
+    program.until("\"machine\"");
+    program.until("\"machine\"");
     let ended = program.end_by(Signal::INT);
     assert_eq!(ended.code, Some(130), "{ended:?}");
     assert!(ended.err.contains("left at once") && ended.err.contains("r/checkpoints"), "{}", ended.err);
@@ -294,7 +297,7 @@ fn a_reader_that_goes_away_does_not_stop_training() {
     let data = idx(Packed::No);
     let settings = on_idx(data.path());
     let mut settings: Vec<&str> = settings.iter().map(String::as_str).collect();
-    settings.push("train.epochs=20");
+    settings.push("train.epochs=8");
     for (ui, first) in [("json", "started"), ("plain", "erm trains")] {
         let runs = tempfile::tempdir().unwrap();
         let mut program = train(ERM, runs.path(), &settings, &["--ui", ui, "--name", "r"]);
@@ -655,16 +658,30 @@ fn a_residual_network_trains_on_grey_images() {
         &path,
         "data.validation=100",
         "student.network=resnet18",
-        "train.batch=50",
+        "train.batch=8",
         "train.epochs=1",
+        "train.report_hz=10",
         "probe.images=50",
         "probe.per_epoch=0",
         "evaluation.images=0",
     ];
-    let ended = train(ERM, runs.path(), &settings, &["--ui", "plain", "--name", "r"]).end();
-    assert_eq!((ended.code, &*ended.err), (Some(0), ""), "{ended:?}");
-    assert!(ended.out.contains("erm trains resnet18") && ended.out.contains("epoch 1/1  step 2"), "{}", ended.out);
-    checkpoint(&runs.path().join("r"), 2);
+    let mut program = train(ERM, runs.path(), &settings, &["--ui", "json", "--name", "r"]);
+    program.until("\"progress\"");
+    program.until("\"progress\"");
+    program.send(Signal::TERM);
+    let ended = program.end();
+    assert_eq!((ended.code, &*ended.err), (Some(130), ""), "{ended:?}");
+    let run = runs.path().join("r");
+    let Event::Started(started) = records(&run).remove(0).event else { panic!("{}", ended.out) };
+    assert_eq!((started.student.name.as_str(), started.student.features, started.data.shape), ("resnet18", 512, [1, 28, 28]));
+    let totals: Vec<f64> = records(&run)
+        .iter()
+        .filter_map(|record| if let Event::Progress(p) = &record.event { Some(p.terms[&Term::Total].mean) } else { None })
+        .collect();
+    assert!(totals.len() >= 2 && totals.iter().all(|total| total.is_finite() && *total > 0.0), "{totals:?}");
+    let Some(Event::Finished(finished)) = records(&run).pop().map(|record| record.event) else { panic!("{}", ended.out) };
+    assert!(finished.step >= 2);
+    checkpoint(&run, finished.step);
 }
 
 #[test]
