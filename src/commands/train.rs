@@ -74,8 +74,8 @@ mod working {
         let worker = prepared.begin(folder.id(), folder.checkpoints(), recorder.clone(), requests);
         let machine = telemetry::spawn(recorder.clone(), Duration::from_secs(1));
 
-        let outcome = match ui {
-            Ui::Tui => on_screen(args, &folder, &recorder, records, &ask, &heard)?,
+        let followed = match ui {
+            Ui::Tui => on_screen(args, &folder, &recorder, records, &ask, &heard),
             Ui::Plain | Ui::Json | Ui::None => {
                 let style = match ui {
                     Ui::Json => Style::Json,
@@ -83,13 +83,20 @@ mod working {
                     Ui::Plain | Ui::Tui => Style::Plain,
                 };
                 obey_signals(heard, ask.clone(), folder.checkpoints());
-                headless::follow_in(&records, style, folder.path(), &mut std::io::stdout())?
+                // Told once the run has ended.
+                headless::follow_in(&records, style, folder.path(), &mut std::io::stdout()).map_err(|error| {
+                    Failed(format!("standard output: {error}; the run itself is in {}", folder.path().display())).into()
+                })
             }
         };
+        if followed.is_err() {
+            // Where the screen did not come up nobody else would end the run. One that has ended does not hear it.
+            let _ = ask.try_send(Request { id: CommandId(SIGNAL_IDS * 4), command: Command::Stop(Stop::NOW_AND_SAVE) });
+        }
         drop(machine);
         join(worker);
         drop(signals);
-        match outcome {
+        match followed? {
             Some(outcome) => {
                 if let (Outcome::Failed { message }, Ui::Json | Ui::None) = (&outcome, ui) {
                     let _ = writeln!(std::io::stderr(), "rematch: {message}");
