@@ -18,6 +18,7 @@ use serde_json::Value;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::OnceLock;
 use tempfile::TempDir;
 
@@ -307,6 +308,21 @@ fn a_reader_that_goes_away_does_not_stop_training() {
         assert_eq!((ended.code, &*ended.err), (Some(0), ""), "{ui}: {ended:?}");
         assert_eq!(outcome(&runs.path().join("r")), Outcome::Completed);
     }
+}
+
+#[test]
+fn an_output_that_takes_nothing_is_told_once_the_run_has_ended() {
+    let (data, runs) = (idx(Packed::No), tempfile::tempdir().unwrap());
+    let settings = on_idx(data.path());
+    let mut settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+    settings.push("train.epochs=1");
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = training(ERM, runs.path(), &settings, &["--ui", "json", "--name", "r"]);
+    let ended = command.stdin(Stdio::null()).stdout(full).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+    let err = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{err}");
+    assert!(err.contains("standard output: No space left") && err.contains("/r"), "{err}");
+    assert_eq!(outcome(&runs.path().join("r")), Outcome::Completed);
 }
 
 /// Refused before anything was made: exit code 2, reasons on standard error, nothing in `runs`.
