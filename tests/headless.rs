@@ -532,6 +532,9 @@ fn a_torn_log_is_told_as_far_as_it_goes() {
     let plain = run(&["replay", damaged.to_str().unwrap(), "--ui", "plain"]);
     assert!(format!("{}{}", plain.out, plain.err).contains("line 2: not a record"), "{plain:?}");
     assert_eq!(run_list(home.path()).len(), 2);
+    let none = run(&["runs", home.path().join("none").to_str().unwrap()]);
+    assert_eq!((none.code, &*none.out), (Some(0), ""));
+    assert!(none.err.contains("no runs in "), "{}", none.err);
     let missing = run(&["replay", home.path().join("none").to_str().unwrap()]);
     assert_eq!((missing.code, &*missing.out), (Some(2), ""));
     assert!(missing.err.contains("no run at "), "{}", missing.err);

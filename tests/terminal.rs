@@ -335,7 +335,8 @@ fn a_worker_that_breaks_becomes_a_dialog() {
     run.type_in(b"q");
     assert_eq!(run.exit_code(), 1);
     run.assert_given_back();
-    assert!(matches!(run.outcome(), Outcome::Failed { message } if message.contains("REMATCH_FAULT=panic@10")));
+    let Outcome::Failed { message } = run.outcome() else { panic!("{:?}", run.outcome()) };
+    assert!(message.contains("REMATCH_FAULT=panic@10 (src/train/worker.rs:"), "{message}");
     run.says("failed at step 10");
 }
 
