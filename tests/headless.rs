@@ -10,7 +10,7 @@ mod squares;
 use flate2::{Compression, write::GzEncoder};
 use program::{Ended, Program, rematch};
 use rematch::data::Images;
-use rematch::protocol::event::{Evaluated, Purpose};
+use rematch::protocol::event::{Evaluated, Purpose, Term};
 use rematch::protocol::{Event, Outcome, Record};
 use rematch::run::replay::read_log;
 use rustix::process::Signal;
@@ -18,6 +18,7 @@ use serde_json::Value;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::OnceLock;
 use tempfile::TempDir;
 
@@ -231,6 +232,13 @@ fn a_signal_saves_and_stops() {
         let runs = tempfile::tempdir().unwrap();
         let mut program = train(ERM, runs.path(), &ENDLESS, &["--ui", "plain", "--name", "r"]);
         program.until("epoch ");
+        if signal == Signal::INT {
+            program.send(Signal::HUP); // a lost terminal ends nothing
+            program.send(Signal::USR1);
+            let line = program.until("saved ");
+            assert!(line.contains("checkpoints/step-"), "{line}");
+            program.until("epoch ");
+        }
         program.send(signal);
         let ended = program.end();
         assert_eq!((ended.code, &*ended.err), (Some(130), ""), "{ended:?}");
@@ -246,6 +254,39 @@ fn a_signal_saves_and_stops() {
     }
 }
 
+#[test]
+fn a_signal_during_the_final_evaluation_keeps_the_weights_and_is_a_stop() {
+    let runs = tempfile::tempdir().unwrap();
+    let mut settings = SHORT.to_vec();
+    settings.extend(["evaluation.images=2000", "evaluation.steps=50"]);
+    let mut program = train(ERM, runs.path(), &settings, &["--ui", "json", "--name", "r"]);
+    program.until("\"saved\"");
+    program.send(Signal::INT);
+    let ended = program.end();
+    assert_eq!((ended.code, &*ended.err), (Some(130), ""), "{ended:?}");
+    assert!(ended.out.contains("\"stopping\"") && !ended.out.contains("\"purpose\":\"final\""), "{}", ended.out);
+    checkpoint(&runs.path().join("r"), 71);
+    assert_eq!(outcome(&runs.path().join("r")), Outcome::Stopped);
+}
+
+#[test]
+fn a_third_interrupt_does_not_wait_for_a_busy_worker() {
+    let runs = tempfile::tempdir().unwrap();
+    let mut settings = SHORT.to_vec();
+    // All in one batch, and a stop is heard only between batches.
+    settings.extend(["evaluation.images=250", "evaluation.steps=10000"]);
+    let mut program = train(ERM, runs.path(), &settings, &["--ui", "json", "--name", "r"]);
+    program.until("\"saved\"");
+    // Nothing is told when the evaluation begins, at once after this; two readings of the machine are a second apart.
+    program.until("\"machine\"");
+    program.until("\"machine\"");
+    let ended = program.end_by(Signal::INT);
+    assert_eq!(ended.code, Some(130), "{ended:?}");
+    assert!(ended.err.contains("left at once") && ended.err.contains("r/checkpoints"), "{}", ended.err);
+    checkpoint(&runs.path().join("r"), 71);
+    assert_eq!(run_list(runs.path())[0]["state"], "interrupted");
+}
+
 fn run_list(runs: &Path) -> Vec<Value> {
     let ended = run(&["runs", runs.to_str().unwrap(), "--json"]);
     assert_eq!((ended.code, &*ended.err), (Some(0), ""), "{ended:?}");
@@ -257,7 +298,7 @@ fn a_reader_that_goes_away_does_not_stop_training() {
     let data = idx(Packed::No);
     let settings = on_idx(data.path());
     let mut settings: Vec<&str> = settings.iter().map(String::as_str).collect();
-    settings.push("train.epochs=20");
+    settings.push("train.epochs=8");
     for (ui, first) in [("json", "started"), ("plain", "erm trains")] {
         let runs = tempfile::tempdir().unwrap();
         let mut program = train(ERM, runs.path(), &settings, &["--ui", ui, "--name", "r"]);
@@ -267,6 +308,21 @@ fn a_reader_that_goes_away_does_not_stop_training() {
         assert_eq!((ended.code, &*ended.err), (Some(0), ""), "{ui}: {ended:?}");
         assert_eq!(outcome(&runs.path().join("r")), Outcome::Completed);
     }
+}
+
+#[test]
+fn an_output_that_takes_nothing_is_told_once_the_run_has_ended() {
+    let (data, runs) = (idx(Packed::No), tempfile::tempdir().unwrap());
+    let settings = on_idx(data.path());
+    let mut settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+    settings.push("train.epochs=1");
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = training(ERM, runs.path(), &settings, &["--ui", "json", "--name", "r"]);
+    let ended = command.stdin(Stdio::null()).stdout(full).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+    let err = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{err}");
+    assert!(err.contains("standard output: No space left") && err.contains("/r"), "{err}");
+    assert_eq!(outcome(&runs.path().join("r")), Outcome::Completed);
 }
 
 /// Refused before anything was made: exit code 2, reasons on standard error, nothing in `runs`.
@@ -476,6 +532,9 @@ fn a_torn_log_is_told_as_far_as_it_goes() {
     let plain = run(&["replay", damaged.to_str().unwrap(), "--ui", "plain"]);
     assert!(format!("{}{}", plain.out, plain.err).contains("line 2: not a record"), "{plain:?}");
     assert_eq!(run_list(home.path()).len(), 2);
+    let none = run(&["runs", home.path().join("none").to_str().unwrap()]);
+    assert_eq!((none.code, &*none.out), (Some(0), ""));
+    assert!(none.err.contains("no runs in "), "{}", none.err);
     let missing = run(&["replay", home.path().join("none").to_str().unwrap()]);
     assert_eq!((missing.code, &*missing.out), (Some(2), ""));
     assert!(missing.err.contains("no run at "), "{}", missing.err);
@@ -618,16 +677,30 @@ fn a_residual_network_trains_on_grey_images() {
         &path,
         "data.validation=100",
         "student.network=resnet18",
-        "train.batch=50",
+        "train.batch=8",
         "train.epochs=1",
+        "train.report_hz=10",
         "probe.images=50",
         "probe.per_epoch=0",
         "evaluation.images=0",
     ];
-    let ended = train(ERM, runs.path(), &settings, &["--ui", "plain", "--name", "r"]).end();
-    assert_eq!((ended.code, &*ended.err), (Some(0), ""), "{ended:?}");
-    assert!(ended.out.contains("erm trains resnet18") && ended.out.contains("epoch 1/1  step 2"), "{}", ended.out);
-    checkpoint(&runs.path().join("r"), 2);
+    let mut program = train(ERM, runs.path(), &settings, &["--ui", "json", "--name", "r"]);
+    program.until("\"progress\"");
+    program.until("\"progress\"");
+    program.send(Signal::TERM);
+    let ended = program.end();
+    assert_eq!((ended.code, &*ended.err), (Some(130), ""), "{ended:?}");
+    let run = runs.path().join("r");
+    let Event::Started(started) = records(&run).remove(0).event else { panic!("{}", ended.out) };
+    assert_eq!((started.student.name.as_str(), started.student.features, started.data.shape), ("resnet18", 512, [1, 28, 28]));
+    let totals: Vec<f64> = records(&run)
+        .iter()
+        .filter_map(|record| if let Event::Progress(p) = &record.event { Some(p.terms[&Term::Total].mean) } else { None })
+        .collect();
+    assert!(totals.len() >= 2 && totals.iter().all(|total| total.is_finite() && *total > 0.0), "{totals:?}");
+    let Some(Event::Finished(finished)) = records(&run).pop().map(|record| record.event) else { panic!("{}", ended.out) };
+    assert!(finished.step >= 2);
+    checkpoint(&run, finished.step);
 }
 
 #[test]

@@ -8,6 +8,7 @@
 mod session;
 
 use rematch::config::Eps;
+use rematch::protocol::command::SaveOnStop;
 use rematch::protocol::event::{Record, Warning};
 use rematch::protocol::{Change, Event, Flow, Outcome};
 use rematch::run::replay::read_log;
@@ -21,7 +22,7 @@ use tempfile::TempDir;
 const QUICKSTART: &str = "configs/quickstart.toml";
 const SIZE: (u16, u16) = (80, 24);
 /// Far more than anything here takes, on a machine that does other things as well.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Small probes, so that the steps come at once.
 const QUICK: [&str; 5] = ["probe.per_epoch=1", "probe.images=50", "probe.steps=2", "evaluation.images=50", "evaluation.steps=2"];
 /// Where the loss chart and the one under it stand at 80x24, in columns: they show the run and nothing of the machine or the clock.
@@ -285,6 +286,47 @@ fn a_termination_saves_and_gives_the_terminal_back() {
 }
 
 #[test]
+fn a_third_ctrl_c_does_not_wait_for_a_busy_worker() {
+    let mut run = running(&["train.epochs=40", "probe.per_epoch=0", "probe.images=250", "probe.steps=1000"], &[], &[]);
+    run.type_in(b"a");
+    run.type_in(b"\x03\x03\x03");
+    assert_eq!(run.exit_code(), 130);
+    run.assert_given_back();
+    run.says("left at once");
+    assert!(!run.records().iter().any(|record| matches!(record.event, Event::Finished(_))));
+}
+
+#[test]
+fn leaving_after_the_epoch_ends_with_the_epoch() {
+    let mut run = running(&["train.epochs=40"], &[], &[]);
+    run.type_in(b"qj\r");
+    run.says("STOPPING");
+    assert_eq!(run.exit_code(), 130);
+    run.assert_given_back();
+    run.assert_saved_at_its_end();
+    let Some(Event::Finished(finished)) = run.records().last().map(|record| record.event.clone()) else { unreachable!() };
+    assert!(finished.step > 0 && finished.step % 71 == 0, "{}", finished.step);
+}
+
+#[test]
+fn leaving_without_saving_needs_a_second_yes() {
+    let mut run = running(&["train.epochs=40"], &[], &[]);
+    run.type_in(b"qjj\r");
+    run.says("Stop without saving?");
+    run.type_in(b"\r"); // the safe choice comes first
+    run.until("no dialog", |seen| !text(seen).contains("Stop without saving?"));
+    run.type_in(b"qjj\r");
+    run.says("Stop without saving?");
+    run.type_in(b"j\r");
+    assert_eq!(run.exit_code(), 130);
+    run.assert_given_back();
+    assert_eq!(run.outcome(), Outcome::Stopped);
+    let asked =
+        run.records().iter().any(|r| matches!(&r.event, Event::Stopping { stop, .. } if stop.save == SaveOnStop::Discard));
+    assert!(asked);
+}
+
+#[test]
 fn a_worker_that_breaks_becomes_a_dialog() {
     let mut run = start(&["train.epochs=2"], &[], &[("REMATCH_FAULT", "panic@10")]);
     run.says("Training failed");
@@ -293,7 +335,8 @@ fn a_worker_that_breaks_becomes_a_dialog() {
     run.type_in(b"q");
     assert_eq!(run.exit_code(), 1);
     run.assert_given_back();
-    assert!(matches!(run.outcome(), Outcome::Failed { message } if message.contains("REMATCH_FAULT=panic@10")));
+    let Outcome::Failed { message } = run.outcome() else { panic!("{:?}", run.outcome()) };
+    assert!(message.contains("REMATCH_FAULT=panic@10 (src/train/worker.rs:"), "{message}");
     run.says("failed at step 10");
 }
 
@@ -329,6 +372,24 @@ fn a_terminal_that_goes_away_leaves_training_to_its_end() {
     run.hang_up(b"");
     assert_eq!(run.exit_code(), 0);
     assert_eq!(run.outcome(), Outcome::Completed);
+}
+
+#[test]
+fn a_paused_run_whose_terminal_goes_away_is_saved_and_stopped() {
+    let mut run = running(&["train.epochs=40"], &[], &[]);
+    run.type_in(b" ");
+    run.says("PAUSED");
+    run.hang_up(b"");
+    assert_eq!(run.exit_code(), 130);
+    run.assert_saved_at_its_end();
+}
+
+#[test]
+fn a_terminal_that_can_nothing_gets_plain_lines() {
+    let mut run = start(&["train.epochs=1"], &[], &[("TERM", "dumb")]);
+    assert_eq!(run.exit_code(), 0);
+    run.says("completed at step 71 of 71");
+    assert!(run.look(|seen| !seen.raw.contains(&0x1b)));
 }
 
 #[test]

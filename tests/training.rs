@@ -323,6 +323,20 @@ fn stopping_after_the_epoch_stops_there_and_discarding_leaves_no_checkpoint() {
 }
 
 #[test]
+fn a_loss_that_goes_wrong_in_the_last_steps_is_not_called_completed() {
+    let mut wild = config(Method::Erm, 1);
+    wild.train.lr = 100.0;
+    wild.train.schedule = Schedule::Constant;
+    wild.train.report_hz = 0.1; // one report, at the end
+    let much = [Command::Set { change: Change::LrScale(1000.0), note: None }];
+    let mut run = Running::starting_with(wild, options(), &much);
+    run.until("pause", |e| matches!(e, Event::Controlled { by: None, change: Change::Flow(Flow::Paused), .. }));
+    run.ask(Command::Stop(Stop::NOW_AND_SAVE));
+    let ended = run.end();
+    assert_eq!((ended.outcome, ended.step), (Outcome::Stopped, 5));
+}
+
+#[test]
 fn a_loss_that_is_not_finite_pauses_the_run_and_names_the_step() {
     let mut wild = config(Method::Erm, 50);
     wild.train.lr = 100.0;

@@ -14,6 +14,9 @@ pub fn run(args: &Runs) -> anyhow::Result<u8> {
             if out.is_terminal() { ratatui::crossterm::terminal::size().map_or(80, |(w, _)| w as usize) } else { usize::MAX };
         listing::table(&rows, width)
     };
+    if rows.is_empty() && !args.json {
+        let _ = writeln!(std::io::stderr(), "rematch: no runs in {}", args.runs.display());
+    }
     // A closed pipe (`rematch runs | head`) is not an error of ours.
     let _ = out.write_all(text.as_bytes());
     Ok(0)

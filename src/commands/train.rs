@@ -32,6 +32,7 @@ mod working {
     use rematch::ui::intent::Leave;
     use rematch::ui::{signals, terminal};
     use std::io::Write;
+    use std::path::{Path, PathBuf};
     use std::sync::Arc;
     use std::thread::JoinHandle;
     use std::time::Duration;
@@ -76,22 +77,29 @@ mod working {
         let worker = prepared.begin(folder.id(), folder.checkpoints(), recorder.clone(), requests);
         let machine = telemetry::spawn(recorder.clone(), Duration::from_secs(1));
 
-        let outcome = match ui {
-            Ui::Tui => on_screen(args, &folder, &recorder, trouble, records, &ask, &heard)?,
+        let followed = match ui {
+            Ui::Tui => on_screen(args, &folder, &recorder, trouble, records, &ask, &heard),
             Ui::Plain | Ui::Json | Ui::None => {
                 let style = match ui {
                     Ui::Json => Style::Json,
                     Ui::None => Style::None,
                     Ui::Plain | Ui::Tui => Style::Plain,
                 };
-                obey_signals(heard, ask.clone());
-                headless::follow_in(&records, style, folder.path(), &mut std::io::stdout())?
+                obey_signals(heard, ask.clone(), folder.checkpoints());
+                // Told once the run has ended.
+                headless::follow_in(&records, style, folder.path(), &mut std::io::stdout()).map_err(|error| {
+                    Failed(format!("standard output: {error}; the run itself is in {}", folder.path().display())).into()
+                })
             }
         };
+        if followed.is_err() {
+            // Where the screen did not come up nobody else would end the run. One that has ended does not hear it.
+            let _ = ask.try_send(Request { id: CommandId(SIGNAL_IDS * 4), command: Command::Stop(Stop::NOW_AND_SAVE) });
+        }
         drop(machine);
         join(worker);
         drop(signals);
-        match outcome {
+        match followed? {
             Some(outcome) => {
                 if let (Outcome::Failed { message }, Ui::Json | Ui::None) = (&outcome, ui) {
                     let _ = writeln!(std::io::stderr(), "rematch: {message}");
@@ -109,15 +117,31 @@ mod working {
         let _ = worker.join();
     }
 
-    /// Without a screen: a first signal saves and stops; SIGUSR1 saves.
-    fn obey_signals(heard: Receiver<Signal>, ask: Sender<Request>) {
+    /// Ends the process now, whatever the worker does.
+    fn leave_at_once(checkpoints: &Path) -> ! {
+        let _ = writeln!(std::io::stderr(), "rematch: left at once; the newest checkpoint is in {}", checkpoints.display());
+        // SAFETY: ends the process and does nothing else. The orderly exit would take libtorch down under the worker, which is
+        // still inside it, and end in a crash.
+        unsafe { libc::_exit(130) }
+    }
+
+    /// Without a screen: a first signal saves and stops, the third Ctrl-C waits for nothing more; SIGUSR1 saves.
+    fn obey_signals(heard: Receiver<Signal>, ask: Sender<Request>, checkpoints: PathBuf) {
         std::thread::spawn(move || {
+            let mut interrupts = 0;
             for (n, signal) in heard.iter().enumerate() {
                 let command = match signal {
                     // A lost terminal must not end a night's run.
                     Signal::HangUp | Signal::Continue => continue,
                     Signal::Save => Command::SaveCheckpoint,
-                    Signal::Terminate | Signal::Interrupt => Command::Stop(Stop::NOW_AND_SAVE),
+                    Signal::Terminate => Command::Stop(Stop::NOW_AND_SAVE),
+                    Signal::Interrupt => {
+                        interrupts += 1;
+                        if interrupts == 3 {
+                            leave_at_once(&checkpoints);
+                        }
+                        Command::Stop(Stop::NOW_AND_SAVE)
+                    }
                 };
                 let _ = ask.try_send(Request { id: CommandId(SIGNAL_IDS + n as u64), command });
             }
@@ -134,6 +158,8 @@ mod working {
         ask: &Sender<Request>,
         heard: &Receiver<Signal>,
     ) -> anyhow::Result<Option<Outcome>> {
+        // What the screen has not taken in when it is left.
+        let rest = records.clone();
         let log = recorder.clone();
         let setting = screen::Setting {
             look: args.look,
@@ -146,25 +172,21 @@ mod working {
             // After the end nothing more is recorded, and a line that comes so late has nowhere to go.
             let _ = log.record(Event::Said { source: Voice::Stderr, line });
         })?;
-        let mut err = std::io::stderr();
         let state = left.state;
         match left.why {
             Leave::Quit => {
                 let _ = std::io::stdout().write_all(headless::summary(&state, folder.path()).as_bytes());
                 return Ok(state.finished.map(|f| f.outcome));
             }
-            Leave::AtOnce => {
-                let _ = writeln!(err, "rematch: left at once; the newest checkpoint is in {}", folder.checkpoints().display());
-                std::process::exit(130);
-            }
+            Leave::AtOnce => leave_at_once(&folder.checkpoints()),
             Leave::Terminated => {
                 let _ = ask.try_send(Request { id: CommandId(SIGNAL_IDS), command: Command::Stop(Stop::NOW_AND_SAVE) });
             }
             Leave::HungUp => {}
         }
         // The terminal is gone or on its way out: the run goes on, to its end or to its last checkpoint, without a screen.
-        obey_signals(heard.clone(), ask.clone());
-        Ok(unwatched(state, &recorder.subscribe(), ask))
+        obey_signals(heard.clone(), ask.clone(), folder.checkpoints());
+        Ok(unwatched(state, &rest, ask))
     }
 
     /// Follows a run whose screen is gone. A pause, the person's or that of a loss gone wrong, would now last for ever: it is saved
@@ -179,16 +201,12 @@ mod working {
             }
         };
         stop_if_paused(&state.phase);
-        // The records come from the first one on; those the screen had already seen are the past.
-        let seen = state.next_seq;
-        for record in records.iter().filter(|r| r.seq >= seen) {
+        while state.finished.is_none() {
+            let Ok(record) = records.recv() else { break };
             let was = state.phase.clone();
             state.apply(&record);
             if state.phase != was {
                 stop_if_paused(&state.phase);
-            }
-            if state.finished.is_some() {
-                break;
             }
         }
         state.finished.map(|f| f.outcome)

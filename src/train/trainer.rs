@@ -116,10 +116,21 @@ impl Trainer {
                 }
             }
         }
+        // A pause holds here as well: what went wrong in the last steps must not be evaluated and called completed.
+        if let Boundary::Stop(stop) = self.boundary(ends)?
+            && stop.when == StopWhen::AfterStep
+        {
+            return self.stopped(ends, stop);
+        }
         // Saved before the long evaluation and once more with its numbers: neither a kill nor a power cut loses the end.
         self.save(ends, Reason::Final, None, None)?;
         if let Some(result) = self.final_evaluation(ends)? {
             self.save(ends, Reason::Final, None, Some(&result))?;
+        } else if ends.inbox.stop_waits()
+            && let Boundary::Stop(_) = self.boundary(ends)?
+        {
+            // The weights are whole and saved; the number that the plan ends with is not there.
+            return Ok(Outcome::Stopped);
         }
         Ok(Outcome::Completed)
     }

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Far more than anything here takes, on a machine that does other things as well.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The program as these tests start it. One thread, which does not spin: several of them share the cores.
 pub fn rematch(args: &[&str]) -> Command {
@@ -80,6 +80,17 @@ impl Program {
 
     pub fn send(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Sends a signal again and again, as a person presses Ctrl-C, until the program is gone.
+    pub fn end_by(mut self, signal: Signal) -> Ended {
+        let deadline = Instant::now() + PATIENCE;
+        while self.child.try_wait().unwrap().is_none() {
+            assert!(Instant::now() < deadline, "it does not end; it said:\n{}", self.said);
+            self.send(signal);
+            std::thread::sleep(Duration::from_millis(20)); // two that come together count as one
+        }
+        self.end()
     }
 
     pub fn end(mut self) -> Ended {

@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Far more than anything here takes, on a machine that does other things as well.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub struct Seen {
     pub emulator: vt100::Parser,
@@ -160,7 +160,7 @@ impl Session {
     /// The other side of the line goes away. The reader holds a descriptor of it too, and only lets go after reading.
     pub fn hang_up(&mut self, last_words: &[u8]) {
         self.closing.store(true, Ordering::Release);
-        self.type_in(b"x");
+        self.type_in(b"m"); // which both programs answer on the screen, and which changes nothing else
         self.reader.take().unwrap().join().unwrap();
         self.type_in(last_words);
         self.slave = None;
