@@ -2,7 +2,7 @@
 
 use super::{Failed, screen};
 use crate::cli::{Colour, Replay, Ui};
-use anyhow::{Context, bail};
+use anyhow::{anyhow, bail};
 use crossbeam_channel::bounded;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -93,7 +93,7 @@ fn picture(args: &Replay, folder: &RunFolder, file: &Path) -> anyhow::Result<u8>
     let area = Rect::new(0, 0, args.size.0, args.size.1);
     let mut buffer = Buffer::empty(area);
     view::draw_into(area, &mut buffer, &state, &shown);
-    std::fs::write(file, svg(&buffer, paper)).with_context(|| format!("cannot write {}", file.display()))?;
+    std::fs::write(file, svg(&buffer, paper)).map_err(|error| anyhow!("cannot write {}: {error}", file.display()))?;
     Ok(0)
 }
 

@@ -1,6 +1,6 @@
 //! A screen as a picture: the cells of a buffer as SVG, for a page, a paper or a bug report.
 //!
-//! Letters are text, each at its own place, so that any monospaced font will do. Curves, bars and borders are drawn as shapes: no
+//! Letters are text, each word at its own place, so that any monospaced font will do. Curves, bars and borders are drawn as shapes: no
 //! viewer needs a font that has them, and they join without seams.
 
 use ratatui::buffer::{Buffer, Cell};
@@ -66,7 +66,9 @@ pub fn svg(buffer: &Buffer, paper: Paper) -> String {
                 shapes.entry(ink).or_default().push_str(&path);
             } else if !symbol.trim().is_empty() {
                 run.push(symbol, at, ink, cell.modifier.contains(Modifier::BOLD), &mut texts);
+                continue;
             }
+            run.end(&mut texts);
         }
         run.end(&mut texts);
     }
@@ -83,14 +85,15 @@ pub fn svg(buffer: &Buffer, paper: Paper) -> String {
     )
 }
 
-/// Letters of one row, colour and weight.
+/// A word of one colour and weight. Each word has its own place, and its length is given, so that another font's widths do not
+/// add up; not each letter, because not every viewer heeds that.
 #[derive(Default)]
 struct Run {
     ink: String,
     bold: bool,
-    places: String,
+    at: (f64, f64),
+    cells: u32,
     letters: String,
-    y: f64,
 }
 
 impl Run {
@@ -99,8 +102,10 @@ impl Run {
             self.end(texts);
             (self.ink, self.bold) = (ink, bold);
         }
-        let _ = write!(self.places, "{}{}", if self.places.is_empty() { "" } else { " " }, at.0);
-        self.y = at.1 + CELL.1 * 0.75;
+        if self.cells == 0 {
+            self.at = (at.0, at.1 + CELL.1 * 0.75);
+        }
+        self.cells += 1;
         for c in symbol.chars() {
             match c {
                 '&' => self.letters.push_str("&amp;"),
@@ -114,8 +119,12 @@ impl Run {
     fn end(&mut self, texts: &mut String) {
         if !self.letters.is_empty() {
             let weight = if self.bold { " font-weight=\"bold\"" } else { "" };
-            let Self { ink, places, letters, y, .. } = self;
-            let _ = writeln!(texts, "<text x=\"{places}\" y=\"{y}\" fill=\"{ink}\"{weight}>{letters}</text>");
+            let Self { ink, at: (x, y), letters, .. } = self;
+            let length = f64::from(self.cells) * CELL.0;
+            let _ = writeln!(
+                texts,
+                "<text x=\"{x}\" y=\"{y}\" textLength=\"{length}\" lengthAdjust=\"spacingAndGlyphs\" fill=\"{ink}\"{weight}>{letters}</text>"
+            );
         }
         *self = Self::default();
     }
@@ -160,8 +169,9 @@ fn shape(glyph: char, (x, y): (f64, f64), path: &mut String) {
                 }
             }
         }
-        '█' => rect(path, x, y, width, height),
-        '▉'..='▏' => rect(path, x, y, width * eighth(0x2590 - u32::from(glyph)), height),
+        // A little lower than the cell, so that two bars one above the other stay two.
+        '█' => rect(path, x, y + 1.0, width, height - 2.0),
+        '▉'..='▏' => rect(path, x, y + 1.0, width * eighth(0x2590 - u32::from(glyph)), height - 2.0),
         '▁'..='▇' => {
             let part = height * eighth(u32::from(glyph) - 0x2580);
             rect(path, x, y + height - part, width, part);
@@ -215,7 +225,12 @@ mod tests {
         buffer.set_string(4, 0, "b", Style::new().add_modifier(Modifier::REVERSED | Modifier::BOLD));
         let svg = svg(&buffer, Paper::Dark);
         assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
-        assert!(svg.contains(r##"<text x="12 20" y="24.75" fill="#0102ff">a&lt;</text>"##), "{svg}");
+        assert!(
+            svg.contains(
+                r##"<text x="12" y="24.75" textLength="16" lengthAdjust="spacingAndGlyphs" fill="#0102ff">a&lt;</text>"##
+            ),
+            "{svg}"
+        );
         assert!(svg.contains(r##"<path fill="#0102ff" d="M"##) && !svg.contains(['⣀', '─']));
         assert!(svg.contains(r##"font-weight="bold">b</text>"##) && svg.contains(Paper::Dark.ink()));
     }
