@@ -10,10 +10,10 @@
 #![expect(clippy::unwrap_used, reason = "a bench ends where something does not work")]
 
 #[path = "../tests/screens/recording.rs"]
+#[expect(dead_code, clippy::wildcard_imports, reason = "written for the tests, which need more of it")]
 mod recording;
 
 use portable_pty::{Child, CommandBuilder, PtySize, native_pty_system};
-use ratatui::backend::CrosstermBackend;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
@@ -25,11 +25,11 @@ use rematch::run::recorder::line;
 use rematch::run::session::Access;
 use rematch::ui::glyphs::Glyphs;
 use rematch::ui::screen::Screen;
+use rematch::ui::terminal::backend::{FrameWriter, ScreenBackend};
 use rematch::ui::theme::Palette;
 use rematch::ui::view;
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -61,36 +61,19 @@ fn new_screen() -> Screen {
 
 // ---- bytes ----
 
-#[derive(Clone, Default)]
-struct Counting(Arc<AtomicUsize>);
-
-impl Write for Counting {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.fetch_add(bytes.len(), Ordering::Relaxed);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// crossterm's own backend resets attributes in every frame and hides the cursor: the program's backend leaves that out.
-const RESETS: usize = 25;
-
 fn bytes() {
     let records = recording(Kind::Rrm, Machines::Gpu, 1_000);
     for (width, height) in SIZES {
-        let wire = Counting::default();
-        let viewport = Viewport::Fixed(Rect::new(0, 0, width, height));
-        let backend = CrosstermBackend::new(wire.clone());
+        let wire = FrameWriter::default();
+        let area = Rect::new(0, 0, width, height);
+        let (viewport, backend) = (Viewport::Fixed(area), ScreenBackend::new(wire.clone(), area));
         let mut terminal = Terminal::with_options(backend, TerminalOptions { viewport }).unwrap();
         let (mut state, mut screen) = (RunState::default(), new_screen());
         let start = records[0].at_ms;
         let (mut frame_at, mut sizes) = (start, Vec::new());
         let mut frame = |state: &RunState, screen: &Screen| {
-            let before = wire.0.load(Ordering::Relaxed);
             terminal.draw(|frame| view::draw(frame, state, screen)).unwrap();
-            (wire.0.load(Ordering::Relaxed) - before).saturating_sub(RESETS)
+            wire.take(false).map_or(0, |bytes| bytes.len())
         };
         for record in &records {
             while record.at_ms >= frame_at + 250 {
@@ -117,6 +100,7 @@ fn bytes() {
             sizes[sizes.len() - 1],
         );
         // Nothing new, drawn again: what the loop would send if it drew while nothing happens, which it does not even do.
+        frame(&state, &screen);
         let idle: usize = (0..40).map(|_| frame(&state, &screen)).sum();
         println!("bytes {width}x{height} idle: {idle} B in 40 frames");
     }
@@ -207,7 +191,7 @@ impl Session {
             let seen = Arc::clone(&seen);
             move || {
                 let _keep = (pair.master, pair.slave);
-                let mut bytes = [0; 65536];
+                let mut bytes = vec![0; 1 << 16];
                 while let Ok(count @ 1..) = from.read(&mut bytes) {
                     let mut to = seen.0.lock().unwrap();
                     to.emulator.process(&bytes[..count]);
@@ -289,8 +273,8 @@ fn keys_in_a_replay(program: &Path) {
     drop(session);
 
     let session = Session::start(program, &["replay", run.to_str().unwrap(), "--pace", "max"]);
-    session.until("the end", patience, |text| text.contains("COMPLETED") && !text.contains("training completed"));
-    std::thread::sleep(Duration::from_millis(500)); // the frame that took the toast away
+    session.until("the end", patience, |text| text.contains("COMPLETED"));
+    std::thread::sleep(Duration::from_secs(5)); // the toast goes after four
     let before = session.bytes();
     std::thread::sleep(Duration::from_secs(5));
     println!("bytes through a pty, 5 s after the end: {}", session.bytes() - before);
@@ -301,7 +285,7 @@ fn keys_in_training(program: &Path) {
     let runs = home.path().to_str().unwrap();
     let config = "configs/quickstart-teacher.toml";
     let mut session = Session::start(program, &["train", config, "--threads", "1", "--runs", runs, "--name", "keys"]);
-    let patience = Duration::from_secs(120);
+    let patience = Duration::from_mins(2);
     session.until("training", patience, |text| text.contains("RUNNING") && text.contains("attack"));
     report("sat training inside its attack, 120x40", session.latencies());
     session.press(b"qjj\r");

@@ -43,6 +43,7 @@ pub fn choose(asked: Option<Ui>, look: Look) -> Ui {
 }
 
 /// How a screen was left.
+#[cfg_attr(not(feature = "torch"), expect(dead_code, reason = "a replay needs to know no more than that it was left"))]
 pub enum Left {
     /// The run had ended, or was only watched.
     Over(Box<RunState>),

@@ -539,7 +539,7 @@ mod tests {
 
     #[test]
     fn a_beginning_far_away_does_not_flatten_the_rest() {
-        let series = ramp(400, |i| if i < 15 { 50.0 } else { 0.5 });
+        let series = ramp(400, |i| if i <= 20 { 50.0 } else { 0.5 });
         let curve = [Curve { series: &series, factor: 1.0, offset: 0.25, tone: Tone::First }];
         let rows = draw(&curve, &[], |c| (c.bounds, c.to) = (Bounds::Robust, 400));
         assert!(rows[0].starts_with(" 0.80 ^"), "{rows:#?}");

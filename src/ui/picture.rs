@@ -10,7 +10,7 @@ use std::fmt::Write;
 
 const CELL: (f64, f64) = (8.0, 17.0);
 const MARGIN: f64 = 12.0;
-/// Of DejaVu Sans Mono, whose letters are 0.602 of it wide: they fill the cell.
+/// Of `DejaVu Sans Mono`, whose letters are 0.602 of it wide: they fill the cell.
 const FONT_SIZE: f64 = 13.3;
 
 /// What stands for the terminal's own colours.
@@ -232,7 +232,7 @@ mod tests {
             "{svg}"
         );
         assert!(svg.contains(r##"<path fill="#0102ff" d="M"##) && !svg.contains(['⣀', '─']));
-        assert!(svg.contains(r##"font-weight="bold">b</text>"##) && svg.contains(Paper::Dark.ink()));
+        assert!(svg.contains(r#"font-weight="bold">b</text>"#) && svg.contains(Paper::Dark.ink()));
     }
 
     #[test]
