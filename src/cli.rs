@@ -125,6 +125,15 @@ pub struct Replay {
     /// How fast to begin: 1x, 4x, 16x, 64x or max; `<` and `>` turn it
     #[arg(long, default_value = "4x")]
     pub pace: String,
+    /// Write the screen as it looked to an SVG file instead of playing
+    #[arg(long, value_name = "FILE")]
+    pub picture: Option<PathBuf>,
+    /// Columns and rows of the picture
+    #[arg(long, default_value = "120x40", value_name = "WxH", requires = "picture", value_parser = size)]
+    pub size: (u16, u16),
+    /// The step to picture [default: the last]
+    #[arg(long, value_name = "STEP", requires = "picture")]
+    pub at: Option<u64>,
     /// What to show [default: tui on a terminal, else plain]
     #[arg(long, value_enum)]
     pub ui: Option<Ui>,
@@ -230,6 +239,18 @@ pub enum Data {
         #[arg(long, value_name = "FILE")]
         to: PathBuf,
     },
+}
+
+/// `120x40`.
+fn size(text: &str) -> Result<(u16, u16), String> {
+    let (width, height) = text.split_once('x').ok_or("write it as 120x40")?;
+    let number = |text: &str| text.parse::<u16>().map_err(|_| format!("'{text}' is not a number of cells"));
+    let (width, height) = (number(width)?, number(height)?);
+    if (1..=1000).contains(&width) && (1..=500).contains(&height) {
+        Ok((width, height))
+    } else {
+        Err("from 1x1 to 1000x500".into())
+    }
 }
 
 /// A parser that takes the names of a list of our own, so that help, completion and errors come from that one list.

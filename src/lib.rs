@@ -54,7 +54,7 @@
 //! to libtorch, and two packages were not worth it yet. The rest of the program enters the working half through
 //! `train::prepare` alone, so that this stays a local decision.
 
-#![cfg_attr(test, expect(clippy::disallowed_methods, reason = "tests may wait for the device"))]
+#![cfg_attr(all(test, feature = "torch"), expect(clippy::disallowed_methods, reason = "tests may wait for the device"))]
 
 // Words that everything speaks: no tensors, no I/O, no clock.
 pub mod config;

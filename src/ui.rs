@@ -13,6 +13,7 @@ pub mod chart;
 pub mod glyphs;
 pub mod keymap;
 pub mod layout;
+pub mod picture;
 pub mod screen;
 pub mod theme;
 pub mod view;

@@ -1,15 +1,24 @@
 //! `rematch replay`: a recorded run on the same screen, at any pace, without libtorch.
 
 use super::{Failed, screen};
-use crate::cli::{Replay, Ui};
-use anyhow::bail;
+use crate::cli::{Colour, Replay, Ui};
+use anyhow::{anyhow, bail};
 use crossbeam_channel::bounded;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 use rematch::headless::{self, Style};
+use rematch::protocol::Event;
+use rematch::run::RunState;
 use rematch::run::replay::{self, PaceControl};
-use rematch::run::session::Session;
+use rematch::run::session::{Access, Session};
 use rematch::run::store::RunFolder;
-use rematch::ui::{app, signals, terminal};
+use rematch::ui::glyphs::Glyphs;
+use rematch::ui::picture::{Paper, svg};
+use rematch::ui::screen::Screen;
+use rematch::ui::theme::Palette;
+use rematch::ui::{app, signals, terminal, view};
 use std::io::Write;
+use std::path::Path;
 
 pub fn run(args: &Replay) -> anyhow::Result<u8> {
     let Some(pace) =
@@ -19,6 +28,9 @@ pub fn run(args: &Replay) -> anyhow::Result<u8> {
         bail!("--pace {} is not a pace; choose one of: {}", args.pace, known.join(", "));
     };
     let folder = RunFolder::open(&args.runs, &args.run)?;
+    if let Some(file) = &args.picture {
+        return picture(args, &folder, file);
+    }
     let ui = screen::choose(args.ui, args.look);
     let style = match ui {
         Ui::Tui => {
@@ -49,6 +61,39 @@ pub fn run(args: &Replay) -> anyhow::Result<u8> {
     if style == Style::None && outcome.is_none() {
         return Err(Failed(format!("{}: never finished", folder.id())).into());
     }
+    Ok(0)
+}
+
+/// The live screen as it stood after the given step, in a file.
+fn picture(args: &Replay, folder: &RunFolder, file: &Path) -> anyhow::Result<u8> {
+    let (palette, paper) = match args.look.color {
+        None | Some(Colour::Truecolor) => (Palette::TrueColour, Paper::Dark),
+        Some(Colour::Light) => (Palette::Light, Paper::Light),
+        Some(_) => bail!("--picture has two looks: --color truecolor or --color light"),
+    };
+    let glyphs = match args.look.glyphs {
+        None | Some(crate::cli::Glyphs::Braille) => Glyphs::Braille,
+        Some(crate::cli::Glyphs::Half) => Glyphs::Half,
+        Some(crate::cli::Glyphs::Ascii) => Glyphs::Ascii,
+    };
+    let mut state = RunState::default();
+    let mut shown = Screen::new(palette, glyphs, Access::Steer, folder.path().display().to_string());
+    for record in replay::read_log(&folder.events())? {
+        let record = record?;
+        if let (Event::Progress(progress), Some(at)) = (&record.event, args.at)
+            && progress.step > at
+        {
+            break;
+        }
+        shown.now_ms = record.at_ms;
+        state.apply(&record);
+        shown.saw(&record, &state);
+    }
+    shown.toasts.clear();
+    let area = Rect::new(0, 0, args.size.0, args.size.1);
+    let mut buffer = Buffer::empty(area);
+    view::draw_into(area, &mut buffer, &state, &shown);
+    std::fs::write(file, svg(&buffer, paper)).map_err(|error| anyhow!("cannot write {}: {error}", file.display()))?;
     Ok(0)
 }
 

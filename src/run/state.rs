@@ -249,6 +249,10 @@ impl RunState {
                 started.device
             ),
         );
+        if let Some(teacher) = &started.teacher {
+            let made = if teacher.provenance.is_empty() { "of unknown making" } else { &teacher.provenance };
+            self.say(at, Level::Info, format!("teacher {} from {}: {made}", teacher.network.name, teacher.path));
+        }
         if resumed {
             self.mark(at, started.from_step, MarkerKind::Resumed, format!("resumed at step {}", started.from_step), None, false);
         }
@@ -401,6 +405,16 @@ impl RunState {
         }
         let share = (done % per) as f64 / per as f64;
         (done / per + 1, share)
+    }
+
+    /// Whether no step is due before a probe or the final evaluation: the worker is at it then, and the step stands still.
+    pub fn evaluating(&self) -> bool {
+        let Some(started) = self.started.as_ref().filter(|_| self.phase == Phase::Running && self.step > 0) else { return false };
+        let (per, n) = (started.plan.steps_per_epoch.max(1), u64::from(started.config.probe.per_epoch));
+        let done = (self.step - 1) % per + 1;
+        let probe =
+            (1..=n).any(|i| (per * i).div_ceil(n) == done) && self.probes().next_back().is_none_or(|e| e.step < self.step);
+        probe || self.step == started.plan.steps()
     }
 
     /// Seconds of training still to come at the present pace, evaluations included; `None` until ten steps are done, and while paused.

@@ -15,11 +15,16 @@ use ratatui::style::Style;
 
 /// Columns left of the plot for the y labels.
 const GUTTER: u16 = 6;
+/// The twentieth part of a run in which values fall from where they happened to start.
+const FIRST_PART: usize = 20;
+/// One column in a hundred may lie beyond robust bounds at either end.
+const RARE: usize = 100;
 
 pub struct Curve<'a> {
     pub series: &'a Series,
-    /// Drawn as value x factor: 100 for what is shown in percent.
+    /// Drawn as value x factor + offset: 100 for what is shown in percent.
     pub factor: f64,
+    pub offset: f64,
     pub tone: Tone,
 }
 
@@ -35,6 +40,9 @@ pub enum Scale {
 pub enum Bounds {
     /// Round numbers around what is visible.
     Nice,
+    /// Round numbers around what is usual: without the first steps of a run and without the rarest columns. What lies beyond is
+    /// told by `^` and `v` at the edge.
+    Robust,
     /// At least this; round numbers around what goes beyond.
     AtLeast(f64, f64),
 }
@@ -180,10 +188,9 @@ impl SeriesChart<'_> {
         };
         let (width, height) = (usize::from(plot.width), usize::from(plot.height));
         let mut grid = Grid { width, height, across, down, cells: vec![None; width * height] };
-        let axis = self.axis(height * down);
-
         let mut holes = vec![false; width];
         let columns: Vec<Vec<Option<Column>>> = self.curves.iter().map(|c| self.columns(c, width * across)).collect();
+        let axis = self.axis(height * down, &columns);
         if self.smoothing > 0.0 && !letters {
             for columns in &columns {
                 bands(columns, &axis, &mut grid, Layer::Band);
@@ -201,6 +208,7 @@ impl SeriesChart<'_> {
 
         self.references(plot, &axis, down, buffer, palette);
         self.paint(plot, &grid, letters, buffer, palette);
+        self.beyond(plot, &axis, &columns, across, buffer, palette);
         self.mark(plot, &grid, buffer, palette);
         for (x, _) in holes.iter().enumerate().filter(|(_, hole)| **hole) {
             cell(buffer, plot.x + x as u16, plot.bottom() - 1, '!', palette.style(Tone::Error));
@@ -208,14 +216,43 @@ impl SeriesChart<'_> {
         self.labels(area, plot, &axis, buffer, palette);
     }
 
-    fn axis(&self, rows: usize) -> Axis {
+    /// Least and greatest of what is visible; the former above the latter where nothing is.
+    fn extent(&self) -> (f64, f64) {
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
         for curve in self.curves {
             if let Some(range) = curve.series.range(curve.series.within(self.from + 1, self.to + 1)) {
-                low = low.min(f64::from(range.min) * curve.factor);
-                high = high.max(f64::from(range.max) * curve.factor);
+                low = low.min(f64::from(range.min) * curve.factor + curve.offset);
+                high = high.max(f64::from(range.max) * curve.factor + curve.offset);
             }
         }
+        (low, high)
+    }
+
+    /// The same of what is usual: a run begins far from where it spends its life, and a spike must not flatten all the rest.
+    fn usual(&self, columns: &[Vec<Option<Column>>]) -> (f64, f64) {
+        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+        for columns in columns {
+            let newest = columns.iter().rposition(Option::is_some).unwrap_or(0);
+            let start = columns.len() / FIRST_PART;
+            // Not before there is more to see than the beginning.
+            let start = if self.from == 0 && newest >= 4 * start { start } else { 0 };
+            let seen = columns[start..].iter().flatten().filter(|c| c.min <= c.max);
+            let (mut lows, mut highs): (Vec<f64>, Vec<f64>) = seen.map(|c| (c.min, c.max)).unzip();
+            lows.sort_by(f64::total_cmp);
+            highs.sort_by(f64::total_cmp);
+            let rare = lows.len() / RARE;
+            if let (Some(least), Some(greatest)) = (lows.get(rare), highs.iter().rev().nth(rare)) {
+                (low, high) = (low.min(*least), high.max(*greatest));
+            }
+        }
+        (low, high)
+    }
+
+    fn axis(&self, rows: usize, columns: &[Vec<Option<Column>>]) -> Axis {
+        let (mut low, mut high) = match (self.bounds, self.scale) {
+            (Bounds::Robust, Scale::Linear) => self.usual(columns),
+            (Bounds::Nice | Bounds::Robust | Bounds::AtLeast(..), _) => self.extent(),
+        };
         if low > high {
             (low, high) = (0.0, 1.0);
         }
@@ -266,9 +303,9 @@ impl SeriesChart<'_> {
                 let indices = curve.series.within(self.start(i, count) + 1, self.start(i + 1, count) + 1);
                 let range = curve.series.range(indices)?;
                 let mut column = Column {
-                    min: f64::from(range.min) * curve.factor,
-                    mean: f64::from(range.mean()) * curve.factor,
-                    max: f64::from(range.max) * curve.factor,
+                    min: f64::from(range.min) * curve.factor + curve.offset,
+                    mean: f64::from(range.mean()) * curve.factor + curve.offset,
+                    max: f64::from(range.max) * curve.factor + curve.offset,
                     holes: range.holes,
                 };
                 if self.smoothing > 0.0 && range.n > 0 {
@@ -276,7 +313,7 @@ impl SeriesChart<'_> {
                     let keep = self.smoothing.powi(range.n as i32);
                     mean = keep * mean + (1.0 - keep) * f64::from(range.mean());
                     seen += f64::from(range.n);
-                    column.mean = mean / (1.0 - self.smoothing.powf(seen)) * curve.factor;
+                    column.mean = mean / (1.0 - self.smoothing.powf(seen)) * curve.factor + curve.offset;
                 }
                 Some(column)
             })
@@ -300,6 +337,29 @@ impl SeriesChart<'_> {
                 _ => '█',
             });
             cell(buffer, plot.x + (i % grid.width) as u16, plot.y + (i / grid.width) as u16, glyph, palette.style(tone));
+        }
+    }
+
+    /// A sign at the edge for columns that lie wholly beyond it, in the curve's colour.
+    fn beyond(
+        &self,
+        plot: Rect,
+        axis: &Axis,
+        columns: &[Vec<Option<Column>>],
+        across: usize,
+        buffer: &mut Buffer,
+        palette: Palette,
+    ) {
+        for (columns, curve) in columns.iter().zip(self.curves) {
+            for (x, column) in columns.iter().enumerate() {
+                let Some(column) = column else { continue };
+                let x = plot.x + (x / across) as u16;
+                if axis.place(column.min).is_some_and(|least| least > axis.high) {
+                    cell(buffer, x, plot.y, '^', palette.style(curve.tone));
+                } else if axis.place(column.max).is_some_and(|greatest| greatest < axis.low) {
+                    cell(buffer, x, plot.bottom() - 1, 'v', palette.style(curve.tone));
+                }
+            }
         }
     }
 
@@ -454,7 +514,7 @@ mod tests {
     #[test]
     fn what_is_not_a_number_is_a_gap_and_a_mark() {
         let series = ramp(20, |i| if i == 11 { f64::NAN } else { 1.0 });
-        let rows = draw(&[Curve { series: &series, factor: 1.0, tone: Tone::First }], &[], |_| ());
+        let rows = draw(&[Curve { series: &series, factor: 1.0, offset: 0.0, tone: Tone::First }], &[], |_| ());
         assert_eq!(&rows[5][6..], "     !              ");
         assert!(rows[0].starts_with(" 1.00 oooo"), "{rows:#?}");
     }
@@ -463,7 +523,7 @@ mod tests {
     fn markers_stand_over_the_step_they_name_and_spare_the_curve() {
         let series = ramp(40, |_| 2.0);
         let at = |step| Marker { step, at_ms: 0, kind: MarkerKind::Saved, text: String::new(), note: None, by_person: true };
-        let curve = [Curve { series: &series, factor: 0.5, tone: Tone::First }];
+        let curve = [Curve { series: &series, factor: 0.5, offset: 0.0, tone: Tone::First }];
         let rows = draw(&curve, &[at(10), at(20), at(21)], |c| c.bounds = Bounds::AtLeast(0.0, 2.0));
         assert_eq!(&rows[0][6..], "     S    2         ");
         assert!(rows[3].contains("oooooooooooooooooooo") || rows[2].contains("oooooooooooooooooooo"), "{rows:#?}");
@@ -472,9 +532,17 @@ mod tests {
     #[test]
     fn a_log_axis_spans_whole_decades() {
         let series = ramp(40, |i| 10f64.powf(-(i as f64) / 10.0));
-        let rows = draw(&[Curve { series: &series, factor: 1.0, tone: Tone::First }], &[], |c| c.scale = Scale::Log);
+        let rows = draw(&[Curve { series: &series, factor: 1.0, offset: 0.0, tone: Tone::First }], &[], |c| c.scale = Scale::Log);
         assert!(rows[0].trim_start().starts_with("1.00"), "{rows:#?}");
         assert!(rows[5].trim_start().starts_with("1e-4"), "{rows:#?}");
+    }
+
+    #[test]
+    fn a_beginning_far_away_does_not_flatten_the_rest() {
+        let series = ramp(400, |i| if i <= 20 { 50.0 } else { 0.5 });
+        let curve = [Curve { series: &series, factor: 1.0, offset: 0.25, tone: Tone::First }];
+        let rows = draw(&curve, &[], |c| (c.bounds, c.to) = (Bounds::Robust, 400));
+        assert!(rows[0].starts_with(" 0.80 ^"), "{rows:#?}");
     }
 
     #[test]

@@ -2,14 +2,13 @@
 //!
 //! It sends nothing itself: the loop carries out the [`Effect`]s, so that key streams can be tested without a run.
 
+mod dialogs;
+
 use super::chart::Scale;
 use super::keymap::{self, Intent, Scope};
 use super::layout::Pane;
-use super::screen::{
-    Asked, DISCARD, Dialog, Editor, Field, Mood, Pending, QUIT, SMOOTHING, SUSPEND, Screen, Search, Zoom, is_over,
-};
-use crate::protocol::command::SaveOnStop;
-use crate::protocol::{Change, Command, Dial, Flow, Step, Stop, StopWhen};
+use super::screen::{Asked, Dialog, Editor, Field, Mood, Pending, SMOOTHING, Screen, Search, Zoom, is_over};
+use crate::protocol::{Change, Command, Dial, Flow, Step, Stop};
 use crate::run::RunState;
 use crate::run::session::Access;
 use crate::run::state::{Marker, Phase};
@@ -57,13 +56,13 @@ pub fn key(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effec
     match screen.dialog.take() {
         None => plain(screen, state, event),
         Some(Dialog::Help { search, scroll }) => {
-            screen.dialog = help(search, scroll, event);
+            screen.dialog = dialogs::help(search, scroll, event);
             Vec::new()
         }
-        Some(Dialog::Quit { choice }) => quit(screen, choice, event),
-        Some(Dialog::Discard { choice }) => discard(screen, choice, event),
-        Some(Dialog::Suspend { choice }) => suspend(screen, choice, event),
-        Some(Dialog::Edit(editor)) => edit(screen, state, editor, event),
+        Some(Dialog::Quit { choice }) => dialogs::quit(screen, choice, event),
+        Some(Dialog::Discard { choice }) => dialogs::discard(screen, choice, event),
+        Some(Dialog::Suspend { choice }) => dialogs::suspend(screen, choice, event),
+        Some(Dialog::Edit(editor)) => dialogs::edit(screen, state, editor, event),
         Some(Dialog::Failed) => match event.code {
             KeyCode::Enter | KeyCode::Char('q') => vec![Effect::Leave(Leave::Quit)],
             KeyCode::Esc => Vec::new(),
@@ -372,135 +371,6 @@ fn scroll(screen: &mut Screen, state: &RunState, by: usize, direction: Direction
         Direction::Back => (screen.scrolled + by).min(state.log.len().saturating_sub(1)),
         Direction::Forward => screen.scrolled.saturating_sub(by),
     };
-}
-
-fn help(search: Search, scroll: u16, event: &KeyEvent) -> Option<Dialog> {
-    let at = |search, scroll| Some(Dialog::Help { search, scroll });
-    match (search, event.code) {
-        (Search::Typing(mut text), code) => match code {
-            KeyCode::Esc => at(Search::Off, 0),
-            KeyCode::Enter => at(Search::Found(text), 0),
-            KeyCode::Backspace => {
-                text.pop();
-                at(Search::Typing(text), 0)
-            }
-            KeyCode::Char(c) if text.len() < 40 => {
-                text.push(c);
-                at(Search::Typing(text), 0)
-            }
-            _ => at(Search::Typing(text), scroll),
-        },
-        (_, KeyCode::Char('/')) => at(Search::Typing(String::new()), 0),
-        (Search::Found(_), KeyCode::Esc) => at(Search::Off, 0),
-        (_, KeyCode::Esc | KeyCode::Char('?' | 'q') | KeyCode::F(1) | KeyCode::Enter) => None,
-        (search, KeyCode::Down | KeyCode::Char('j')) => at(search, (scroll + 1).min(keymap::KEYMAP.len() as u16)),
-        (search, KeyCode::Up | KeyCode::Char('k')) => at(search, scroll.saturating_sub(1)),
-        (search, _) => at(search, scroll),
-    }
-}
-
-fn choose(choice: usize, count: usize, code: KeyCode) -> usize {
-    match code {
-        KeyCode::Down | KeyCode::Char('j') | KeyCode::Tab => (choice + 1) % count,
-        KeyCode::Up | KeyCode::Char('k') | KeyCode::BackTab => (choice + count - 1) % count,
-        _ => choice,
-    }
-}
-
-fn quit(screen: &mut Screen, choice: usize, event: &KeyEvent) -> Vec<Effect> {
-    match event.code {
-        KeyCode::Esc => {}
-        KeyCode::Enter => match choice {
-            0 => return stop(Stop::NOW_AND_SAVE),
-            1 => return stop(Stop { when: StopWhen::AfterEpoch, save: SaveOnStop::Save }),
-            2 => screen.dialog = Some(Dialog::Discard { choice: 0 }),
-            _ => {}
-        },
-        code => screen.dialog = Some(Dialog::Quit { choice: choose(choice, QUIT.len(), code) }),
-    }
-    Vec::new()
-}
-
-fn discard(screen: &mut Screen, choice: usize, event: &KeyEvent) -> Vec<Effect> {
-    match event.code {
-        KeyCode::Enter if choice == 1 => return stop(Stop { when: StopWhen::AfterStep, save: SaveOnStop::Discard }),
-        KeyCode::Esc | KeyCode::Enter => {}
-        code => screen.dialog = Some(Dialog::Discard { choice: choose(choice, DISCARD.len(), code) }),
-    }
-    Vec::new()
-}
-
-fn suspend(screen: &mut Screen, choice: usize, event: &KeyEvent) -> Vec<Effect> {
-    match event.code {
-        KeyCode::Enter if choice == 0 => return vec![Effect::Suspend],
-        KeyCode::Esc | KeyCode::Enter => {}
-        code => screen.dialog = Some(Dialog::Suspend { choice: choose(choice, SUSPEND.len(), code) }),
-    }
-    Vec::new()
-}
-
-impl Editor {
-    fn field(&mut self) -> &mut String {
-        match self.field {
-            Field::Value => &mut self.text,
-            Field::Note => &mut self.note,
-        }
-    }
-}
-
-fn edit(screen: &mut Screen, state: &RunState, mut editor: Editor, event: &KeyEvent) -> Vec<Effect> {
-    let scale = |editor: &mut Editor, factor: f64| {
-        let present = state.controls.map_or(0.0, |c| c.value(editor.dial));
-        let value = if editor.text.trim().is_empty() { Ok(present) } else { editor.value(state) };
-        if let Ok(value) = value {
-            let value = if value == 0.0 && factor > 1.0 { FROM_ZERO } else { value * factor };
-            editor.text = editor.dial.show(value);
-        }
-    };
-    match event.code {
-        KeyCode::Esc => return Vec::new(),
-        KeyCode::Enter => {
-            if let Ok(value) = editor.value(state) {
-                if state.controls.is_some_and(|c| c.value(editor.dial) == value) {
-                    screen.toast(Mood::Bad, format!("{} is {} already", editor.dial.symbol(), editor.dial.show(value)));
-                    return Vec::new();
-                }
-                if screen.pending.get(&editor.dial).is_some_and(|p| p.sent.is_some()) {
-                    screen.toast(Mood::Bad, format!("{} is being changed: wait for the answer", editor.dial.symbol()));
-                    return Vec::new();
-                }
-                screen.pending.insert(editor.dial, Pending { value, sent: None });
-                let note = Some(editor.note.trim().to_string()).filter(|n| !n.is_empty());
-                return set(screen, state, editor.dial, value, note);
-            }
-        }
-        KeyCode::Tab | KeyCode::BackTab => {
-            editor.field = match editor.field {
-                Field::Value => Field::Note,
-                Field::Note => Field::Value,
-            }
-        }
-        KeyCode::Backspace => {
-            editor.field().pop();
-        }
-        KeyCode::Char('u' | 'w') if event.modifiers.contains(KeyModifiers::CONTROL) => editor.field().clear(),
-        KeyCode::Up => scale(&mut editor, 1.1),
-        KeyCode::Down => scale(&mut editor, 0.9),
-        KeyCode::PageUp => scale(&mut editor, 2.0),
-        KeyCode::PageDown => scale(&mut editor, 0.5),
-        KeyCode::Char(c) if (event.modifiers - KeyModifiers::SHIFT).is_empty() => {
-            let longest = match editor.field {
-                Field::Value => 24,
-                Field::Note => LONGEST_NOTE,
-            };
-            if editor.field().chars().count() < longest {
-                editor.field().push(c);
-            }
-        }
-        _ => {}
-    }
-    screen.dialog = Some(Dialog::Edit(editor));
-    Vec::new()
 }
 
 /// What happened at a step, for the status line.

@@ -69,8 +69,18 @@ impl Panels {
     }
 }
 
-/// `small` is the chart that a small screen shows; `maximised` has the whole middle to itself.
-pub fn layout(area: Rect, small: Pane, maximised: Option<Pane>) -> Panels {
+/// What matters most beside the charts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// The machine and where its time goes.
+    Training,
+    /// What was reached.
+    Over,
+}
+
+/// The focused pane always has a place, instead of another where there is not room for all, except that Controls is one line on a
+/// small screen. `maximised` has the whole middle to itself.
+pub fn layout(area: Rect, focus: Pane, maximised: Option<Pane>, life: Life) -> Panels {
     let tier = tier(area);
     let empty = Rect { width: 0, height: 0, ..area };
     if tier == Tier::TooSmall {
@@ -93,8 +103,8 @@ pub fn layout(area: Rect, small: Pane, maximised: Option<Pane>) -> Panels {
     let boxed_log = tier >= Tier::Wide;
     let mut panes = match (maximised, tier) {
         (Some(pane), _) => vec![(pane, body)],
-        (None, Tier::TooSmall | Tier::Small) => vec![(small, body)],
-        (None, Tier::Normal | Tier::Wide | Tier::Huge) => middle(body, tier),
+        (None, Tier::TooSmall | Tier::Small) => vec![(if focus == Pane::Controls { Pane::Loss } else { focus }, body)],
+        (None, Tier::Normal | Tier::Wide | Tier::Huge) => middle(body, tier, focus, life),
     };
     if boxed_log && maximised != Some(Pane::Log) {
         panes.push((Pane::Log, log));
@@ -116,7 +126,7 @@ impl Rows {
     }
 }
 
-fn middle(body: Rect, tier: Tier) -> Vec<(Pane, Rect)> {
+fn middle(body: Rect, tier: Tier, focus: Pane, life: Life) -> Vec<(Pane, Rect)> {
     let side = match tier {
         Tier::Huge => 44,
         Tier::Wide => 34,
@@ -136,11 +146,21 @@ fn middle(body: Rect, tier: Tier) -> Vec<(Pane, Rect)> {
         panes.push((Pane::Third, Rect { x: left.x + half, y, width: left.width - half, height }));
     } else {
         let loss = Rect { height: left.height.div_ceil(2), ..left };
+        let second = if focus == Pane::Third { Pane::Third } else { Pane::Accuracy };
         panes.push((Pane::Loss, loss));
-        panes.push((Pane::Accuracy, Rect { y: left.y + loss.height, height: left.height - loss.height, ..left }));
+        panes.push((second, Rect { y: left.y + loss.height, height: left.height - loss.height, ..left }));
     }
     // Least and fitting heights, in the order in which they are given room.
-    let wanted = [(Pane::Controls, 10, 11), (Pane::Machine, 6, 7), (Pane::Timing, 8, 12), (Pane::Best, 5, 8)];
+    let mut wanted = [(Pane::Controls, 10, 11), (Pane::Machine, 6, 7), (Pane::Timing, 8, 12), (Pane::Best, 6, 9)];
+    if life == Life::Over {
+        // Results take the room of measurements that have come to an end.
+        wanted = [(Pane::Controls, 10, 10), (Pane::Best, 8, 10), (Pane::Timing, 8, 12), (Pane::Machine, 5, 7)];
+    }
+    if tier == Tier::Normal
+        && let Some(at) = wanted.iter().position(|(pane, ..)| *pane == focus && *pane != Pane::Controls)
+    {
+        wanted.swap(1, at);
+    }
     let mut heights = Vec::with_capacity(wanted.len());
     let mut spare = right.height;
     for (pane, least, most) in wanted {
@@ -183,7 +203,7 @@ mod tests {
             for height in 1..=80 {
                 let area = Rect::new(0, 0, width, height);
                 for maximised in [None, Some(Pane::Loss), Some(Pane::Log), Some(Pane::Best)] {
-                    let panels = layout(area, Pane::Loss, maximised);
+                    let panels = layout(area, Pane::Loss, maximised, Life::Training);
                     let mut all: Vec<Rect> = panels.panes.iter().map(|(_, r)| *r).collect();
                     all.extend([panels.header, panels.gauges, panels.hints]);
                     all.extend(panels.dials);
@@ -202,12 +222,23 @@ mod tests {
 
     #[test]
     fn the_tiers_show_what_they_promise() {
-        let panes = |w, h| layout(Rect::new(0, 0, w, h), Pane::Loss, None).panes.iter().map(|(p, _)| *p).collect::<Vec<_>>();
+        let focused = |w, h, focus, life| {
+            layout(Rect::new(0, 0, w, h), focus, None, life).panes.iter().map(|(p, _)| *p).collect::<Vec<_>>()
+        };
+        let panes = |w, h| focused(w, h, Pane::Loss, Life::Training);
         assert_eq!(panes(59, 30), []);
         assert_eq!(panes(60, 16), [Pane::Loss]);
         assert_eq!(panes(80, 24), [Pane::Loss, Pane::Accuracy, Pane::Controls, Pane::Machine]);
-        for size in [(120, 40), (200, 60)] {
-            assert_eq!(panes(size.0, size.1).len(), 8, "{size:?}");
+        for (w, h) in [(120, 40), (200, 60)] {
+            assert_eq!(panes(w, h).len(), 8, "{w}x{h}");
         }
+        for focus in [Pane::Third, Pane::Machine, Pane::Timing, Pane::Best] {
+            for (w, h) in [(60, 16), (80, 24)] {
+                for life in [Life::Training, Life::Over] {
+                    assert!(focused(w, h, focus, life).contains(&focus), "{focus:?} at {w}x{h}");
+                }
+            }
+        }
+        assert!(focused(80, 24, Pane::Controls, Life::Over).contains(&Pane::Best));
     }
 }

@@ -7,7 +7,7 @@
 //! Giving back is idempotent and does not need the [`Terminal`]: a panic on the thread that draws, an early return and a signal
 //! all end in the same [`restore`].
 
-mod backend;
+pub mod backend;
 mod link;
 
 use std::io;

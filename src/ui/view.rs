@@ -2,6 +2,7 @@
 //!
 //! Each pane is drawn by a file below; this one only places them, and says so when there is no room.
 
+mod best;
 mod charts;
 mod controls;
 mod dialogs;
@@ -9,8 +10,8 @@ mod log;
 mod machine;
 mod status;
 
-use super::layout::{Pane, Panels, SMALLEST, Tier, centred, layout};
-use super::screen::Screen;
+use super::layout::{Life, Pane, Panels, SMALLEST, Tier, centred, layout};
+use super::screen::{Screen, is_over};
 use super::theme::Tone;
 use crate::run::RunState;
 use ratatui::Frame;
@@ -28,11 +29,8 @@ pub fn draw(frame: &mut Frame, state: &RunState, screen: &Screen) {
 
 /// As [`draw`], into a buffer.
 pub fn draw_into(area: Rect, buffer: &mut Buffer, state: &RunState, screen: &Screen) {
-    let small = match screen.focus {
-        Pane::Controls => Pane::Loss,
-        pane => pane,
-    };
-    let panels = layout(area, small, screen.maximised);
+    let life = if is_over(state) { Life::Over } else { Life::Training };
+    let panels = layout(area, screen.focus, screen.maximised, life);
     if panels.tier == Tier::TooSmall {
         too_small(area, buffer, state, screen);
     } else {
@@ -92,14 +90,19 @@ impl Pen<'_> {
                 Pane::Third => charts::third(self, area, buffer),
                 Pane::Machine => machine::machine(self, area, buffer),
                 Pane::Timing => machine::timing(self, area, buffer),
-                Pane::Best => status::best(self, area, buffer),
+                Pane::Best => best::draw(self, area, buffer),
                 Pane::Log => log::boxed(self, area, buffer),
             }
         }
         if let Some(area) = panels.dials {
-            controls::one_line(self, area, buffer);
+            if is_over(self.state) {
+                best::one_line(self, area, buffer);
+            } else {
+                controls::one_line(self, area, buffer);
+            }
         }
-        status::gauges(self, panels.gauges, buffer);
+        let timing = if panels.pane(Pane::Timing).is_some() { Brief::No } else { Brief::Yes };
+        status::gauges(self, panels.gauges, timing, buffer);
         if let Some(area) = panels.log_lines {
             log::lines(self, area, buffer);
         }
@@ -128,12 +131,18 @@ enum Focused {
     No,
 }
 
+/// Whether the timing stands in short beside the gauges, having no pane of its own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Brief {
+    Yes,
+    No,
+}
+
 fn too_small(area: Rect, buffer: &mut Buffer, state: &RunState, screen: &Screen) {
     let pen = Pen { state, screen };
     let (w, h) = SMALLEST;
     let (need, have) = (format!("need {w}x{h}"), format!("have {}x{}", area.width, area.height));
-    let mut lines =
-        vec![format!("{need}, {have}"), format!("step {}  {}", state.step, status::word(state)), "q quit".to_string()];
+    let mut lines = vec![format!("{need}, {have}"), format!("step {}  {}", state.step, status::word(&pen)), "q quit".to_string()];
     if lines[0].len() > usize::from(area.width) && area.height > 3 {
         lines.splice(..1, [need, have]);
     }

@@ -34,6 +34,19 @@ fn title(pen: &Pen, pane: Pane, name: &str, legend: &[(String, String)], rest: &
     line
 }
 
+/// The first text that fits whole beside name and legend, or none.
+fn fitting<const N: usize>(
+    pen: &Pen,
+    area: Rect,
+    pane: Pane,
+    name: &str,
+    legend: &[(String, String)],
+    texts: [String; N],
+) -> String {
+    let used = title(pen, pane, name, legend, "").width() + 3;
+    texts.into_iter().find(|text| used + text.chars().count() <= usize::from(area.width)).unwrap_or_default()
+}
+
 fn chart<'a>(pen: &'a Pen, curves: &'a [Curve<'a>]) -> SeriesChart<'a> {
     let (from, to) = pen.screen.view(pen.state);
     SeriesChart {
@@ -51,65 +64,81 @@ fn chart<'a>(pen: &'a Pen, curves: &'a [Curve<'a>]) -> SeriesChart<'a> {
 }
 
 pub(super) fn loss(pen: &Pen, area: Rect, buffer: &mut Buffer) {
-    let weighted = pen.state.series.contains_key(&Term::WeightedCrossEntropy);
-    let terms: &[(Term, &str)] = if weighted {
-        &[(Term::Representation, "rep"), (Term::WeightedCrossEntropy, "λ·ce"), (Term::Total, "total")]
+    let matched = pen.state.series.contains_key(&Term::Representation);
+    // Minus a cosine lies between -1 and 0, a small lambda * CE just above 0: on one axis neither would show its course. Drawn
+    // 1 higher, all three fall towards 0, the sum stays the sum, and a logarithmic axis can show them.
+    let lifted = 1.0;
+    let terms: &[(Term, &str, f64)] = if matched {
+        &[(Term::Representation, "rep", lifted), (Term::WeightedCrossEntropy, "λ·ce", 0.0), (Term::Total, "total", lifted)]
     } else if pen.state.series.contains_key(&Term::CrossEntropy) {
-        &[(Term::CrossEntropy, "ce"), (Term::Total, "total")]
+        &[(Term::CrossEntropy, "ce", 0.0), (Term::Total, "total", 0.0)]
     } else {
-        &[(Term::Total, "total")]
+        &[(Term::Total, "total", 0.0)]
     };
     let newest = |term| {
         // Nothing yet is not the same as a loss that is not a number.
         if pen.state.series.contains_key(&term) { value(pen.state.latest(term).0) } else { "--".into() }
     };
-    let legend: Vec<_> = terms.iter().map(|(term, name)| ((*name).to_string(), newest(*term))).collect();
+    let legend: Vec<_> = terms.iter().map(|(term, name, _)| ((*name).to_string(), newest(*term))).collect();
     let nothing = Series::default();
     let curves: Vec<_> = terms
         .iter()
         .zip(TONES)
-        .map(|((term, _), tone)| Curve { series: pen.state.series.get(term).unwrap_or(&nothing), factor: 1.0, tone })
+        .map(|(&(term, _, offset), tone)| Curve {
+            series: pen.state.series.get(&term).unwrap_or(&nothing),
+            factor: 1.0,
+            offset,
+            tone,
+        })
         .collect();
     let smoothing = SMOOTHING[pen.screen.smoothing];
-    let mut rest = String::new();
+    let mut how = Vec::new();
     if pen.screen.scale == Scale::Log {
-        rest.push_str("log");
+        how.push("log".to_string());
     }
     if smoothing > 0.0 {
-        rest.push_str(if rest.is_empty() { "" } else { " " });
-        rest.push_str("smooth ");
-        rest.push_str(&smoothing.to_string());
+        how.push(format!("smooth {smoothing}"));
     }
+    let how = how.join(" ");
+    let lift = |text: &str| if matched { format!("{text} {how}").trim_end().to_string() } else { how.clone() };
+    let rest =
+        fitting(pen, area, Pane::Loss, "Loss", &legend, [lift("rep, total drawn +1"), lift("drawn +1"), lift("+1"), how.clone()]);
     let title = title(pen, Pane::Loss, "Loss", &legend, &rest);
     let inner = pen.frame(area, title, pen.focused(Pane::Loss), buffer);
     let mut chart = chart(pen, &curves);
     chart.scale = pen.screen.scale;
+    chart.bounds = Bounds::Robust;
     chart.smoothing = smoothing;
     chart.render(inner, buffer, pen.screen.palette, pen.screen.glyphs);
 }
 
 pub(super) fn accuracy(pen: &Pen, area: Rect, buffer: &mut Buffer) {
-    let attack = pen.state.probes().next_back().map_or_else(|| "adv".to_string(), |e| e.attack.short());
+    let last = pen.state.probes().next_back();
+    let first_eps = pen.state.started.as_ref().map(|s| s.config.threat.eps);
+    let attack = last.map_or_else(
+        || "adv".to_string(),
+        // The radius only where it is not the one of the config: what was probed before a change does not compare with this.
+        |e| if Some(e.attack.eps) == first_eps { e.attack.short() } else { format!("{} ε {}", e.attack.short(), e.attack.eps) },
+    );
     let newest = |series: &Series| series.last().map_or_else(|| "--".into(), |p| format!("{:4.1}", 100.0 * f64::from(p.mean)));
     let legend = [("nat".to_string(), newest(&pen.state.natural)), (attack, newest(&pen.state.adversarial))];
     let teacher = pen.state.teacher();
-    let mut rest = String::new();
-    if let Some(teacher) = teacher {
+    let name = if area.width < 60 { "Acc %" } else { "Accuracy %" };
+    let rest = teacher.map_or_else(String::new, |teacher| {
         let (natural, adversarial) = (100.0 * teacher.natural, 100.0 * teacher.adversarial);
-        // What does not fit whole is left out: the lines say it, and the Best pane where there is one.
-        let used = title(pen, Pane::Accuracy, "Accuracy %", &legend, "").width() + 3;
-        for name in ["╌ teacher ", "╌ t "] {
-            let text = format!("{name}{natural:.1}/{adversarial:.1}");
-            if rest.is_empty() && used + text.chars().count() <= usize::from(area.width) {
-                rest = text;
-            }
-        }
-    }
-    let title = title(pen, Pane::Accuracy, "Accuracy %", &legend, &rest);
+        let texts = [
+            format!("╌ teacher {natural:.1} {adversarial:.1}"),
+            format!("╌ teacher {natural:.0} {adversarial:.0}"),
+            format!("╌ {natural:.0} {adversarial:.0}"),
+            "╌ teacher".to_string(),
+        ];
+        fitting(pen, area, Pane::Accuracy, name, &legend, texts)
+    });
+    let title = title(pen, Pane::Accuracy, name, &legend, &rest);
     let inner = pen.frame(area, title, pen.focused(Pane::Accuracy), buffer);
     let curves = [
-        Curve { series: &pen.state.natural, factor: 100.0, tone: Tone::First },
-        Curve { series: &pen.state.adversarial, factor: 100.0, tone: Tone::Second },
+        Curve { series: &pen.state.natural, factor: 100.0, offset: 0.0, tone: Tone::First },
+        Curve { series: &pen.state.adversarial, factor: 100.0, offset: 0.0, tone: Tone::Second },
     ];
     let references: Vec<_> =
         teacher.iter().flat_map(|t| [(100.0 * t.natural, Tone::First), (100.0 * t.adversarial, Tone::Second)]).collect();
@@ -134,7 +163,7 @@ pub(super) fn third(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let title = title(pen, Pane::Third, name, &[(short.to_string(), now)], "");
     let inner = pen.frame(area, title, pen.focused(Pane::Third), buffer);
     let nothing = Series::default();
-    let curves = [Curve { series: pen.state.series.get(&term).unwrap_or(&nothing), factor, tone: Tone::First }];
+    let curves = [Curve { series: pen.state.series.get(&term).unwrap_or(&nothing), factor, offset: 0.0, tone: Tone::First }];
     let mut chart = chart(pen, &curves);
     chart.bounds = Bounds::AtLeast(0.0, top);
     chart.smoothing = smoothing;

@@ -4,7 +4,9 @@ use super::{Pen, line_at, lines_at, value};
 use crate::config::{Method, Schedule};
 use crate::protocol::Dial;
 use crate::protocol::event::Term;
+use crate::run::session::Access;
 use crate::ui::layout::Pane;
+use crate::ui::screen::is_over;
 use crate::ui::theme::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -41,9 +43,10 @@ pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
         Schedule::OneCycle { .. } => "one-cycle",
         Schedule::Multistep { .. } => "multistep",
     };
-    lines.push(Line::from(
-        pen.span(Tone::Text, format!("lr {} of {} {schedule}", three_digits(pen.state.lr), Dial::LrScale.show(config.train.lr))),
-    ));
+    let lr = three_digits(pen.state.lr);
+    let whole = format!("lr {lr} of {} {schedule}", Dial::LrScale.show(config.train.lr));
+    let lr = if whole.len() <= usize::from(inner.width) { whole } else { format!("lr {lr} {schedule}") };
+    lines.push(Line::from(pen.span(Tone::Text, lr)));
     lines.push(fact(match config.method {
         Method::Erm => format!("erm  batch {}", config.train.batch),
         Method::Sat(sat) => format!("sat K {} α {}  b {}", sat.steps, sat.step_size, config.train.batch),
@@ -80,6 +83,9 @@ fn proposal(pen: &Pen, dials: &[Dial]) -> Line<'static> {
     let chosen = dials.get(pen.screen.dial).and_then(|d| pen.screen.pending.get(d));
     let pending = chosen.or_else(|| pen.screen.pending.values().next());
     match pending {
+        None if is_over(pen.state) || pen.screen.access == Access::ReadOnly => {
+            Line::from(pen.span(Tone::Dim, "as they were set"))
+        }
         None => Line::from(pen.span(Tone::Dim, "+ - nudge  e type")),
         Some(p) if p.sent.is_some() => Line::from(pen.span(Tone::Warn, "… pending: asked, waits")),
         Some(_) => Line::from(pen.span(Tone::Warn, "! not set: Enter / Esc")),

@@ -92,7 +92,6 @@ pub(super) fn timing(pen: &Pen, area: Rect, buffer: &mut Buffer) {
             let share = timing.parts.get(part).copied().unwrap_or(0.0) / all.max(f64::MIN_POSITIVE);
             lines.push(gauge(pen, name, share, &format!("{:3.0}%", 100.0 * share), inner.width));
         }
-        let ms = |v: f64| if v < 10.0 { format!("{v:.1}") } else { format!("{v:.0}") };
         lines.push(Line::from(pen.span(Tone::Text, format!("step p50 {}ms p99 {}ms", ms(timing.p50_ms), ms(timing.p99_ms)))));
     } else {
         lines.push(Line::from(pen.span(Tone::Dim, "no timing yet")));
@@ -100,6 +99,45 @@ pub(super) fn timing(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let room = usize::from(inner.height).saturating_sub(lines.len());
     lines.extend(epochs(pen, room));
     lines_at(inner, &lines, buffer);
+}
+
+/// Whole milliseconds from ten on: the rest is noise.
+fn ms(v: f64) -> String {
+    if v < 10.0 { format!("{v:.1}") } else { format!("{v:.0}") }
+}
+
+/// The same in one line of at most `room` cells: `40ms data 1 teacher 10 fwd-bwd 88 upd 1 %`.
+pub(super) fn brief_step(pen: &Pen, room: usize) -> String {
+    let Some(timing) = &pen.state.timing else { return String::new() };
+    let all: f64 = timing.parts.values().sum();
+    let mut text = format!("{}ms", ms(timing.p50_ms));
+    for part in &pen.state.parts {
+        let name = match part {
+            Part::Data => "data",
+            Part::Attack => "attack",
+            Part::Teacher => "teacher",
+            Part::ForwardBackward => "fwd-bwd",
+            Part::Update => "upd",
+        };
+        let share = 100.0 * timing.parts.get(part).copied().unwrap_or(0.0) / all.max(f64::MIN_POSITIVE);
+        let next = format!(" {name} {share:.0}");
+        if text.len() + next.len() + 2 > room {
+            break;
+        }
+        text.push_str(&next);
+    }
+    text.push_str(" %");
+    text
+}
+
+/// `epochs 2.2 2.2 2.1 s`.
+pub(super) fn brief_epochs(pen: &Pen) -> String {
+    let epochs = &pen.state.epochs;
+    if epochs.is_empty() {
+        return String::new();
+    }
+    let last = epochs[epochs.len().saturating_sub(3)..].iter();
+    last.fold("epochs".to_string(), |text, e| format!("{text} {:.1}", e.train_seconds)) + " s"
 }
 
 /// The last epochs with their seconds, and what the next one will take.

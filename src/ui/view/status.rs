@@ -1,25 +1,27 @@
 //! What stands in one or two lines: header, gauges, hints, toasts; and the pane of what was reached so far.
 
-use super::{Pen, clock, line_at, lines_at, value};
+use super::{Brief, Pen, clock, line_at, machine, value};
 use crate::protocol::event::Term;
 use crate::protocol::{Outcome, StopWhen};
-use crate::run::RunState;
 use crate::run::session::Access;
 use crate::run::state::Phase;
 use crate::ui::glyphs::bar;
 use crate::ui::intent::markers_at;
-use crate::ui::keymap::{KEYMAP, Scope};
+use crate::ui::keymap::{Binding, Intent, KEYMAP, Scope};
 use crate::ui::layout::Pane;
-use crate::ui::screen::{Mood, is_over};
+use crate::ui::screen::{Asked, Mood, is_over};
 use crate::ui::terminal::LinkSpeed;
 use crate::ui::theme::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-pub(super) fn word(state: &RunState) -> &'static str {
-    match &state.phase {
+pub(super) fn word(pen: &Pen) -> &'static str {
+    match &pen.state.phase {
         Phase::Preparing => "PREPARING",
+        Phase::Running if pen.state.evaluating() || pen.screen.waiting.iter().any(|(_, asked)| *asked == Asked::Probe) => {
+            "EVALUATING"
+        }
         Phase::Running => "RUNNING",
         Phase::Paused => "PAUSED",
         Phase::Stopping(_) => "STOPPING",
@@ -42,7 +44,7 @@ pub(super) fn header(pen: &Pen, area: Rect, buffer: &mut Buffer) {
         Phase::Finished(Outcome::Failed { .. }) => ("!", Tone::Error),
     };
     let wide = area.width >= 110;
-    let mut word = format!("{sign} {}", word(state));
+    let mut word = format!("{sign} {}", word(pen));
     if let Phase::Stopping(stop) = &state.phase
         && stop.when == StopWhen::AfterEpoch
     {
@@ -73,13 +75,20 @@ pub(super) fn header(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let (ep, step) = if wide { ("epoch", "step ") } else { ("ep", "") };
     facts.push((Tone::Text, format!("{ep} {epoch}/{epochs}")));
     facts.push((Tone::Text, format!("{step}{:>width$}/{all}", state.step)));
+    let end = (Tone::Text, if is_over(state) { format!("took {elapsed}") } else { format!("ETA {eta}") });
+    if !wide {
+        // When it will be over comes before how fast it goes, where there is no room for both.
+        facts.push(end.clone());
+    }
     if rate > 0.0 && !is_over(state) {
         facts.push((Tone::Text, if rate >= 99.5 { format!("{rate:.0} it/s") } else { format!("{rate:.1} it/s") }));
     }
     if wide && !is_over(state) {
         facts.push((Tone::Text, format!("elapsed {elapsed}")));
     }
-    facts.push((Tone::Text, if is_over(state) { format!("took {elapsed}") } else { format!("ETA {eta}") }));
+    if wide {
+        facts.push(end);
+    }
     if wide && state.images_per_s > 0.0 && !is_over(state) {
         facts.push((Tone::Dim, format!("{} img/s", two_digits(state.images_per_s))));
         facts.push((Tone::Dim, state.started.as_ref().map_or_else(String::new, |s| s.device.clone())));
@@ -103,19 +112,38 @@ fn two_digits(v: f64) -> String {
     format!("{:.0}", (v / unit).round() * unit)
 }
 
-pub(super) fn gauges(pen: &Pen, area: Rect, buffer: &mut Buffer) {
+pub(super) fn gauges(pen: &Pen, area: Rect, timing: Brief, buffer: &mut Buffer) {
     let (_, epoch) = pen.state.epoch();
     let run = pen.state.step as f64 / pen.state.plan_steps().max(1) as f64;
     let both = [("epoch", epoch, Tone::First), ("run  ", run, Tone::Ok)];
     let shown = if area.height >= 2 { &both[..] } else { &both[1..] };
-    for ((name, share, tone), y) in shown.iter().zip(area.y..area.bottom()) {
-        let room = usize::from(area.width).saturating_sub(14);
+    let beside = if timing == Brief::Yes { usize::from(area.width / 2) } else { 0 };
+    let texts = match shown.len() {
+        _ if timing == Brief::No => Vec::new(),
+        2 => vec![machine::brief_step(pen, beside - 1), machine::brief_epochs(pen)],
+        _ => vec![machine::brief_epochs(pen)],
+    };
+    for (i, ((name, share, tone), y)) in shown.iter().zip(area.y..area.bottom()).enumerate() {
+        let room = usize::from(area.width).saturating_sub(14 + beside);
         let line = Line::from(vec![
             pen.span(Tone::Text, format!(" {name} ")),
             Span::styled(bar(*share, room), pen.style(*tone)),
-            pen.span(Tone::Text, format!("  {:3.0}%", 100.0 * share)),
+            pen.span(Tone::Text, format!("  {:3.0}%  ", 100.0 * share)),
+            pen.span(Tone::Dim, texts.get(i).cloned().unwrap_or_default()),
         ]);
         line_at(buffer, area.x, y, area.width, &line);
+    }
+}
+
+/// Whether a key does anything at present: a hint for one that does not would only be in the way.
+fn useful(pen: &Pen, binding: &Binding) -> bool {
+    let steers = pen.screen.access == Access::Steer && !is_over(pen.state);
+    match binding.intent {
+        Intent::Save | Intent::Probe | Intent::Undo | Intent::More | Intent::Less | Intent::Edit | Intent::Apply => steers,
+        // A replay holds and goes on by the same key.
+        Intent::Pause => steers || (pen.screen.pace.is_some() && !is_over(pen.state)),
+        Intent::Faster | Intent::Slower => !is_over(pen.state),
+        _ => true,
     }
 }
 
@@ -139,8 +167,10 @@ pub(super) fn hints(pen: &Pen, area: Rect, buffer: &mut Buffer) {
         Scope::Controls => scope == s && pen.screen.access == Access::Steer,
         Scope::Chart | Scope::Log => scope == s,
     };
-    let (everywhere, here): (Vec<_>, Vec<_>) =
-        KEYMAP.iter().filter(|b| wanted(b.scope) && b.hint.is_some()).partition(|b| b.scope == Scope::Everywhere);
+    let (everywhere, here): (Vec<_>, Vec<_>) = KEYMAP
+        .iter()
+        .filter(|b| wanted(b.scope) && b.hint.is_some() && useful(pen, b))
+        .partition(|b| b.scope == Scope::Everywhere);
     // First how to leave, get help, pause and save; then what the focused pane adds.
     let first = everywhere.len().min(4);
     for binding in everywhere[..first].iter().chain(&here).chain(&everywhere[first..]) {
@@ -206,42 +236,4 @@ pub(super) fn toasts(pen: &Pen, hints: Rect, buffer: &mut Buffer) {
         };
         buffer.set_stringn(hints.right() - width, y, &text, usize::from(width), style);
     }
-}
-
-pub(super) fn best(pen: &Pen, area: Rect, buffer: &mut Buffer) {
-    let state = pen.state;
-    let inner = pen.frame(area, pen.title(Pane::Best, "Best"), pen.focused(Pane::Best), buffer);
-    let mut lines = Vec::with_capacity(6);
-    if let Some(end) = state.last_final() {
-        let attack = &end.attack;
-        lines.push(Line::from(
-            pen.span(Tone::Title, format!("TEST nat {:.1} adv {:.1} %", 100.0 * end.natural, 100.0 * end.adversarial)),
-        ));
-        lines.push(Line::from(
-            pen.span(Tone::Text, format!("{} {} steps x{}", attack.name.name(), attack.steps, attack.restarts)),
-        ));
-        lines.push(Line::from(pen.span(Tone::Text, format!("{} ε {}  {} images", attack.norm, attack.eps, end.images))));
-    }
-    let per = state.started.as_ref().map_or(1, |s| s.plan.steps_per_epoch.max(1));
-    match &state.best {
-        Some(best) => lines.push(Line::from(pen.span(
-            Tone::Text,
-            format!("best adv {:.1} @ep {:.0} (probe)", 100.0 * best.adversarial, best.step as f64 / per as f64),
-        ))),
-        None => lines.push(Line::from(pen.span(Tone::Dim, "no probe yet"))),
-    }
-    if let Some(last) = state.probes().next_back() {
-        lines.push(Line::from(pen.span(Tone::Text, format!("gap nat-adv {:.1}", 100.0 * (last.natural - last.adversarial)))));
-    }
-    if let Some((at, saved)) = &state.saved {
-        let now = if pen.screen.access == Access::Steer && !is_over(state) { pen.screen.now_ms } else { state.last_at_ms };
-        let age = now.saturating_sub(*at) / 1000;
-        let age = if age < 60 { format!("{} s", age / 10 * 10) } else { format!("{} min", age / 60) };
-        lines.push(Line::from(pen.span(Tone::Text, format!("ckpt step {}, {age} ago", saved.step))));
-    }
-    if let Some(teacher) = state.teacher() {
-        let text = format!("teacher nat {:.1} adv {:.1}", 100.0 * teacher.natural, 100.0 * teacher.adversarial);
-        lines.push(Line::from(pen.span(Tone::Dim, text)));
-    }
-    lines_at(inner, &lines, buffer);
 }
