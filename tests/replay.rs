@@ -251,6 +251,7 @@ fn plain_lines_tell_the_run() {
             "data                fashion-mnist-10k",
             "seed                1",
             "lambda              0.005 -> 0.5",
+            "steered             lambda 0.005 -> 0.5 from step 20",
             "natural             84.1 %",
             "adversarial         19.1 % (pgd-20)",
             "attack              pgd",

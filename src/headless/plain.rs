@@ -8,6 +8,7 @@ use crate::protocol::event::{EpochFinished, Evaluated, Finished, Split, Started,
 use crate::protocol::{Change, Dial, Event, Outcome};
 use crate::run::RunState;
 use crate::run::listing::clock;
+use crate::run::state::MarkerKind;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -93,6 +94,12 @@ impl<'a> Plain<'a> {
                 let show = |value| Dial::Lambda.show(value);
                 let changed = if controls.lambda == first { String::new() } else { format!(" -> {}", show(controls.lambda)) };
                 rows.push(("lambda", show(first) + &changed));
+            }
+        }
+        for marker in state.turned() {
+            if let MarkerKind::Dial(dial) = marker.kind {
+                let values = marker.text.strip_prefix(dial.symbol()).unwrap_or(&marker.text);
+                rows.push(("steered", format!("{}{values} from step {}", dial.name(), marker.step)));
             }
         }
         if let Some(last) = state.last_final() {

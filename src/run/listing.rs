@@ -4,7 +4,7 @@
 //! with the reason: one damaged log hides no other run. Nothing is cached and nothing is written.
 
 use super::replay::{Lines, LogError, Tail, read_lines};
-use super::state::{Phase, RunState};
+use super::state::{MarkerKind, Phase, RunState};
 use super::store::{Owner, RunFolder, StoreError, calendar};
 use crate::protocol::event::Evaluated;
 use crate::protocol::{Dial, Outcome};
@@ -27,6 +27,8 @@ pub struct RunSummary {
     /// As the run began, and as it is now; for methods without one `None`.
     pub lambda: Option<f64>,
     pub lambda_now: Option<f64>,
+    /// How often lambda was changed while it ran.
+    pub lambda_changes: usize,
     pub epochs_done: u64,
     pub epochs_planned: u64,
     /// The probe with the highest adversarial accuracy.
@@ -172,6 +174,7 @@ fn summary(runs: &Path, path: &Path) -> Result<RunSummary, String> {
         data: started.data.name.clone(),
         lambda,
         lambda_now: lambda.and(state.controls.map(|controls| controls.lambda)),
+        lambda_changes: state.turned().filter(|m| m.kind == MarkerKind::Dial(Dial::Lambda)).count(),
         epochs_done: state.epochs.last().map_or(0, |epoch| epoch.epoch),
         epochs_planned: started.plan.epochs,
         best: state.best.as_ref().map(Accuracies::from),
@@ -267,7 +270,10 @@ fn row_cells(run: &RunSummary) -> Vec<String> {
         a.as_ref().map_or_else(dash, |a| format!("{:.1}/{:.1}", 100.0 * a.natural_accuracy, 100.0 * a.adversarial_accuracy))
     };
     let lambda = match (run.lambda, run.lambda_now) {
-        (Some(first), Some(now)) if first != now => format!("{}->{}", Dial::Lambda.show(first), Dial::Lambda.show(now)),
+        (Some(first), Some(now)) if run.lambda_changes > 0 => {
+            let between = if run.lambda_changes > 1 { "->..->" } else { "->" };
+            format!("{}{between}{}", Dial::Lambda.show(first), Dial::Lambda.show(now))
+        }
         (Some(first), _) => Dial::Lambda.show(first),
         (None, _) => dash(),
     };

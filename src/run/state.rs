@@ -386,6 +386,11 @@ impl RunState {
         self.evaluations.iter().rfind(|e| e.of == Whose::Student && e.purpose == Purpose::Final)
     }
 
+    /// What was turned while it ran, oldest first: a number of a steered run is not that of its config alone.
+    pub fn turned(&self) -> impl Iterator<Item = &Marker> {
+        self.markers.iter().filter(|m| matches!(m.kind, MarkerKind::Dial(_)))
+    }
+
     /// The newest value of a term, NaN before the first.
     pub fn latest(&self, term: Term) -> Scalar {
         Scalar(self.series.get(&term).and_then(Series::last).map_or(f64::NAN, |p| f64::from(p.mean)))

@@ -36,6 +36,11 @@ pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
         lines.push(Line::from(pen.span(Tone::Title, accuracies)));
         lines.push(text(under(test)));
         lines.push(text(radius(test)));
+        match state.turned().count() {
+            0 => {}
+            1 => lines.push(Line::from(pen.span(Tone::Warn, "steered: 1 change"))),
+            n => lines.push(Line::from(pen.span(Tone::Warn, format!("steered: {n} changes")))),
+        }
     } else if is_over(state) {
         lines.push(Line::from(pen.span(Tone::Warn, "ended before its test")));
     }
