@@ -126,9 +126,29 @@ impl Series {
 
     /// Indices of the points with `from <= step < to`.
     pub fn within(&self, from: Step, to: Step) -> std::ops::Range<usize> {
-        let a = self.points.partition_point(|p| Step::from(p.step) < from);
-        let b = self.points.partition_point(|p| Step::from(p.step) < to);
-        a..b.max(a)
+        let a = self.first_from(from);
+        a..self.first_from(to).max(a)
+    }
+
+    /// Index of the first point with `step >= from`. Reports come at a steady pace, so that the place can be guessed: a search by
+    /// halves through a million points is twenty trips to memory, and a chart makes a thousand searches a frame.
+    fn first_from(&self, from: Step) -> usize {
+        let all = self.points.len();
+        let before = |i: usize| Step::from(self.points[i].step) < from;
+        let Some(last) = self.points.last().map(|p| Step::from(p.step)).filter(|last| *last >= from) else { return all };
+        let guess = ((u128::from(from) * all as u128 / u128::from(last.max(1))) as usize).min(all - 1);
+        // Outwards from the guess in steps of growing length, until the place lies in between.
+        let (mut low, mut high, mut reach) = (guess, guess, 8);
+        while low > 0 && !before(low) {
+            low = low.saturating_sub(reach);
+            reach *= 4;
+        }
+        reach = 8;
+        while high < all && before(high) {
+            high = (high + reach).min(all);
+            reach *= 4;
+        }
+        low + self.points[low..high].partition_point(|p| Step::from(p.step) < from)
     }
 
     /// Everything between two points, in logarithmic time. `None` for an empty range.
@@ -190,6 +210,22 @@ mod tests {
                     prop_assert_eq!((fast.min, fast.max, fast.n, fast.holes), (slow.min, slow.max, slow.n, slow.holes));
                     prop_assert!((fast.sum - slow.sum).abs() < 1.0);
                 }
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, cases: 128, ..ProptestConfig::default() })]
+        #[test]
+        fn guessing_finds_what_searching_finds(gaps in prop::collection::vec(1u64..200, 0..300), at in 0u64..30_000) {
+            let mut series = Series::default();
+            let mut step = 0;
+            for gap in gaps {
+                step += gap * gap;
+                series.push(step, Summary::one(1.0));
+            }
+            for from in [at, at * 100, step, step + 1, 0] {
+                prop_assert_eq!(series.first_from(from), series.points.partition_point(|p| Step::from(p.step) < from));
             }
         }
     }

@@ -107,7 +107,7 @@ pub const KEYMAP: &[Binding] = table! {
     Everywhere [named(KeyCode::Tab)] NextPane "next pane" "pane";
     Everywhere [named(KeyCode::BackTab)] PreviousPane "previous pane";
     Everywhere [key('z')] Maximise "maximise the pane, or put it back" "max";
-    Everywhere [key('y')] LogScale "log or linear y of the loss" "log y";
+    Everywhere [key('y')] LogScale "log or linear y of the loss (beside a teacher, rep and total + 1)" "log y";
     Everywhere [key('m')] Smoothing "smoothing of the curves: 0, .6, .9, .99" "smooth";
     Everywhere [key('n')] NextMarker "next marker: what changed there";
     Everywhere [key('N')] PreviousMarker "previous marker";

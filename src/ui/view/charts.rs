@@ -71,7 +71,8 @@ pub(super) fn loss(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let terms: &[(Term, &str, f64)] = if matched {
         &[(Term::Representation, "rep", lifted), (Term::WeightedCrossEntropy, "λ·ce", 0.0), (Term::Total, "total", lifted)]
     } else if pen.state.series.contains_key(&Term::CrossEntropy) {
-        &[(Term::CrossEntropy, "ce", 0.0), (Term::Total, "total", 0.0)]
+        // Without a second term they are one curve.
+        &[(Term::Total, "total = ce", 0.0)]
     } else {
         &[(Term::Total, "total", 0.0)]
     };

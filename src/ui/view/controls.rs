@@ -83,9 +83,8 @@ fn proposal(pen: &Pen, dials: &[Dial]) -> Line<'static> {
     let chosen = dials.get(pen.screen.dial).and_then(|d| pen.screen.pending.get(d));
     let pending = chosen.or_else(|| pen.screen.pending.values().next());
     match pending {
-        None if is_over(pen.state) || pen.screen.access == Access::ReadOnly => {
-            Line::from(pen.span(Tone::Dim, "as they were set"))
-        }
+        None if is_over(pen.state) => Line::from(pen.span(Tone::Dim, "as they were at the end")),
+        None if pen.screen.access == Access::ReadOnly => Line::from(pen.span(Tone::Dim, "as recorded")),
         None => Line::from(pen.span(Tone::Dim, "+ - nudge  e type")),
         Some(p) if p.sent.is_some() => Line::from(pen.span(Tone::Warn, "… pending: asked, waits")),
         Some(_) => Line::from(pen.span(Tone::Warn, "! not set: Enter / Esc")),

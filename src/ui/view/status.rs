@@ -56,7 +56,8 @@ pub(super) fn header(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let all = state.plan_steps();
     let width = all.to_string().len();
     let rate = if state.step_seconds > 0.0 { 1.0 / state.step_seconds } else { 0.0 };
-    let eta = state.eta_seconds().map_or_else(|| "--".to_string(), |s| clock(s.round() as u64));
+    // Of the final evaluation nothing is known before it ends.
+    let eta = state.eta_seconds().filter(|_| state.step < all).map_or_else(|| "--".to_string(), |s| clock(s.round() as u64));
     let elapsed = clock(pen.screen.elapsed_ms(state) / 1000);
     let (name, room) = if wide { ("rematch", 32) } else { ("", 16) };
     let run: String = run.chars().take(room).collect();
