@@ -375,6 +375,14 @@ fn a_terminal_that_goes_away_leaves_training_to_its_end() {
 }
 
 #[test]
+fn a_completed_run_whose_terminal_goes_away_ends_too() {
+    let mut run = start(&["train.epochs=1"], &[], &[]);
+    run.says("COMPLETED");
+    run.hang_up(b"");
+    assert_eq!(run.exit_code(), 0);
+}
+
+#[test]
 fn a_paused_run_whose_terminal_goes_away_is_saved_and_stopped() {
     let mut run = running(&["train.epochs=40"], &[], &[]);
     run.type_in(b" ");
