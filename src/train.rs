@@ -12,6 +12,7 @@ pub mod inbox;
 pub mod memory;
 pub mod meter;
 pub mod pace;
+pub mod probe;
 pub mod schedule;
 pub mod sgd;
 pub mod trainer;

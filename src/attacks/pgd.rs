@@ -5,6 +5,7 @@
 
 use super::ball::Ball;
 use crate::nn::{Mode, Network};
+use std::ops::ControlFlow;
 use tch::{Reduction, Tensor};
 
 /// `steps` of length `step_size` inside the ball.
@@ -17,7 +18,7 @@ pub struct Pgd {
 
 impl Pgd {
     /// Climbs from `start` and returns the last iterate, detached. `visit` sees each iterate with its logits on the way, the start
-    /// included and the last one not.
+    /// included and the last one not, and may end the climb.
     ///
     /// `x`, `start`: `[N, C, H, W]` in `[0, 1]`; `labels`: `[N]`, int64.
     pub fn climb(
@@ -27,12 +28,14 @@ impl Pgd {
         x: &Tensor,
         labels: &Tensor,
         start: Tensor,
-        mut visit: impl FnMut(&Tensor, &Tensor),
+        mut visit: impl FnMut(&Tensor, &Tensor) -> ControlFlow<()>,
     ) -> Tensor {
         let mut current = start;
         for _ in 0..self.steps {
             let (logits, gradient) = gradient(network, mode, &current, labels);
-            visit(&current, &logits);
+            if visit(&current, &logits).is_break() {
+                break;
+            }
             let _guard = tch::no_grad_guard();
             current = self.ball.project(x, &self.ball.climb(&current, &gradient, self.step_size));
         }
@@ -51,7 +54,12 @@ fn gradient(network: &dyn Network, mode: Mode, x: &Tensor, labels: &Tensor) -> (
 
 /// One step of length epsilon from the image itself. A diagnostic; never a claim of robustness.
 pub fn fgsm(network: &dyn Network, ball: Ball, x: &Tensor, labels: &Tensor) -> Tensor {
-    Pgd { ball, steps: 1, step_size: ball.eps }.climb(network, Mode::Eval, x, labels, x.shallow_clone(), |_, _| {})
+    Pgd { ball, steps: 1, step_size: ball.eps }.climb(network, Mode::Eval, x, labels, x.shallow_clone(), on)
+}
+
+/// For a climb that nobody watches.
+pub fn on(_: &Tensor, _: &Tensor) -> ControlFlow<()> {
+    ControlFlow::Continue(())
 }
 
 #[cfg(test)]
@@ -121,7 +129,7 @@ mod tests {
         let expected = &golden["pgd_linf_eps0p012_step0p003_20"];
         let pgd = Pgd { ball: ball(Norm::Linf, 0.012), steps: 20, step_size: 0.003 };
         let start = pgd.ball.project(&x, &(&x + Golden::noise() * 0.012));
-        let last = pgd.climb(&net, Mode::Eval, &x, &y, start, |_, _| {});
+        let last = pgd.climb(&net, Mode::Eval, &x, &y, start, on);
         close(&per_sample_loss(&net, &last, &y), &numbers(&expected["last_loss"]));
         let sums = last.flatten(1, -1).sum_dim_intlist([1i64].as_slice(), false, Kind::Double);
         close(&Vec::<f64>::try_from(sums).unwrap(), &numbers(&expected["last_sum"]));
@@ -141,6 +149,7 @@ mod tests {
             let pgd = Pgd { ball, steps: 10, step_size: eps / 3.0 };
             let adversarial = pgd.climb(&net, Mode::Eval, &x, &y, start, |at, _| {
                 assert!(ball.distance(&x, at).max().double_value(&[]) <= eps + 1e-6);
+                ControlFlow::Continue(())
             });
             assert!(ball.distance(&x, &adversarial).max().double_value(&[]) <= eps + 1e-6);
             assert!(adversarial.min().double_value(&[]) >= 0.0 && adversarial.max().double_value(&[]) <= 1.0);
@@ -152,7 +161,7 @@ mod tests {
         let net = Golden::new();
         let (x, y) = (Golden::images(), Tensor::from_slice(&[0i64, 1, 2, 3, 4, 0]));
         let ball = ball(Norm::Linf, 0.05);
-        let pgd = Pgd { ball, steps: 1, step_size: 0.2 }.climb(&net, Mode::Eval, &x, &y, x.shallow_clone(), |_, _| {});
+        let pgd = Pgd { ball, steps: 1, step_size: 0.2 }.climb(&net, Mode::Eval, &x, &y, x.shallow_clone(), on);
         assert!(pgd == fgsm(&net, ball, &x, &y));
     }
 
@@ -163,7 +172,7 @@ mod tests {
         let loss = |x: &Tensor| net.forward(x, Mode::Eval).logits.cross_entropy_for_logits(&y).double_value(&[]);
         for (norm, eps) in [(Norm::Linf, 0.03), (Norm::L2, 0.3)] {
             let pgd = Pgd { ball: ball(norm, eps), steps: 10, step_size: eps / 4.0 };
-            let adversarial = pgd.climb(&net, Mode::Eval, &x, &y, x.shallow_clone(), |_, _| {});
+            let adversarial = pgd.climb(&net, Mode::Eval, &x, &y, x.shallow_clone(), on);
             assert!(loss(&adversarial) > loss(&x) + 0.01, "{norm}");
         }
     }

@@ -6,7 +6,7 @@
 //! step (locuslab).
 
 use super::{Batch, Context, Method, Objective, losses};
-use crate::attacks::{Ball, Pgd};
+use crate::attacks::{Ball, Pgd, pgd};
 use crate::config::{self, RandomStart};
 use crate::nn::{Mode, Model, Network};
 use crate::protocol::Dial;
@@ -41,12 +41,12 @@ impl Method for Sat {
                 }
                 RandomStart::No => batch.images.shallow_clone(),
             };
-            let pgd = Pgd { ball, steps: self.settings.steps, step_size: self.settings.step_size.0 };
+            let attack = Pgd { ball, steps: self.settings.steps, step_size: self.settings.step_size.0 };
             let mode = self.settings.batch_norm.into();
             match mode {
                 // The weights stand still during the attack, so eight eval-mode passes share one folding.
-                Mode::Eval => pgd.climb(&student.folded(), mode, &batch.images, &batch.labels, start, |_, _| {}),
-                Mode::Train => pgd.climb(student, mode, &batch.images, &batch.labels, start, |_, _| {}),
+                Mode::Eval => attack.climb(&student.folded(), mode, &batch.images, &batch.labels, start, pgd::on),
+                Mode::Train => attack.climb(student, mode, &batch.images, &batch.labels, start, pgd::on),
             }
         });
         context.laps.time(Part::ForwardBackward, || {

@@ -10,6 +10,7 @@ use crate::attacks::{Ball, Pgd, fgsm};
 use crate::config::{AttackName, AttackSpec, RandomStart};
 use crate::nn::{Mode, Network};
 use crate::random::{self, Purpose};
+use std::ops::ControlFlow;
 use tch::{Kind, Tensor};
 
 /// Images in a batch of an evaluation. Results do not depend on it beyond floating-point rounding.
@@ -23,7 +24,7 @@ pub struct Accuracy {
     pub images: usize,
 }
 
-/// Whether to go on with a long evaluation; asked before each batch.
+/// Whether to go on with a long evaluation; asked before each pass over a batch.
 pub enum GoOn {
     Yes,
     No,
@@ -51,10 +52,7 @@ pub fn evaluate(
 ) -> Option<Accuracy> {
     let (mut natural, mut adversarial) = (0, 0);
     for places in indices.chunks(BATCH) {
-        if matches!(go_on(), GoOn::No) {
-            return None;
-        }
-        let (correct, robust) = examine(network, set, places, attack);
+        let (correct, robust) = examine(network, set, places, attack, &mut go_on)?;
         natural += correct.iter().filter(|c| **c).count();
         adversarial += robust.iter().filter(|r| **r).count();
     }
@@ -63,7 +61,16 @@ pub fn evaluate(
 }
 
 /// Per image: correct as it is; correct wherever the attack went.
-fn examine(network: &dyn Network, set: &Memory, places: &[i64], attack: &AttackSpec) -> (Vec<bool>, Vec<bool>) {
+fn examine(
+    network: &dyn Network,
+    set: &Memory,
+    places: &[i64],
+    attack: &AttackSpec,
+    go_on: &mut impl FnMut() -> GoOn,
+) -> Option<(Vec<bool>, Vec<bool>)> {
+    if matches!(go_on(), GoOn::No) {
+        return None;
+    }
     let batch = set.batch(places);
     let correct_at = |logits: &Tensor| logits.argmax(1, false).eq_tensor(&batch.labels);
     let natural = {
@@ -94,7 +101,16 @@ fn examine(network: &dyn Network, set: &Memory, places: &[i64], attack: &AttackS
                     }
                 };
                 let pgd = Pgd { ball, steps: attack.steps, step_size: attack.step_size.0 };
-                pgd.climb(network, Mode::Eval, &x, &labels, start, |_, logits| look(logits))
+                let mut given_up = false;
+                let last = pgd.climb(network, Mode::Eval, &x, &labels, start, |_, logits| {
+                    look(logits);
+                    given_up = matches!(go_on(), GoOn::No);
+                    if given_up { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                });
+                if given_up {
+                    return None;
+                }
+                last
             }
         };
         {
@@ -105,7 +121,7 @@ fn examine(network: &dyn Network, set: &Memory, places: &[i64], attack: &AttackS
             robust[i] = stands;
         }
     }
-    (natural, robust)
+    Some((natural, robust))
 }
 
 #[cfg(test)]
@@ -164,8 +180,8 @@ mod tests {
         let model = model();
         let set = labelled(&model, 40);
         let attack = spec(Norm::Linf, 0.01, 5, 2);
-        let together = examine(&model, &set, &subset(40, 40), &attack).1;
-        let alone: Vec<bool> = (0..40).map(|i| examine(&model, &set, &[i], &attack).1[0]).collect();
+        let together = examine(&model, &set, &subset(40, 40), &attack, &mut || GoOn::Yes).unwrap().1;
+        let alone: Vec<bool> = (0..40).map(|i| examine(&model, &set, &[i], &attack, &mut || GoOn::Yes).unwrap().1[0]).collect();
         let differing = together.iter().zip(&alone).filter(|(a, b)| a != b).count();
         assert!(together.iter().any(|r| *r) && !together.iter().all(|r| *r), "a test needs both kinds");
         assert!(differing <= 1, "{differing} of 40 differ; rounding may move one on the edge, not more");

@@ -6,22 +6,18 @@
 
 use super::checkpoint::{self, Reason};
 use super::ends::{Ends, RETRY, RunError, tell};
-use super::evaluate::{self, GoOn};
-use super::inbox::Inbox;
 use super::memory::Memory;
 use super::meter::Meter;
 use super::pace::Pace;
 use super::schedule;
 use super::sgd::Sgd;
 use super::worker::{Attended, Facts, Fault};
-use crate::config::{AttackSpec, Config, Threat};
+use crate::config::Config;
 use crate::methods::laps::Laps;
 use crate::methods::{Context, Method};
 use crate::nn::Model;
 use crate::protocol::command::{Command, CommandId, Request, SaveOnStop, StopWhen};
-use crate::protocol::event::{
-    EpochFinished, Evaluated, Part, Plan, Progress, Purpose as Why, Saved, Split, Timing, Warning, Whose,
-};
+use crate::protocol::event::{EpochFinished, Evaluated, Part, Plan, Progress, Saved, Timing, Warning};
 use crate::protocol::{Change, Controls, Event, Flow, Outcome, Step, Stop};
 use crate::random::{self, Purpose};
 use std::path::Path;
@@ -364,112 +360,6 @@ impl Trainer {
         }
         Ok(Outcome::Stopped)
     }
-
-    fn probe_attack(&self) -> AttackSpec {
-        // One seed for every probe: a curve must move because the weights moved.
-        AttackSpec::pgd(Threat { norm: self.controls.norm, eps: self.controls.eps }, self.config.probe.steps, 1, 0)
-    }
-
-    /// The student on validation images, under the epsilon in force.
-    fn probe(&mut self, ends: &mut Ends, by: Option<CommandId>) -> Result<(), RunError> {
-        if self.teacher.is_some() && self.teacher_probed_at != Some(self.controls.eps.0) {
-            self.probe_teacher(ends)?;
-        }
-        let attack = self.probe_attack();
-        let indices = evaluate::subset(self.validation.len(), self.config.probe.images);
-        let begin = Instant::now();
-        let accuracy = evaluate::evaluate(&self.student.folded(), &self.validation, &indices, &attack, || go_on(&mut ends.inbox));
-        self.evaluation_time += begin.elapsed();
-        let Some(accuracy) = accuracy else {
-            return match by {
-                Some(by) => tell(ends, Event::Refused { by, reason: "stopping; the probe was given up".into() }),
-                None => Ok(()),
-            };
-        };
-        self.last_adversarial = Some(accuracy.adversarial);
-        let evaluated = Evaluated {
-            step: self.step,
-            by,
-            of: Whose::Student,
-            split: Split::Validation,
-            purpose: Why::Probe,
-            attack,
-            natural: accuracy.natural,
-            adversarial: accuracy.adversarial,
-            images: accuracy.images as u64,
-            seconds: round(begin.elapsed().as_secs_f64(), 3),
-        };
-        tell(ends, Event::Evaluated(evaluated))
-    }
-
-    /// The teacher under the same attack on the same images: the reference lines of the accuracy chart.
-    fn probe_teacher(&mut self, ends: &mut Ends) -> Result<(), RunError> {
-        let Some(teacher) = self.teacher.clone().filter(|_| self.config.probe.per_epoch > 0) else { return Ok(()) };
-        let attack = self.probe_attack();
-        let indices = evaluate::subset(self.validation.len(), self.config.probe.images);
-        let begin = Instant::now();
-        let accuracy = evaluate::evaluate(&*teacher, &self.validation, &indices, &attack, || go_on(&mut ends.inbox));
-        self.evaluation_time += begin.elapsed();
-        self.teacher_probed_at = Some(self.controls.eps.0);
-        let Some(accuracy) = accuracy else { return Ok(()) };
-        tell(
-            ends,
-            Event::Evaluated(Evaluated {
-                step: self.step,
-                by: None,
-                of: Whose::Teacher,
-                split: Split::Validation,
-                purpose: Why::Probe,
-                attack,
-                natural: accuracy.natural,
-                adversarial: accuracy.adversarial,
-                images: accuracy.images as u64,
-                seconds: round(begin.elapsed().as_secs_f64(), 3),
-            }),
-        )?;
-        let natural = accuracy.natural;
-        let guess = 1.0 / self.student.description.classes.len() as f64;
-        if natural < 3.0 * guess && natural < 0.5 {
-            let message = format!(
-                "the teacher classifies only {:.1} % of the validation images correctly; is it a teacher for this data, with this normalisation?",
-                100.0 * natural
-            );
-            tell(ends, Event::Warned { step: None, kind: Warning::Teacher, message })?;
-        }
-        Ok(())
-    }
-
-    /// The number to quote: the test images, looked at this once, under the epsilon of the config and not the one in force.
-    fn final_evaluation(&mut self, ends: &mut Ends) -> Result<Option<Evaluated>, RunError> {
-        let settings = self.config.evaluation;
-        let indices = evaluate::subset(self.test.len(), settings.images.unwrap_or(usize::MAX));
-        if indices.is_empty() {
-            return Ok(None);
-        }
-        let attack = AttackSpec::pgd(self.config.threat, settings.steps, settings.restarts, 0);
-        let begin = Instant::now();
-        let accuracy = evaluate::evaluate(&self.student.folded(), &self.test, &indices, &attack, || go_on(&mut ends.inbox));
-        self.evaluation_time += begin.elapsed();
-        let Some(accuracy) = accuracy else { return Ok(None) };
-        let evaluated = Evaluated {
-            step: self.step,
-            by: None,
-            of: Whose::Student,
-            split: Split::Test,
-            purpose: Why::Final,
-            attack,
-            natural: accuracy.natural,
-            adversarial: accuracy.adversarial,
-            images: accuracy.images as u64,
-            seconds: round(begin.elapsed().as_secs_f64(), 3),
-        };
-        tell(ends, Event::Evaluated(evaluated.clone()))?;
-        Ok(Some(evaluated))
-    }
-}
-
-fn go_on(inbox: &mut Inbox) -> GoOn {
-    if inbox.stop_waits() { GoOn::No } else { GoOn::Yes }
 }
 
 fn names(dials: &[crate::protocol::Dial]) -> String {

@@ -1,0 +1,105 @@
+//! What is measured while training and at its end: probes of student and teacher, and the one look at the test images.
+//!
+//! How an accuracy is measured is [`super::evaluate`]'s; here is which model, which images, which attack, and what is said of it.
+
+use super::ends::{Ends, RunError, tell};
+use super::evaluate::{self, GoOn};
+use super::trainer::{Trainer, round};
+use crate::config::{AttackSpec, Threat};
+use crate::protocol::Event;
+use crate::protocol::command::CommandId;
+use crate::protocol::event::{Evaluated, Purpose, Split, Warning, Whose};
+use std::time::Instant;
+
+/// One measurement to be made.
+struct Look {
+    of: Whose,
+    purpose: Purpose,
+    attack: AttackSpec,
+    images: usize,
+    by: Option<CommandId>,
+}
+
+impl Trainer {
+    /// The student on validation images, under the epsilon in force.
+    pub(super) fn probe(&mut self, ends: &mut Ends, by: Option<CommandId>) -> Result<(), RunError> {
+        if self.teacher.is_some() && self.teacher_probed_at != Some(self.controls.eps.0) {
+            self.probe_teacher(ends)?;
+        }
+        let look = Look { by, ..self.probing(Whose::Student) };
+        match (self.measure(ends, look)?, by) {
+            (Some(found), _) => self.last_adversarial = Some(found.adversarial),
+            (None, Some(by)) => tell(ends, Event::Refused { by, reason: "stopping; the probe was given up".into() })?,
+            (None, None) => {}
+        }
+        Ok(())
+    }
+
+    /// The teacher under the same attack on the same images: the reference lines of the accuracy chart.
+    pub(super) fn probe_teacher(&mut self, ends: &mut Ends) -> Result<(), RunError> {
+        if self.teacher.is_none() || self.config.probe.per_epoch == 0 {
+            return Ok(());
+        }
+        self.teacher_probed_at = Some(self.controls.eps.0);
+        let Some(found) = self.measure(ends, self.probing(Whose::Teacher))? else { return Ok(()) };
+        let guess = 1.0 / self.student.description.classes.len() as f64;
+        if found.natural < 3.0 * guess && found.natural < 0.5 {
+            let message = format!(
+                "the teacher classifies only {:.1} % of the validation images correctly; is it a teacher for this data, with this normalisation?",
+                100.0 * found.natural
+            );
+            tell(ends, Event::Warned { step: None, kind: Warning::Teacher, message })?;
+        }
+        Ok(())
+    }
+
+    /// The number to quote: the test images, looked at this once, under the epsilon of the config and not the one in force.
+    pub(super) fn final_evaluation(&mut self, ends: &mut Ends) -> Result<Option<Evaluated>, RunError> {
+        let settings = self.config.evaluation;
+        let images = settings.images.unwrap_or(usize::MAX).min(self.test.len());
+        if images == 0 {
+            return Ok(None);
+        }
+        let attack = AttackSpec::pgd(self.config.threat, settings.steps, settings.restarts, 0);
+        self.measure(ends, Look { of: Whose::Student, purpose: Purpose::Final, attack, images, by: None })
+    }
+
+    /// One seed for every probe: a curve must move because the weights moved.
+    fn probing(&self, of: Whose) -> Look {
+        let threat = Threat { norm: self.controls.norm, eps: self.controls.eps };
+        let attack = AttackSpec::pgd(threat, self.config.probe.steps, 1, 0);
+        Look { of, purpose: Purpose::Probe, attack, images: self.config.probe.images, by: None }
+    }
+
+    /// Measures and says what was found; `None` when a stop that waits came first.
+    fn measure(&mut self, ends: &mut Ends, look: Look) -> Result<Option<Evaluated>, RunError> {
+        let (set, split) = match look.purpose {
+            Purpose::Probe => (&self.validation, Split::Validation),
+            Purpose::Final => (&self.test, Split::Test),
+        };
+        let model = match (look.of, &self.teacher) {
+            (Whose::Teacher, Some(teacher)) => teacher,
+            (Whose::Teacher, None) | (Whose::Student, _) => &self.student,
+        };
+        let indices = evaluate::subset(set.len(), look.images);
+        let begin = Instant::now();
+        let go_on = || if ends.inbox.stop_waits() { GoOn::No } else { GoOn::Yes };
+        let found = evaluate::evaluate(&model.folded(), set, &indices, &look.attack, go_on);
+        self.evaluation_time += begin.elapsed();
+        let Some(found) = found else { return Ok(None) };
+        let evaluated = Evaluated {
+            step: self.step,
+            by: look.by,
+            of: look.of,
+            split,
+            purpose: look.purpose,
+            attack: look.attack,
+            natural: found.natural,
+            adversarial: found.adversarial,
+            images: found.images as u64,
+            seconds: round(begin.elapsed().as_secs_f64(), 3),
+        };
+        tell(ends, Event::Evaluated(evaluated.clone()))?;
+        Ok(Some(evaluated))
+    }
+}
