@@ -153,19 +153,22 @@ pub struct Runs {
 
 #[derive(Args)]
 pub struct Eval {
-    /// A run's folder, a checkpoint's folder or a model file
+    /// A run (its folder, or its id within the runs folder), a checkpoint's folder or a model file
     pub target: PathBuf,
+    /// Folder that holds the runs
+    #[arg(long, default_value = "runs", value_name = "DIR")]
+    pub runs: PathBuf,
     #[arg(long, default_value = "pgd", value_parser = named(AttackName::ALL, AttackName::name))]
     pub attack: String,
-    /// Steps of the attack
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub steps: u32,
+    /// Steps of PGD [default: 20]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub steps: Option<u32>,
     /// Length of a step [default: 2.5 eps / steps]
     #[arg(long, value_name = "LENGTH")]
     pub step_size: Option<rematch::config::Eps>,
-    /// Random starts; an image is robust when it stands all of them
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub restarts: u32,
+    /// Random starts of PGD; an image is robust when it stands all of them [default: 1]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub restarts: Option<u32>,
     /// linf or l2 [default: the run's]
     #[arg(long, value_parser = named(Norm::ALL, Norm::name))]
     pub norm: Option<String>,

@@ -273,17 +273,16 @@ fn a_signal_during_the_final_evaluation_keeps_the_weights_and_is_a_stop() {
 fn a_third_interrupt_does_not_wait_for_a_busy_worker() {
     let runs = tempfile::tempdir().unwrap();
     let mut settings = SHORT.to_vec();
-    // All in one batch, and a stop is heard only between batches.
-    settings.extend(["evaluation.images=250", "evaluation.steps=10000"]);
-    let mut program = train(ERM, runs.path(), &settings, &["--ui", "json", "--name", "r"]);
-    program.until("\"saved\"");
-    // Nothing is told when the evaluation begins, at once after this; two readings of the machine are a second apart.
+    // One step is one attack of many passes over many images, and a stop is heard only between steps.
+    settings.extend(["method.steps=1000", "train.batch=2000"]);
+    let mut program = train("configs/quickstart-teacher.toml", runs.path(), &settings, &["--ui", "json", "--name", "r"]);
+    program.until("\"started\"");
+    // Two readings of the machine are a second apart: the first step has begun.
     program.until("\"machine\"");
     program.until("\"machine\"");
     let ended = program.end_by(Signal::INT);
     assert_eq!(ended.code, Some(130), "{ended:?}");
     assert!(ended.err.contains("left at once") && ended.err.contains("r/checkpoints"), "{}", ended.err);
-    checkpoint(&runs.path().join("r"), 71);
     assert_eq!(run_list(runs.path())[0]["state"], "interrupted");
 }
 
@@ -391,8 +390,12 @@ fn a_teacher_that_cannot_teach_is_refused() {
     let data = idx(Packed::No);
     let settings = on_idx(data.path());
     let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
-    let said = refused(&mut training(QUICKSTART, &runs, &settings, &[]), &runs);
-    assert!(said.contains("does not fit") && said.contains("its classes are"), "{said}");
+    // Classes of other names are a remark: files without names number them.
+    let mut settings = settings;
+    settings.push("train.epochs=1");
+    let ended = Program::start(&mut training(QUICKSTART, &runs, &settings, &["--ui", "plain"])).end();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.out.contains("the teacher's classes are T-shirt/top"), "{}", ended.out);
 }
 
 #[test]
@@ -533,8 +536,8 @@ fn a_torn_log_is_told_as_far_as_it_goes() {
     assert!(format!("{}{}", plain.out, plain.err).contains("line 2: not a record"), "{plain:?}");
     assert_eq!(run_list(home.path()).len(), 2);
     let none = run(&["runs", home.path().join("none").to_str().unwrap()]);
-    assert_eq!((none.code, &*none.out), (Some(0), ""));
-    assert!(none.err.contains("no runs in "), "{}", none.err);
+    assert_eq!((none.code, &*none.out), (Some(2), ""));
+    assert!(none.err.contains("there is no such folder"), "{}", none.err);
     let missing = run(&["replay", home.path().join("none").to_str().unwrap()]);
     assert_eq!((missing.code, &*missing.out), (Some(2), ""));
     assert!(missing.err.contains("no run at "), "{}", missing.err);

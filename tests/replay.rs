@@ -384,7 +384,7 @@ fn the_table_fits_its_width_and_gives_reasons() {
         wide.lines()
             .nth(1)
             .unwrap()
-            .contains("0.005->0.5  fc3      fc2      2/2     74.2/31.0     85.0/20.0     84.1/19.1     pgd-20  0:04"),
+            .contains("linf 0.1  74.2/31.0 pgd-10 n=250  85.0/20.0 pgd-10 n=250  84.1/19.1 pgd-20 n=2000  0:04"),
         "{wide}"
     );
     for width in [40, 60, 80, 120] {

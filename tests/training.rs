@@ -12,7 +12,7 @@ use rematch::config::{
 };
 use rematch::data::DataSet;
 use rematch::protocol::command::{Command, CommandId, Request, SaveOnStop, Stop, StopWhen};
-use rematch::protocol::event::{Event, Outcome, Record, Term, Warning, Whose};
+use rematch::protocol::event::{Event, Outcome, Purpose, Record, Term, Warning, Whose};
 use rematch::protocol::{Change, Flow};
 use rematch::run::recorder::Recorder;
 use rematch::run::store::RunFolder;
@@ -414,8 +414,14 @@ fn the_last_weights_wait_for_room_and_are_not_lost() {
     std::fs::write(folder.checkpoints(), "in the way").unwrap();
     let thread = prepared.begin("r", folder.checkpoints(), recorder, requests);
     let mut run = Running { ask: Some(ask), records, seen: Vec::new(), thread, folder: folder.path().into(), dir, next: 0 };
-    let Event::Warned { message, .. } = run.until("warning", |e| matches!(e, Event::Warned { .. })) else { unreachable!() };
-    assert!(message.contains("checkpoints") && message.contains("trying again"), "{message}");
+    let Event::Warned { message, .. } =
+        run.until("warning", |e| matches!(e, Event::Warned { message, .. } if message.contains("trying again")))
+    else {
+        unreachable!()
+    };
+    assert!(message.contains("checkpoints"), "{message}");
+    let evaluated = run.seen.iter().any(|r| matches!(&r.event, Event::Evaluated(e) if e.purpose == Purpose::Final));
+    assert!(evaluated, "the numbers do not wait for the disk");
     std::fs::remove_file(folder.checkpoints()).unwrap();
     let ended = run.end();
     assert_eq!(ended.outcome, Outcome::Completed);

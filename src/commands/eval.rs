@@ -21,7 +21,7 @@ pub fn run(args: &Eval) -> anyhow::Result<u8> {
     if let Some(threads) = args.threads {
         tch::set_num_threads(i32::from(threads));
     }
-    let (path, made_with) = worker::made_with(&args.target)?;
+    let (path, made_with) = worker::made_with(&target(args))?;
     let config: Config = match (&args.data, made_with) {
         (Some(path), _) => check::load(path, &[])?,
         (None, Some(config)) => config,
@@ -41,8 +41,11 @@ pub fn run(args: &Eval) -> anyhow::Result<u8> {
             bail!("{option} {value} is out of range; allowed for {norm}: 0 to {}", norm.largest_eps());
         }
     }
-    let mut attack = AttackSpec::pgd(Threat { norm, eps }, args.steps, args.restarts, args.seed);
+    let mut attack = AttackSpec::pgd(Threat { norm, eps }, args.steps.unwrap_or(20), args.restarts.unwrap_or(1), args.seed);
     if args.attack == AttackName::Fgsm.name() {
+        if args.steps.is_some() || args.restarts.is_some() || args.step_size.is_some() {
+            bail!("--attack fgsm is one step of length eps from the image itself: it has no --steps, --step-size or --restarts");
+        }
         attack =
             AttackSpec { name: AttackName::Fgsm, steps: 1, step_size: eps, restarts: 1, random_start: RandomStart::No, ..attack };
     } else if let Some(step_size) = args.step_size {
@@ -50,10 +53,14 @@ pub fn run(args: &Eval) -> anyhow::Result<u8> {
     }
 
     let data = rematch::data::load(&config.data)?;
-    let (images, seen) = match args.split {
-        Split::Train => (&data.train, "seen in training"),
-        Split::Validation => (&data.validation, "held out of training, used for choices"),
-        Split::Test => (&data.test, "not seen in training"),
+    // Only for the data that the model was trained on is it known what it has seen.
+    let (images, seen, in_training) = match (args.split, &args.data) {
+        (Split::Train, None) => (&data.train, "seen in training", Some(true)),
+        (Split::Validation, None) => (&data.validation, "held out of training, used for choices", Some(false)),
+        (Split::Test, None) => (&data.test, "not seen in training", Some(false)),
+        (Split::Train, Some(_)) => (&data.train, "unknown whether seen in training", None),
+        (Split::Validation, Some(_)) => (&data.validation, "unknown whether seen in training", None),
+        (Split::Test, Some(_)) => (&data.test, "unknown whether seen in training", None),
     };
     let examinee = worker::Examinee::load(&path, &worker::Images { images, classes: &data.classes }, args.device)?;
     let count = args.images.map_or(examinee.len(), |n| n as usize);
@@ -88,7 +95,7 @@ pub fn run(args: &Eval) -> anyhow::Result<u8> {
             "seed": attack.seed,
             "images": accuracy.images,
             "split": split,
-            "seen_in_training": args.split == Split::Train,
+            "seen_in_training": in_training,
             "data": data.name,
             "checkpoint": path.display().to_string(),
             "device": examinee.device,
@@ -102,10 +109,11 @@ pub fn run(args: &Eval) -> anyhow::Result<u8> {
         writeln!(out, "data         {}, {split}, {} images ({seen})", data.name, accuracy.images)?;
         writeln!(
             out,
-            "attack       {}: {} steps of {}, {} restart(s), seed {}",
+            "attack       {}: {} step(s) of {}, {}, {} restart(s), seed {}",
             attack.name.name(),
             attack.steps,
             attack.step_size,
+            if attack.random_start == RandomStart::Yes { "random start" } else { "from the image itself" },
             attack.restarts,
             attack.seed
         )?;
@@ -119,4 +127,11 @@ pub fn run(args: &Eval) -> anyhow::Result<u8> {
         writeln!(out, "time         {seconds:.1} s on {}", examinee.device)?;
     }
     Ok(0)
+}
+
+/// The path as it is given, or else within the folder of runs.
+#[cfg(feature = "torch")]
+fn target(args: &Eval) -> std::path::PathBuf {
+    let within = args.runs.join(&args.target);
+    if !args.target.exists() && within.exists() { within } else { args.target.clone() }
 }

@@ -55,6 +55,11 @@ pub fn run(args: &Replay) -> anyhow::Result<u8> {
     };
     let records = replay::replay(&folder.events(), &PaceControl::new(replay::Pace::Unbounded))?;
     let outcome = headless::follow_in(&records, style, folder.path(), &mut std::io::stdout())?;
+    if outcome.is_none()
+        && let Some(Err(damage)) = replay::read_log(&folder.events())?.find(Result::is_err)
+    {
+        return Err(Failed(damage.to_string()).into());
+    }
     if outcome.is_none() && style != Style::Json {
         let _ = writeln!(std::io::stderr(), "rematch: {}: the record ends before the run did", folder.id());
     }

@@ -1,10 +1,15 @@
 //! `rematch runs`
 
 use crate::cli::Runs;
+use anyhow::bail;
 use rematch::run::listing;
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 
 pub fn run(args: &Runs) -> anyhow::Result<u8> {
+    if !args.runs.exists() && args.runs != Path::new("runs") {
+        bail!("{}: there is no such folder; give the folder that holds the runs", args.runs.display());
+    }
     let rows = listing::summaries(&args.runs)?;
     let mut out = std::io::stdout();
     let text = if args.json {

@@ -186,12 +186,15 @@ mod working {
         }
         // The terminal is gone or on its way out: the run goes on, to its end or to its last checkpoint, without a screen.
         obey_signals(heard.clone(), ask.clone(), folder.checkpoints());
-        Ok(unwatched(state, &rest, ask))
+        let state = unwatched(state, &rest, ask);
+        // Where the terminal is gone this reaches nobody, and that is all right.
+        let _ = std::io::stdout().write_all(headless::summary(&state, folder.path()).as_bytes());
+        Ok(state.finished.map(|f| f.outcome))
     }
 
     /// Follows a run whose screen is gone. A pause, the person's or that of a loss gone wrong, would now last for ever: it is saved
     /// and stopped instead.
-    fn unwatched(mut state: RunState, records: &Receiver<Arc<Record>>, ask: &Sender<Request>) -> Option<Outcome> {
+    fn unwatched(mut state: RunState, records: &Receiver<Arc<Record>>, ask: &Sender<Request>) -> RunState {
         let mut asked = 0;
         let mut stop_if_paused = |phase: &Phase| {
             if *phase == Phase::Paused {
@@ -209,6 +212,6 @@ mod working {
                 stop_if_paused(&state.phase);
             }
         }
-        state.finished.map(|f| f.outcome)
+        state
     }
 }

@@ -102,8 +102,9 @@ impl<'a> Plain<'a> {
                 rows.push(("steered", format!("{}{values} from step {}", dial.name(), marker.step)));
             }
         }
-        if let Some(last) = state.last_final() {
-            rows.extend(evaluation_rows(last));
+        match state.last_final() {
+            Some(last) => rows.extend(evaluation_rows(last)),
+            None => rows.push(("accuracy", "not evaluated on the test images; rematch eval does that".into())),
         }
         rows.push(("train seconds", format!("{:.1}", finished.train_seconds)));
         rows.push(("evaluation seconds", format!("{:.1}", finished.evaluation_seconds)));

@@ -1,5 +1,6 @@
 //! What a person can steer, the ranges it may take, and its value at a moment.
 
+use crate::config::Method;
 use crate::config::units::{self, Eps, Norm};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -64,12 +65,13 @@ impl Dial {
         }
     }
 
-    /// What it does, in a few words.
-    pub fn meaning(self) -> &'static str {
-        match self {
-            Self::Lambda => "ce weight",
-            Self::LrScale => "lr scale",
-            Self::Eps => "radius",
+    /// What it does in a run of this method, in a few words. Where training attacks nothing, epsilon is that of the probes alone.
+    pub fn meaning(self, method: Method) -> &'static str {
+        match (self, method) {
+            (Self::Lambda, _) => "ce weight",
+            (Self::LrScale, _) => "lr scale",
+            (Self::Eps, Method::Sat(_)) => "radius",
+            (Self::Eps, Method::Erm | Method::Rrm(_)) => "probe radius",
         }
     }
 

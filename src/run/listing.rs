@@ -27,8 +27,11 @@ pub struct RunSummary {
     /// As the run began, and as it is now; for methods without one `None`.
     pub lambda: Option<f64>,
     pub lambda_now: Option<f64>,
-    /// How often lambda was changed while it ran.
+    /// How often lambda was changed while it ran, and how often anything was.
     pub lambda_changes: usize,
+    pub changes: usize,
+    /// The config's: `linf 0.1`.
+    pub threat: String,
     pub epochs_done: u64,
     pub epochs_planned: u64,
     /// The probe with the highest adversarial accuracy.
@@ -174,6 +177,8 @@ fn summary(runs: &Path, path: &Path) -> Result<RunSummary, String> {
         data: started.data.name.clone(),
         lambda,
         lambda_now: lambda.and(state.controls.map(|controls| controls.lambda)),
+        changes: state.turned().count(),
+        threat: format!("{} {}", started.config.threat.norm.name(), started.config.threat.eps),
         lambda_changes: state.turned().filter(|m| m.kind == MarkerKind::Dial(Dial::Lambda)).count(),
         epochs_done: state.epochs.last().map_or(0, |epoch| epoch.epoch),
         epochs_planned: started.plan.epochs,
@@ -208,16 +213,16 @@ pub fn json_lines(rows: &[Row]) -> Result<String, serde_json::Error> {
 /// Columns in their order, and how dispensable each is: where the width does not suffice, the highest go first.
 const COLUMNS: &[(&str, u8)] = &[
     ("run", 0),
-    ("state", 0),
-    ("method", 0),
+    ("state", 1),
+    ("method", 2),
     ("lambda", 1),
     ("student", 5),
     ("teacher", 6),
     ("epochs", 3),
-    ("best nat/adv", 1),
-    ("last nat/adv", 2),
+    ("threat", 2),
+    ("best probe nat/adv", 1),
+    ("last probe nat/adv", 4),
     ("test nat/adv", 0),
-    ("attack", 4),
     ("train", 7),
     ("started (UTC)", 8),
 ];
@@ -266,8 +271,12 @@ fn harmless(text: &str) -> String {
 
 fn row_cells(run: &RunSummary) -> Vec<String> {
     let dash = || "-".to_string();
+    // Each number with the attack and the count of images behind it.
     let both = |a: &Option<Accuracies>| {
-        a.as_ref().map_or_else(dash, |a| format!("{:.1}/{:.1}", 100.0 * a.natural_accuracy, 100.0 * a.adversarial_accuracy))
+        a.as_ref().map_or_else(dash, |a| {
+            let (natural, adversarial) = (100.0 * a.natural_accuracy, 100.0 * a.adversarial_accuracy);
+            format!("{natural:.1}/{adversarial:.1} {} n={}", a.attack, a.images)
+        })
     };
     let lambda = match (run.lambda, run.lambda_now) {
         (Some(first), Some(now)) if run.lambda_changes > 0 => {
@@ -286,10 +295,10 @@ fn row_cells(run: &RunSummary) -> Vec<String> {
         run.student.clone(),
         run.teacher.clone().unwrap_or_else(dash),
         format!("{}/{}", run.epochs_done, run.epochs_planned),
+        run.threat.clone(),
         both(&run.best),
         both(&run.last),
         both(&run.test),
-        run.test.as_ref().or(run.last.as_ref()).map_or_else(dash, |a| a.attack.clone()),
         clock(run.train_seconds),
         format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}"),
     ]

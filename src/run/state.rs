@@ -3,6 +3,7 @@
 //! Nothing is drawn, read or timed here; the only clock is `Record::at_ms`.
 
 use super::series::Series;
+use crate::config::Eps;
 use crate::protocol::command::{CommandId, Stop};
 use crate::protocol::controls::{Change, Controls, Dial, Flow};
 use crate::protocol::event::{
@@ -35,7 +36,7 @@ pub struct RunState {
     pub adversarial: Series,
     /// Every evaluation, oldest first.
     pub evaluations: Vec<Evaluated>,
-    /// The probe of the student with the highest adversarial accuracy so far.
+    /// The probe of the student with the highest adversarial accuracy so far, under the config's epsilon.
     pub best: Option<Evaluated>,
     pub markers: Vec<Marker>,
     pub epochs: Vec<EpochFinished>,
@@ -174,7 +175,11 @@ impl RunState {
             Event::EpochFinished(epoch) => {
                 self.epochs.push(epoch.clone());
                 let probe = self.probes().last().map_or_else(String::new, |e| {
-                    format!("  nat {:.1}  {} {:.1}", 100.0 * e.natural, e.attack.short(), 100.0 * e.adversarial)
+                    let under = match self.planned_eps() {
+                        Some(eps) if eps != e.attack.eps => format!(" eps {}", e.attack.eps),
+                        Some(_) | None => String::new(),
+                    };
+                    format!("  nat {:.1}  {}{under} {:.1}", 100.0 * e.natural, e.attack.short(), 100.0 * e.adversarial)
                 });
                 self.say(at, Level::Info, format!("epoch {:>2} done{probe}  {:.1} s", epoch.epoch, epoch.train_seconds));
             }
@@ -312,7 +317,9 @@ impl RunState {
         if probe {
             self.natural.push(evaluated.step, Summary::one(evaluated.natural));
             self.adversarial.push(evaluated.step, Summary::one(evaluated.adversarial));
-            if self.best.as_ref().is_none_or(|b| evaluated.adversarial > b.adversarial) {
+            // Accuracies under different radii do not compare: only the config's counts.
+            let comparable = self.planned_eps().is_none_or(|eps| eps == evaluated.attack.eps);
+            if comparable && self.best.as_ref().is_none_or(|b| evaluated.adversarial > b.adversarial) {
                 self.best = Some(evaluated.clone());
             }
             if let Some(by) = evaluated.by {
@@ -384,6 +391,11 @@ impl RunState {
     /// The number to quote: the student on the test images, once training has ended.
     pub fn last_final(&self) -> Option<&Evaluated> {
         self.evaluations.iter().rfind(|e| e.of == Whose::Student && e.purpose == Purpose::Final)
+    }
+
+    /// The radius that the config names, whatever it was turned to.
+    pub fn planned_eps(&self) -> Option<Eps> {
+        self.started.as_ref().map(|s| s.config.threat.eps)
     }
 
     /// What was turned while it ran, oldest first: a number of a steered run is not that of its config alone.

@@ -28,6 +28,8 @@ pub struct State {
     pub reason: Reason,
     /// Of the newest probe on validation images, if there was one.
     pub adversarial: Option<f64>,
+    /// How often a dial was turned.
+    pub changes: u64,
     pub train_seconds: f64,
     pub evaluation_seconds: f64,
 }
@@ -47,7 +49,7 @@ pub enum CheckpointError {
     Unwritable { path: PathBuf, source: std::io::Error },
     #[error("{}: {why}; choose another checkpoint of the run", path.display())]
     Malformed { path: PathBuf, why: String },
-    #[error("{}: no checkpoint there", path.display())]
+    #[error("{}: no checkpoint there; give a run's folder, a checkpoint's folder (checkpoints/step-...) or a model.safetensors file", path.display())]
     None { path: PathBuf },
     #[error(transparent)]
     File(#[from] FileError),
@@ -172,6 +174,7 @@ pub fn model_file(path: &Path) -> Result<PathBuf, CheckpointError> {
     if path.join(MODEL).is_file() {
         return Ok(path.join(MODEL));
     }
-    let newest = list(&path.join("checkpoints")).pop();
+    // A run's folder, or its folder of checkpoints.
+    let newest = list(&path.join("checkpoints")).pop().or_else(|| list(path).pop());
     newest.map(|(folder, _)| folder.join(MODEL)).ok_or_else(|| CheckpointError::None { path: path.into() })
 }

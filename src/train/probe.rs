@@ -49,6 +49,16 @@ impl Trainer {
                 100.0 * found.natural
             );
             tell(ends, Event::Warned { step: None, kind: Warning::Teacher, message })?;
+        } else if found.adversarial < 0.25 * found.natural {
+            let message = format!(
+                "the teacher is hardly robust here: {:.1} % natural, {:.1} % under {} {} eps {}; a student cannot learn from it what it does not know",
+                100.0 * found.natural,
+                100.0 * found.adversarial,
+                found.attack.short(),
+                found.attack.norm,
+                found.attack.eps
+            );
+            tell(ends, Event::Warned { step: None, kind: Warning::Teacher, message })?;
         }
         Ok(())
     }

@@ -43,6 +43,10 @@ pub struct Trainer {
     pub fault: Option<Fault>,
     pub train_time: Duration,
     pub evaluation_time: Duration,
+    /// How often a dial was turned.
+    pub changes: u64,
+    /// What is said at the start of the run.
+    pub remarks: Vec<String>,
     /// Of the newest probe.
     pub last_adversarial: Option<f64>,
     /// The epsilon that the teacher's reference lines were measured at.
@@ -64,6 +68,9 @@ impl Trainer {
     /// Trains to the end of the plan or until it is told to stop. `Finished` is said by the caller, who also knows of panics.
     pub fn run(&mut self, ends: &mut Ends) -> Result<Outcome, RunError> {
         tell(ends, Event::Started(Box::new(ends.started.clone())))?;
+        for message in std::mem::take(&mut self.remarks) {
+            tell(ends, Event::Warned { step: None, kind: Warning::Teacher, message })?;
+        }
         self.probe_teacher(ends)?;
         let steps = self.plan.steps();
         let mut stop_after_epoch = None;
@@ -118,17 +125,14 @@ impl Trainer {
         {
             return self.stopped(ends, stop);
         }
-        // Saved before the long evaluation and once more with its numbers: neither a kill nor a power cut loses the end.
-        self.save(ends, Reason::Final, None, None)?;
-        if let Some(result) = self.final_evaluation(ends)? {
-            self.save(ends, Reason::Final, None, Some(&result))?;
-        } else if ends.inbox.stop_waits()
-            && let Boundary::Stop(_) = self.boundary(ends)?
-        {
-            // The weights are whole and saved; the number that the plan ends with is not there.
-            return Ok(Outcome::Stopped);
-        }
-        Ok(Outcome::Completed)
+        // Saved before the long evaluation and once more with its numbers: neither a kill nor a power cut loses the end. Only the
+        // second save waits for room: a full disk does not keep anybody from the numbers.
+        self.save(ends, Reason::Periodic, None, None)?;
+        let result = self.final_evaluation(ends)?;
+        let stopped = result.is_none() && ends.inbox.stop_waits() && matches!(self.boundary(ends)?, Boundary::Stop(_));
+        self.save(ends, Reason::Final, None, result.as_ref())?;
+        // A stop: the weights are whole and saved, the number that the plan ends with is not there.
+        Ok(if stopped { Outcome::Stopped } else { Outcome::Completed })
     }
 
     fn train_step(&mut self, order: &[i64]) {
@@ -278,6 +282,7 @@ impl Trainer {
                 let previous = self.controls.present(change);
                 tell(ends, Event::Controlled { step: self.step, by, change, previous, note })?;
                 self.controls = next;
+                self.changes += u64::from(change.dial().is_some());
             }
             (Err(reason), Some(by)) => tell(ends, Event::Refused { by, reason })?,
             (Err(_), None) => {}
@@ -308,6 +313,7 @@ impl Trainer {
             controls: self.controls,
             reason,
             adversarial: self.last_adversarial,
+            changes: self.changes,
             train_seconds: self.train_time.as_secs_f64(),
             evaluation_seconds: self.evaluation_time.as_secs_f64(),
         };
@@ -316,6 +322,9 @@ impl Trainer {
             "run": ends.started.run,
             "step": self.step,
             "config": self.config,
+            // A steered run is not its config alone; events.jsonl says what was changed when.
+            "changes_while_running": self.changes,
+            "controls": self.controls,
             "teacher": ends.started.teacher,
             "evaluated": result,
         });
@@ -326,7 +335,8 @@ impl Trainer {
                 Err(error) if matches!(reason, Reason::Final | Reason::Stopped) && !ends.inbox.stop_waits() => {
                     if !warned {
                         warned = true;
-                        let message = format!("{error}; trying again until there is room, a second stop gives these weights up");
+                        let message =
+                            format!("{error}; trying again until there is room; a stop from now on gives these weights up");
                         tell(ends, Event::Warned { step: Some(self.step), kind: Warning::DiskFull, message: message.clone() })?;
                         ends.trouble.set(Some(message));
                     }

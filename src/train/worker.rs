@@ -13,7 +13,7 @@ use super::pace::Pace;
 use super::sgd::Sgd;
 use super::trainer::Trainer;
 use super::{checkpoint, evaluate};
-use crate::config::{Config, DeviceChoice};
+use crate::config::{Config, DeviceChoice, Threat};
 use crate::data::DataSet;
 use crate::methods::{self, NoTeacher, laps::Laps};
 use crate::nn::file::FileError;
@@ -224,6 +224,7 @@ fn build(config: Config, data: &DataSet, options: &Options) -> Result<(Trainer, 
         normalize: model::statistics(&data.train.pixels, data.train.shape),
     };
     let student = Model::new(description, config.seed, device)?;
+    let mut remarks = Vec::new();
     let (teacher, teacher_facts) = match &config.teacher {
         None => (None, None),
         Some(settings) => {
@@ -232,6 +233,7 @@ fn build(config: Config, data: &DataSet, options: &Options) -> Result<(Trainer, 
             let (teacher, provenance) = Model::read(&path, device).map_err(SetupError::TeacherFile)?;
             fits(&teacher, &student).map_err(|why| SetupError::TeacherMismatch { path: path.clone(), why })?;
             teacher.freeze();
+            remarks.extend(odd(&teacher, &student, &provenance, config.threat));
             let facts =
                 TeacherFacts { network: teacher.facts(), path: path.display().to_string(), provenance: made_how(&provenance) };
             (Some(Rc::new(teacher)), Some(facts))
@@ -264,6 +266,8 @@ fn build(config: Config, data: &DataSet, options: &Options) -> Result<(Trainer, 
         fault: options.fault,
         train_time: Duration::ZERO,
         evaluation_time: Duration::ZERO,
+        changes: 0,
+        remarks,
         last_adversarial: None,
         teacher_probed_at: None,
         warned_at: None,
@@ -277,6 +281,7 @@ fn build(config: Config, data: &DataSet, options: &Options) -> Result<(Trainer, 
         trainer.step = state.step;
         trainer.controls = Controls { flow: Flow::Running, ..state.controls };
         trainer.last_adversarial = state.adversarial;
+        trainer.changes = state.changes;
         trainer.train_time = Duration::from_secs_f64(state.train_seconds.max(0.0));
         trainer.evaluation_time = Duration::from_secs_f64(state.evaluation_seconds.max(0.0));
     }
@@ -327,9 +332,6 @@ fn fits(teacher: &Model, student: &Model) -> Result<(), String> {
     if t.classes.len() != s.classes.len() {
         return Err(format!("it knows {} classes, the data has {}", t.classes.len(), s.classes.len()));
     }
-    if t.classes != s.classes {
-        return Err(format!("its classes are {}, those of the data are {}", t.classes.join(", "), s.classes.join(", ")));
-    }
     if teacher.features() != student.features() {
         return Err(format!(
             "its features ({}) are {} wide, the student's ({}) {}; choose a student of the same width",
@@ -340,6 +342,28 @@ fn fits(teacher: &Model, student: &Model) -> Result<(), String> {
         ));
     }
     Ok(())
+}
+
+/// What is worth a remark in a teacher that fits.
+fn odd(teacher: &Model, student: &Model, provenance: &serde_json::Value, threat: Threat) -> Vec<String> {
+    let mut remarks = Vec::new();
+    let (t, s) = (&teacher.description.classes, &student.description.classes);
+    if t != s {
+        // Files without names number their classes, so the same data has two sets of names.
+        remarks.push(format!(
+            "the teacher's classes are {}, those of the data are {}: are they the same, in this order?",
+            t.join(", "),
+            s.join(", ")
+        ));
+    }
+    let Ok(made) = serde_json::from_value::<Config>(provenance["config"].clone()) else { return remarks };
+    if made.threat != threat {
+        remarks.push(format!(
+            "the teacher was made for {} eps {}, this run attacks with {} eps {}",
+            made.threat.norm, made.threat.eps, threat.norm, threat.eps
+        ));
+    }
+    remarks
 }
 
 /// A checkpoint's own words on its making, in one line.

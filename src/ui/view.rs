@@ -13,6 +13,8 @@ mod status;
 use super::layout::{Life, Pane, Panels, SMALLEST, Tier, centred, layout};
 use super::screen::{Screen, is_over};
 use super::theme::Tone;
+use crate::config::Method;
+use crate::protocol::Dial;
 use crate::run::RunState;
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
@@ -50,6 +52,11 @@ struct Pen<'a> {
 impl Pen<'_> {
     fn style(&self, tone: Tone) -> Style {
         self.screen.palette.style(tone)
+    }
+
+    /// What a dial does in this run.
+    fn meaning(&self, dial: Dial) -> &'static str {
+        dial.meaning(self.state.started.as_ref().map_or(Method::Erm, |s| s.config.method))
     }
 
     fn span(&self, tone: Tone, text: impl Into<String>) -> Span<'static> {

@@ -47,7 +47,12 @@ pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let per = state.started.as_ref().map_or(1, |s| s.plan.steps_per_epoch.max(1));
     match &state.best {
         Some(best) => {
-            lines.push(text(format!("best probe {} @ep {:.1}", percent(best.adversarial), best.step as f64 / per as f64)));
+            lines.push(text(format!(
+                "best val {} {} @ep {:.1}",
+                best.attack.short(),
+                percent(best.adversarial),
+                best.step as f64 / per as f64
+            )));
         }
         None => lines.push(dim("no probe yet".into())),
     }

@@ -66,7 +66,7 @@ fn row(pen: &Pen, index: usize, dial: Dial, present: f64, width: u16) -> Line<'s
         Some(p) => (format!("{}→{}", dial.show(present), dial.show(p.value)), Tone::Accent),
     };
     let now = pen.screen.glyphs.words(now).into_owned();
-    let mut name = format!("{sign}{symbol:<2} {}", dial.meaning());
+    let mut name = format!("{sign}{symbol:<2} {}", pen.meaning(dial));
     if name.chars().count() + now.chars().count() + 2 > room {
         name = format!("{sign}{symbol}");
     }

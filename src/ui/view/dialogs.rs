@@ -74,7 +74,7 @@ fn edit(pen: &Pen, editor: &Editor, area: Rect, buffer: &mut Buffer) {
     };
     let lines = [
         Line::from(vec![
-            pen.span(Tone::Text, format!("{} {}  {present} → ", dial.symbol(), dial.meaning())),
+            pen.span(Tone::Text, format!("{} {}  {present} → ", dial.symbol(), pen.meaning(dial))),
             pen.span(Tone::Title, format!("{}{}", editor.text, cursor(Field::Value))),
         ]),
         Line::from(said),
