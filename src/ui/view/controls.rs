@@ -107,6 +107,11 @@ pub(super) fn one_line(pen: &Pen, area: Rect, buffer: &mut Buffer) {
         line.push_span(pen.span(tone, text));
         line.push_span(pen.span(Tone::Text, "  "));
     }
+    // The smallest screens have no room for a second chart, and these two are what everything here is about.
+    if let Some(probe) = pen.state.probes().next_back() {
+        let (natural, adversarial) = (100.0 * probe.natural, 100.0 * probe.adversarial);
+        line.push_span(pen.span(Tone::Text, format!("nat {natural:.1} adv {adversarial:.1}  ")));
+    }
     let facts = [("ce", Term::CrossEntropy), ("cos", Term::Cosine)];
     for (name, term) in facts.into_iter().filter(|(_, term)| pen.state.series.contains_key(term)) {
         line.push_span(pen.span(Tone::Dim, format!("{name} {}  ", value(pen.state.latest(term).0))));
