@@ -76,7 +76,7 @@ mod tests {
         for at in [0, 30, shipped.len() / 2, shipped.len() - 5] {
             let mut damaged = shipped.clone();
             damaged[at] ^= 0x10;
-            assert!(embedded::parse(&damaged).is_err() || at == 30, "byte {at}");
+            assert!(embedded::parse(&damaged).is_err(), "byte {at}");
         }
         assert!(embedded::parse(&shipped[..shipped.len() - 1]).is_err());
 
