@@ -23,7 +23,7 @@ fn keys() -> String {
             Fallback::Required => "required".into(),
             Fallback::Is(value) | Fallback::From(value) => format!("default {value}"),
         };
-        let only = key.only.map_or_else(String::new, |only| format!(" (with {} = \"{}\")", only.key, only.is));
+        let only = key.only.map_or_else(String::new, |only| format!(" (with {} = \"{}\")", only.key, only.is.join("\" or \"")));
         let _ = writeln!(text, "{:<24} {}{only}", key.path, key.meaning);
         let _ = writeln!(text, "{:<24}   {}; {default}", "", key.kind.allowed());
     }

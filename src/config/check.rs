@@ -2,6 +2,7 @@
 //!
 //! Opens the config file only. Whether the files that it names exist and fit is found by whoever opens them.
 
+mod build;
 mod gather;
 mod judge;
 pub mod keys;

@@ -5,10 +5,7 @@
 use super::gather::Leaf;
 use super::keys::{Bound, Fallback, KEYS, Key, Kind, number};
 use super::{Fault, Place, suggest};
-use crate::config::{
-    Augment, BatchNormMode, Checkpoint, Config, Data, Eps, Evaluation, Method, Nesterov, Network, Norm, Probe, RandomStart, Rrm,
-    Sat, Schedule, Source, Student, Teacher, Threat, Train,
-};
+use crate::config::{Config, Eps, Norm, Source};
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 use toml_edit::Value;
@@ -20,7 +17,7 @@ const EMBEDDED_TEST: i64 = 2_000;
 
 /// A value of the type its key asks for.
 #[derive(Clone, Debug, PartialEq)]
-enum Typed {
+pub(super) enum Typed {
     Whole(i64),
     Real(f64),
     Text(String),
@@ -29,16 +26,16 @@ enum Typed {
 }
 
 #[derive(Debug)]
-struct Given {
+pub(super) struct Given {
     /// `None`: it was given, but wrongly, which is already among the faults.
-    value: Option<Typed>,
+    pub(super) value: Option<Typed>,
     raw: String,
     place: Place,
 }
 
-struct Judge<'a> {
+pub(super) struct Judge<'a> {
     origin: &'a Path,
-    given: BTreeMap<&'static str, Given>,
+    pub(super) given: BTreeMap<&'static str, Given>,
     faults: Vec<Fault>,
 }
 
@@ -97,7 +94,7 @@ impl Judge<'_> {
             };
             // Without a valid choice nobody can say what belongs to it.
             let Some(chosen) = self.text(only.key) else { continue };
-            if chosen == only.is {
+            if only.is.contains(&chosen.as_str()) {
                 self.require(key, &format!(" when {} is {chosen}", only.key));
                 continue;
             }
@@ -107,8 +104,13 @@ impl Judge<'_> {
                 // The file was written for the choice that the command line replaces; a value that is wrong stays reported.
                 Place::File { .. } if chosen_by_override => {}
                 place @ (Place::File { .. } | Place::Override(_)) => {
-                    let text =
-                        format!("{} belongs to {} = \"{}\", and this is \"{chosen}\"; remove it", key.path, only.key, only.is);
+                    let owners: Vec<String> = only.is.iter().map(|name| format!("\"{name}\"")).collect();
+                    let text = format!(
+                        "{} belongs to {} = {}, and this is \"{chosen}\"; remove it",
+                        key.path,
+                        only.key,
+                        owners.join(" or ")
+                    );
                     self.faults.push(Fault { place, text });
                 }
             }
@@ -224,138 +226,16 @@ impl Judge<'_> {
             .into_string()
             .map_err(|_| "starts from a folder whose name is not UTF-8; write an absolute path or rename the folder")
     }
-
-    /// What was given, else the default; `None` where it was given wrongly or has no fixed default.
-    fn get(&self, path: &str) -> Option<Typed> {
-        match self.given.get(path) {
-            Some(given) => given.value.clone(),
-            None => Key::find(path).and_then(default_of),
-        }
-    }
-
-    fn whole(&self, path: &str) -> Option<i64> {
-        self.get(path).as_ref().and_then(as_whole)
-    }
-
-    fn count(&self, path: &str) -> Option<u32> {
-        self.whole(path).and_then(|v| u32::try_from(v).ok())
-    }
-
-    fn size(&self, path: &str) -> Option<usize> {
-        self.whole(path).and_then(|v| usize::try_from(v).ok())
-    }
-
-    fn long(&self, path: &str) -> Option<u64> {
-        self.whole(path).and_then(|v| u64::try_from(v).ok())
-    }
-
-    fn real(&self, path: &str) -> Option<f64> {
-        match self.get(path)? {
-            Typed::Real(v) => Some(v),
-            Typed::Whole(_) | Typed::Text(_) | Typed::Switch(_) | Typed::Epochs(_) => None,
-        }
-    }
-
-    fn text(&self, path: &str) -> Option<String> {
-        match self.get(path)? {
-            Typed::Text(text) => Some(text),
-            Typed::Whole(_) | Typed::Real(_) | Typed::Switch(_) | Typed::Epochs(_) => None,
-        }
-    }
-
-    fn on<T>(&self, path: &str, yes: T, no: T) -> Option<T> {
-        match self.get(path)? {
-            Typed::Switch(on) => Some(if on { yes } else { no }),
-            Typed::Whole(_) | Typed::Real(_) | Typed::Text(_) | Typed::Epochs(_) => None,
-        }
-    }
-
-    fn norm(&self) -> Option<Norm> {
-        let name = self.text("threat.norm")?;
-        Norm::ALL.iter().copied().find(|norm| norm.name() == name)
-    }
-
-    fn build(&self) -> Option<Config> {
-        let named = |path: &str| self.text(path);
-        let source = named("data.source")?;
-        let augment = named("data.augment")?;
-        let network = named("student.network")?;
-        let threat = Threat { norm: self.norm()?, eps: Eps(self.real("threat.eps")?) };
-        let validation = self.size("data.validation")?;
-        let lr = self.real("train.lr")?;
-        let method = match named("method.name")?.as_str() {
-            "erm" => Method::Erm,
-            "sat" => {
-                let steps = self.count("method.steps")?;
-                let usual = (2.5 * threat.eps.0 / f64::from(steps)).min(threat.norm.largest_eps());
-                Method::Sat(Sat {
-                    steps,
-                    step_size: Eps(self.real("method.step_size").unwrap_or(usual)),
-                    random_start: self.on("method.random_start", RandomStart::Yes, RandomStart::No)?,
-                    batch_norm: if named("method.batch_norm")? == "train" { BatchNormMode::Train } else { BatchNormMode::Eval },
-                })
-            }
-            "rrm" => Method::Rrm(Rrm { lambda: self.real("method.lambda")? }),
-            _ => return None,
-        };
-        let schedule = match named("train.schedule.name")?.as_str() {
-            "constant" => Schedule::Constant,
-            "cosine" => Schedule::Cosine { final_lr: self.real("train.schedule.final_lr").unwrap_or(lr.min(1e-6)) },
-            "one-cycle" => Schedule::OneCycle { peak: self.real("train.schedule.peak")? },
-            "multistep" => match self.get("train.schedule.epochs")? {
-                Typed::Epochs(epochs) => Schedule::Multistep {
-                    epochs: epochs.into_iter().map(|epoch| u64::try_from(epoch).ok()).collect::<Option<_>>()?,
-                    gamma: self.real("train.schedule.gamma")?,
-                },
-                Typed::Whole(_) | Typed::Real(_) | Typed::Text(_) | Typed::Switch(_) => return None,
-            },
-            _ => return None,
-        };
-        Some(Config {
-            seed: self.long("seed")?,
-            data: Data {
-                source: Source::ALL.iter().copied().find(|s| s.name() == source)?,
-                path: named("data.path"),
-                validation,
-                augment: Augment::ALL.iter().copied().find(|a| a.name() == augment)?,
-            },
-            student: Student { network: Network::ALL.iter().copied().find(|n| n.name() == network)? },
-            teacher: named("teacher.checkpoint").map(|checkpoint| Teacher { checkpoint }),
-            method,
-            threat,
-            train: Train {
-                epochs: self.long("train.epochs")?,
-                batch: self.size("train.batch")?,
-                lr,
-                momentum: self.real("train.momentum")?,
-                nesterov: self.on("train.nesterov", Nesterov::Yes, Nesterov::No)?,
-                weight_decay: self.real("train.weight_decay")?,
-                schedule,
-                report_hz: self.real("train.report_hz")?,
-            },
-            probe: Probe {
-                per_epoch: self.count("probe.per_epoch")?,
-                images: self.size("probe.images").unwrap_or(validation.min(500)),
-                steps: self.count("probe.steps")?,
-            },
-            evaluation: Evaluation {
-                steps: self.count("evaluation.steps")?,
-                restarts: self.count("evaluation.restarts")?,
-                images: self.size("evaluation.images"),
-            },
-            checkpoint: Checkpoint { every_epochs: self.long("checkpoint.every_epochs")? },
-        })
-    }
 }
 
-fn as_whole(value: &Typed) -> Option<i64> {
+pub(super) fn as_whole(value: &Typed) -> Option<i64> {
     match value {
         Typed::Whole(v) => Some(*v),
         Typed::Real(_) | Typed::Text(_) | Typed::Switch(_) | Typed::Epochs(_) => None,
     }
 }
 
-fn default_of(key: &Key) -> Option<Typed> {
+pub(super) fn default_of(key: &Key) -> Option<Typed> {
     match key.default {
         Fallback::Is(text) => typed(key, text.parse().ok().as_ref(), text, &Place::Override(String::new())).ok(),
         Fallback::Required | Fallback::From(_) => None,

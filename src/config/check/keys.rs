@@ -57,10 +57,11 @@ pub enum Fallback {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Only {
     pub key: &'static str,
-    pub is: &'static str,
+    /// Any of these.
+    pub is: &'static [&'static str],
 }
 
-const fn only(key: &'static str, is: &'static str) -> Only {
+const fn only(key: &'static str, is: &'static [&'static str]) -> Only {
     Only { key, is }
 }
 
@@ -79,14 +80,14 @@ const fn key(path: &'static str, kind: Kind, default: Fallback, only: Option<Onl
 use Bound::{Excluded, Included};
 use Fallback::{From, Is, Required};
 
-const SAT: Option<Only> = Some(only("method.name", "sat"));
-const RRM: Option<Only> = Some(only("method.name", "rrm"));
+const SAT: Option<Only> = Some(only("method.name", &["sat"]));
+const RRM: Option<Only> = Some(only("method.name", &["rrm"]));
 
 /// Every key, in the order a config is written in.
 pub const KEYS: &[Key] = &[
     key("seed", whole(0, i64::MAX), Is("0"), None, "root of all randomness of the run"),
     key("data.source", Kind::Name(&["fashion-mnist-10k", "idx"]), Required, None, "where images come from"),
-    key("data.path", Kind::Path, Required, Some(only("data.source", "idx")), "folder of the IDX files, plain or gzipped"),
+    key("data.path", Kind::Path, Required, Some(only("data.source", &["idx"])), "folder of the IDX files, plain or gzipped"),
     key("data.validation", whole(100, 1_000_000), Is("1000"), None, "training images held out for probes; 1000 when embedded"),
     key("data.augment", Kind::Name(&["none", "crop-flip"]), Is("\"none\""), None, "changes to training images"),
     key("student.network", Kind::Name(&["fc2", "fc3", "small", "resnet18"]), Required, None, "network to train"),
@@ -117,28 +118,28 @@ pub const KEYS: &[Key] = &[
         "train.schedule.final_lr",
         real(Included(0.0), Included(100.0)),
         From("1e-6, or train.lr where that is less"),
-        Some(only("train.schedule.name", "cosine")),
+        Some(only("train.schedule.name", &["cosine"])),
         "learning rate at the end, at most train.lr",
     ),
     key(
         "train.schedule.peak",
         real(Excluded(0.0), Excluded(1.0)),
         Is("0.4"),
-        Some(only("train.schedule.name", "one-cycle")),
+        Some(only("train.schedule.name", &["one-cycle"])),
         "fraction of the steps at which the learning rate peaks",
     ),
     key(
         "train.schedule.epochs",
         Kind::Epochs,
         Required,
-        Some(only("train.schedule.name", "multistep")),
+        Some(only("train.schedule.name", &["multistep"])),
         "epochs at which the learning rate is multiplied by gamma",
     ),
     key(
         "train.schedule.gamma",
         real(Excluded(0.0), Included(1.0)),
         Is("0.1"),
-        Some(only("train.schedule.name", "multistep")),
+        Some(only("train.schedule.name", &["multistep"])),
         "factor on the learning rate",
     ),
     key("probe.per_epoch", whole(0, 1000), Is("1"), None, "probes an epoch, the last at its end; 0: none"),

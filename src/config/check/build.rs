@@ -1,0 +1,132 @@
+//! From judged values to the [`Config`] they mean. Judges nothing: it is asked only where there are no faults.
+
+use super::judge::{Judge, Typed, as_whole, default_of};
+use super::keys::Key;
+use crate::config::{
+    Augment, BatchNormMode, Checkpoint, Config, Data, Eps, Evaluation, Method, Nesterov, Network, Norm, Probe, RandomStart, Rrm,
+    Sat, Schedule, Source, Student, Teacher, Threat, Train,
+};
+
+impl Judge<'_> {
+    /// What was given, else the default; `None` where it was given wrongly or has no fixed default.
+    pub(super) fn get(&self, path: &str) -> Option<Typed> {
+        match self.given.get(path) {
+            Some(given) => given.value.clone(),
+            None => Key::find(path).and_then(default_of),
+        }
+    }
+
+    pub(super) fn whole(&self, path: &str) -> Option<i64> {
+        self.get(path).as_ref().and_then(as_whole)
+    }
+
+    fn count(&self, path: &str) -> Option<u32> {
+        self.whole(path).and_then(|v| u32::try_from(v).ok())
+    }
+
+    fn size(&self, path: &str) -> Option<usize> {
+        self.whole(path).and_then(|v| usize::try_from(v).ok())
+    }
+
+    fn long(&self, path: &str) -> Option<u64> {
+        self.whole(path).and_then(|v| u64::try_from(v).ok())
+    }
+
+    pub(super) fn real(&self, path: &str) -> Option<f64> {
+        match self.get(path)? {
+            Typed::Real(v) => Some(v),
+            Typed::Whole(_) | Typed::Text(_) | Typed::Switch(_) | Typed::Epochs(_) => None,
+        }
+    }
+
+    pub(super) fn text(&self, path: &str) -> Option<String> {
+        match self.get(path)? {
+            Typed::Text(text) => Some(text),
+            Typed::Whole(_) | Typed::Real(_) | Typed::Switch(_) | Typed::Epochs(_) => None,
+        }
+    }
+
+    fn on<T>(&self, path: &str, yes: T, no: T) -> Option<T> {
+        match self.get(path)? {
+            Typed::Switch(on) => Some(if on { yes } else { no }),
+            Typed::Whole(_) | Typed::Real(_) | Typed::Text(_) | Typed::Epochs(_) => None,
+        }
+    }
+
+    pub(super) fn norm(&self) -> Option<Norm> {
+        let name = self.text("threat.norm")?;
+        Norm::ALL.iter().copied().find(|norm| norm.name() == name)
+    }
+
+    pub(super) fn build(&self) -> Option<Config> {
+        let named = |path: &str| self.text(path);
+        let source = named("data.source")?;
+        let augment = named("data.augment")?;
+        let network = named("student.network")?;
+        let threat = Threat { norm: self.norm()?, eps: Eps(self.real("threat.eps")?) };
+        let validation = self.size("data.validation")?;
+        let lr = self.real("train.lr")?;
+        let method = match named("method.name")?.as_str() {
+            "erm" => Method::Erm,
+            "sat" => {
+                let steps = self.count("method.steps")?;
+                let usual = (2.5 * threat.eps.0 / f64::from(steps)).min(threat.norm.largest_eps());
+                Method::Sat(Sat {
+                    steps,
+                    step_size: Eps(self.real("method.step_size").unwrap_or(usual)),
+                    random_start: self.on("method.random_start", RandomStart::Yes, RandomStart::No)?,
+                    batch_norm: if named("method.batch_norm")? == "train" { BatchNormMode::Train } else { BatchNormMode::Eval },
+                })
+            }
+            "rrm" => Method::Rrm(Rrm { lambda: self.real("method.lambda")? }),
+            _ => return None,
+        };
+        let schedule = match named("train.schedule.name")?.as_str() {
+            "constant" => Schedule::Constant,
+            "cosine" => Schedule::Cosine { final_lr: self.real("train.schedule.final_lr").unwrap_or(lr.min(1e-6)) },
+            "one-cycle" => Schedule::OneCycle { peak: self.real("train.schedule.peak")? },
+            "multistep" => match self.get("train.schedule.epochs")? {
+                Typed::Epochs(epochs) => Schedule::Multistep {
+                    epochs: epochs.into_iter().map(|epoch| u64::try_from(epoch).ok()).collect::<Option<_>>()?,
+                    gamma: self.real("train.schedule.gamma")?,
+                },
+                Typed::Whole(_) | Typed::Real(_) | Typed::Text(_) | Typed::Switch(_) => return None,
+            },
+            _ => return None,
+        };
+        Some(Config {
+            seed: self.long("seed")?,
+            data: Data {
+                source: Source::ALL.iter().copied().find(|s| s.name() == source)?,
+                path: named("data.path"),
+                validation,
+                augment: Augment::ALL.iter().copied().find(|a| a.name() == augment)?,
+            },
+            student: Student { network: Network::ALL.iter().copied().find(|n| n.name() == network)? },
+            teacher: named("teacher.checkpoint").map(|checkpoint| Teacher { checkpoint }),
+            method,
+            threat,
+            train: Train {
+                epochs: self.long("train.epochs")?,
+                batch: self.size("train.batch")?,
+                lr,
+                momentum: self.real("train.momentum")?,
+                nesterov: self.on("train.nesterov", Nesterov::Yes, Nesterov::No)?,
+                weight_decay: self.real("train.weight_decay")?,
+                schedule,
+                report_hz: self.real("train.report_hz")?,
+            },
+            probe: Probe {
+                per_epoch: self.count("probe.per_epoch")?,
+                images: self.size("probe.images").unwrap_or(validation.min(500)),
+                steps: self.count("probe.steps")?,
+            },
+            evaluation: Evaluation {
+                steps: self.count("evaluation.steps")?,
+                restarts: self.count("evaluation.restarts")?,
+                images: self.size("evaluation.images"),
+            },
+            checkpoint: Checkpoint { every_epochs: self.long("checkpoint.every_epochs")? },
+        })
+    }
+}
