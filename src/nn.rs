@@ -14,7 +14,7 @@ pub mod small;
 use tch::Tensor;
 
 pub use model::Model;
-pub use parameters::Parameters;
+pub use parameters::{Parameters, Role};
 
 /// Which statistics batch norm uses, and whether running ones move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,8 +7,8 @@ mod squares;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use rematch::config::{
-    Augment, BatchNormMode, Checkpoint, Config, Data, DeviceChoice, Eps, Evaluation, Method, Nesterov, Network, Norm, Probe,
-    RandomStart, Rrm, Sat, Schedule, Source, Student, Teacher, Threat, Train,
+    Augment, BatchNormMode, Checkpoint, Config, Data, DeviceChoice, Eps, Evaluation, Iterate, Method, Nesterov, Network, Norm,
+    Probe, RandomStart, Rrm, Sat, Schedule, Source, Student, Teacher, Threat, Train, Watch,
 };
 use rematch::data::DataSet;
 use rematch::protocol::command::{Command, CommandId, Request, SaveOnStop, Stop, StopWhen};
@@ -53,16 +53,24 @@ fn config(method: Method, epochs: u64) -> Config {
             nesterov: Nesterov::Yes,
             weight_decay: 5e-4,
             schedule: Schedule::Cosine { final_lr: 1e-6 },
+            ema: 0.0,
             report_hz: 10.0,
         },
         probe: Probe { per_epoch: 1, images: 20, steps: 2 },
+        watch: Watch::default(),
         evaluation: Evaluation { steps: 2, restarts: 1, images: None },
         checkpoint: Checkpoint { every_epochs: 1 },
     }
 }
 
 fn sat(eps_steps: u32) -> Method {
-    Method::Sat(Sat { steps: eps_steps, step_size: Eps(0.05), random_start: RandomStart::Yes, batch_norm: BatchNormMode::Eval })
+    Method::Sat(Sat {
+        steps: eps_steps,
+        step_size: Eps(0.05),
+        random_start: RandomStart::Yes,
+        batch_norm: BatchNormMode::Eval,
+        iterate: Iterate::Last,
+    })
 }
 
 fn options() -> Options {
@@ -177,7 +185,10 @@ fn teacher() -> (TempDir, PathBuf) {
 }
 
 fn rrm(teacher: &Path, lambda: f64, epochs: u64) -> Config {
-    Config { teacher: Some(Teacher { checkpoint: teacher.display().to_string() }), ..config(Method::Rrm(Rrm { lambda }), epochs) }
+    Config {
+        teacher: Some(Teacher { checkpoint: teacher.display().to_string() }),
+        ..config(Method::Rrm(Rrm::cosine(lambda)), epochs)
+    }
 }
 
 #[test]
@@ -293,7 +304,7 @@ fn what_a_method_does_not_have_cannot_be_turned() {
             _ => None,
         })
         .collect();
-    assert_eq!(refusals, ["erm has no lambda; it can turn lr_scale, eps"]);
+    assert_eq!(refusals, ["erm has no lambda; it can turn lr_scale, eps, probes"]);
 }
 
 #[test]

@@ -33,9 +33,7 @@ impl<'a> Plain<'a> {
                         format!("{} {} -> {} from step {step}{note}\n", dial.name(), dial.show(old), dial.show(new))
                     }
                     (Change::Flow(Flow::Paused), ..) => format!("paused before step {step}{note}\n"),
-                    (Change::Flow(Flow::Running) | Change::Lambda(_) | Change::LrScale(_) | Change::Eps(_), ..) => {
-                        format!("goes on from step {step}{note}\n")
-                    }
+                    _ => format!("goes on from step {step}{note}\n"),
                 }
             }
             Event::Refused { reason, .. } => format!("refused: {reason}\n"),
@@ -52,6 +50,7 @@ impl<'a> Plain<'a> {
                 format!("warning{place}: {message}\n")
             }
             Event::Finished(finished) => self.finished(finished, state),
+            Event::Preparing(p) => format!("{}: {} of {}\n", p.what, p.done, p.total),
             Event::Saved(_) | Event::Progress(_) | Event::Machine(_) | Event::Said { .. } => String::new(),
         }
     }

@@ -69,6 +69,13 @@ pub enum ModelError {
     Shape { network: &'static str, takes: &'static str, channels: usize, height: usize, width: usize },
 }
 
+impl Description {
+    /// A network as it is, without anything added.
+    pub fn plain(network: config::Network, shape: [usize; 3], classes: Vec<String>, normalize: Normalize) -> Self {
+        Self { network, shape, classes, normalize }
+    }
+}
+
 impl Model {
     /// A new network with initial weights drawn from `seed`.
     ///
@@ -125,6 +132,11 @@ impl Model {
         }
     }
 
+    /// Features as the teacher's are matched with: through the training-only projector where there is one.
+    pub fn project(&self, features: &Tensor) -> Tensor {
+        features.shallow_clone()
+    }
+
     fn convs(&self) -> Box<dyn Iterator<Item = &ConvNorm> + '_> {
         match &self.body {
             Body::FullyConnected(net) => Box::new(net.convs()),
@@ -140,6 +152,25 @@ impl Model {
             self.convs().for_each(ConvNorm::fold);
         }
         Folded(self)
+    }
+
+    /// Another network of the same make with the same weights and statistics.
+    pub fn twin(&self, device: Device) -> Self {
+        let twin = Self::new(self.description.clone(), 0, device).expect("one like it was made before");
+        let _guard = tch::no_grad_guard();
+        twin.parameters.flat().shallow_clone().copy_(self.parameters.flat());
+        twin.take_statistics(self);
+        twin
+    }
+
+    /// Copies the running statistics of a network of the same make.
+    pub fn take_statistics(&self, other: &Self) {
+        let _guard = tch::no_grad_guard();
+        for (own, its) in self.parameters.entries().iter().zip(other.parameters.entries()) {
+            if own.role == Role::Buffer {
+                own.tensor.shallow_clone().copy_(&its.tensor);
+            }
+        }
     }
 
     /// Neither weights nor statistics will ever change again: a teacher, or a model that is only evaluated.

@@ -48,6 +48,8 @@ pub enum Event {
     EpochFinished(EpochFinished),
     /// Sent after the checkpoint has its final name.
     Saved(Saved),
+    /// Work before the first step that takes long, a few times a second.
+    Preparing(Preparing),
     Machine(Machine),
     Warned {
         step: Option<Step>,
@@ -126,6 +128,15 @@ pub struct DataFacts {
     pub test: u64,
 }
 
+/// How far work before the first step has come.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Preparing {
+    /// `robust data set`.
+    pub what: String,
+    pub done: u64,
+    pub total: u64,
+}
+
 /// What happened since the last report. At most `report_hz` of these a second.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
@@ -153,6 +164,14 @@ pub enum Term {
     Representation,
     /// Mean cosine between student's and teacher's features.
     Cosine,
+    /// `L_R` as a relative L2 distance, where that is what is minimised.
+    Distance,
+    /// The teacher's term of KD, ARD and RSLAD, with temperature and reduction as the method has them, unweighted.
+    Distillation,
+    /// RSLAD's term on clean images, unweighted.
+    CleanDistillation,
+    /// TRADES' divergence between clean and attacked outputs, unweighted.
+    Divergence,
     /// Share of the batch classified correctly, on the images the step trained on (adversarial ones for SAT).
     TrainAccuracy,
 }
@@ -214,6 +233,8 @@ pub enum Split {
 pub enum Purpose {
     /// Cheap, on the way; never the final number.
     Probe,
+    /// A look at training images for catastrophic overfitting.
+    Watch,
     /// The number to quote.
     Final,
 }
@@ -272,6 +293,8 @@ pub enum Warning {
     NonFinite,
     DiskFull,
     Teacher,
+    /// Robustness on training images broke down.
+    Overfitting,
     Other,
 }
 

@@ -5,6 +5,7 @@
 //! the thread its run folder and lets it go.
 
 use super::device::{self, DeviceError};
+use super::ema::Ema;
 use super::ends::{self, Ends, Trouble};
 use super::inbox::Inbox;
 use super::memory::Memory;
@@ -12,6 +13,7 @@ use super::meter::Meter;
 use super::pace::Pace;
 use super::sgd::Sgd;
 use super::trainer::Trainer;
+use super::watch::Watch;
 use super::{checkpoint, evaluate};
 use crate::config::{Config, DeviceChoice, Threat};
 use crate::data::DataSet;
@@ -40,6 +42,8 @@ pub struct Options {
     pub resume: Option<PathBuf>,
     pub attended: Attended,
     pub fault: Option<Fault>,
+    /// Where what takes long to make is kept for later runs; `None`: nowhere.
+    pub cache: Option<PathBuf>,
 }
 
 /// Whether somebody is there who can decide what to do about a loss that is not finite.
@@ -240,19 +244,19 @@ fn build(config: Config, data: &DataSet, options: &Options) -> Result<(Trainer, 
         }
     };
     let method = methods::build(config.method, teacher.clone())?;
-    let plan = Plan { epochs: config.train.epochs, steps_per_epoch: images.div_ceil(config.train.batch) as u64 };
-    let controls = Controls {
-        lambda: config.method.lambda().unwrap_or(0.0),
-        lr_scale: 1.0,
-        eps: config.threat.eps,
-        norm: config.threat.norm,
-        flow: Flow::Running,
+    let plan = Plan {
+        epochs: config.train.epochs,
+        steps_per_epoch: images.div_ceil(config.train.batch) as u64 * u64::from(config.method.replays()),
     };
+    let controls = Controls::of(&config);
     let sgd = Sgd::new(&config.train, &student.parameters);
     let mut trainer = Trainer {
         plan,
         teacher,
         sgd,
+        ema: (config.train.ema > 0.0).then(|| Ema::new(&student, config.train.ema, plan.steps(), device)),
+        watch: Watch::default(),
+        cache: options.cache.clone(),
         train: Memory::new(&data.train, device),
         validation: Memory::new(&data.validation, device),
         test: Memory::new(&data.test, device),
@@ -277,7 +281,10 @@ fn build(config: Config, data: &DataSet, options: &Options) -> Result<(Trainer, 
         facts: Facts { teacher: teacher_facts, data: data_facts(data) },
     };
     if let Some(from) = &options.resume {
-        let state = checkpoint::restore(from, &trainer.student, &trainer.sgd)?;
+        let mean = trainer.ema.as_ref().map(|ema| &ema.model);
+        let (state, carried) = checkpoint::restore(from, &trainer.student, mean, &trainer.sgd)?;
+        trainer.method.restore(carried).map_err(|why| checkpoint::foreign(from, why))?;
+        trainer.watch.watched = state.watched;
         trainer.step = state.step;
         trainer.controls = Controls { flow: Flow::Running, ..state.controls };
         trainer.last_adversarial = state.adversarial;

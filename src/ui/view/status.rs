@@ -15,10 +15,12 @@ use crate::ui::theme::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
+use std::fmt::Write as _;
 
 pub(super) fn word(pen: &Pen) -> &'static str {
     match &pen.state.phase {
         Phase::Preparing => "PREPARING",
+        Phase::Running if pen.state.preparing.is_some() => "PREPARING",
         Phase::Running if pen.state.evaluating() || pen.screen.waiting.iter().any(|(_, asked)| *asked == Asked::Probe) => {
             "EVALUATING"
         }
@@ -49,6 +51,9 @@ pub(super) fn header(pen: &Pen, area: Rect, buffer: &mut Buffer) {
         && stop.when == StopWhen::AfterEpoch
     {
         word.push_str(" after this epoch");
+    }
+    if let (Phase::Running, Some(p)) = (&state.phase, &state.preparing) {
+        let _ = write!(word, " {} {}/{}", p.what, p.done, p.total);
     }
     let run = state.started.as_ref().map_or("", |s| s.run.as_str());
     let (epoch, _) = state.epoch();
