@@ -2,6 +2,8 @@
 #![cfg(feature = "torch")]
 #![expect(clippy::unwrap_used, reason = "a test says best where it broke by breaking there")]
 
+#[path = "training/methods.rs"]
+mod methods;
 #[path = "training/squares.rs"]
 mod squares;
 
@@ -20,7 +22,7 @@ use rematch::train::worker::Fault;
 use rematch::train::{Attended, Options, SetupError, prepare};
 use squares::images;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -77,8 +79,12 @@ fn options() -> Options {
     Options { device: DeviceChoice::Cpu, threads: Some(1), ..Options::default() }
 }
 
+/// Torch's generator is one for the whole process, as a process has one worker; tests take turns.
+static TURN: Mutex<()> = Mutex::new(());
+
 /// A run under way.
 struct Running {
+    _turn: MutexGuard<'static, ()>,
     ask: Option<Sender<Request>>,
     records: Receiver<Arc<Record>>,
     seen: Vec<Arc<Record>>,
@@ -95,6 +101,7 @@ impl Running {
 
     /// `first`: requests that are there before the first step.
     fn starting_with(config: Config, options: Options, first: &[Command]) -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let dir = tempfile::tempdir().unwrap();
         let prepared = prepare(config, data(), options).unwrap();
         let folder = RunFolder::create(dir.path(), Some("r"), "r", "").unwrap();
@@ -106,7 +113,7 @@ impl Running {
             ask.send(Request { id: CommandId(i as u64), command: command.clone() }).unwrap();
         }
         let thread = prepared.begin("r", folder.checkpoints(), recorder, requests);
-        Self { ask: Some(ask), records, seen: Vec::new(), thread, folder: path, dir, next: first.len() as u64 }
+        Self { _turn: turn, ask: Some(ask), records, seen: Vec::new(), thread, folder: path, dir, next: first.len() as u64 }
     }
 
     fn ask(&mut self, command: Command) -> CommandId {
@@ -424,7 +431,9 @@ fn the_last_weights_wait_for_room_and_are_not_lost() {
     std::fs::remove_dir(folder.checkpoints()).ok();
     std::fs::write(folder.checkpoints(), "in the way").unwrap();
     let thread = prepared.begin("r", folder.checkpoints(), recorder, requests);
-    let mut run = Running { ask: Some(ask), records, seen: Vec::new(), thread, folder: folder.path().into(), dir, next: 0 };
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut run =
+        Running { _turn: turn, ask: Some(ask), records, seen: Vec::new(), thread, folder: folder.path().into(), dir, next: 0 };
     let Event::Warned { message, .. } =
         run.until("warning", |e| matches!(e, Event::Warned { message, .. } if message.contains("trying again")))
     else {
