@@ -184,10 +184,11 @@ fn epoch_line(epoch: &EpochFinished, state: &RunState) -> String {
     if let Some(probe) = state.probes().last() {
         let _ = write!(line, "  nat {}  {} {}", percent(probe.natural), probe.attack.short(), percent(probe.adversarial));
     }
-    for (term, name) in [(Term::Total, "loss"), (Term::CrossEntropy, "ce"), (Term::Representation, "rep")] {
-        if state.series.contains_key(&term) {
-            let _ = write!(line, "  {name} {:.3}", state.latest(term).0);
-        }
+    for &term in
+        state.series.keys().filter(|term| !matches!(term, Term::WeightedCrossEntropy | Term::Cosine | Term::TrainAccuracy))
+    {
+        let name = if term == Term::Total { "loss" } else { term.name() };
+        let _ = write!(line, "  {name} {:.3}", state.latest(term).0);
     }
     let _ = write!(line, "  {:.1} s", epoch.train_seconds);
     if let Some(eta) = state.eta_seconds().filter(|_| epoch.epoch < planned) {

@@ -176,6 +176,23 @@ pub enum Term {
     TrainAccuracy,
 }
 
+impl Term {
+    /// As legends and lines name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Total => "total",
+            Self::CrossEntropy => "ce",
+            Self::WeightedCrossEntropy => "λ·ce",
+            Self::Representation | Self::Distance => "rep",
+            Self::Cosine => "cos",
+            Self::Distillation => "kd",
+            Self::CleanDistillation => "kd clean",
+            Self::Divergence => "kl",
+            Self::TrainAccuracy => "acc",
+        }
+    }
+}
+
 /// Milliseconds a step over the last second or so. On a GPU measured at synchronised sample steps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Timing {

@@ -198,15 +198,8 @@ fn crosshair(pen: &Pen, step: u64, line: &mut Line<'static>) {
         let note = marker.note.as_ref().map_or_else(String::new, |n| format!(" ({n})"));
         line.push_span(pen.span(Tone::Warn, format!("  {}{note}", marker.text)));
     }
-    let names = [
-        (Term::Total, "total"),
-        (Term::CrossEntropy, "ce"),
-        (Term::Representation, "rep"),
-        (Term::Cosine, "cos"),
-        (Term::TrainAccuracy, "acc"),
-    ];
-    for (term, name) in names {
-        let Some(series) = pen.state.series.get(&term) else { continue };
+    for (term, series) in pen.state.series.iter().filter(|(term, _)| **term != Term::WeightedCrossEntropy) {
+        let name = term.name();
         let at = series.within(0, step + 2).end.checked_sub(1);
         if let Some(point) = at.and_then(|i| series.points().get(i)) {
             line.push_span(pen.span(Tone::Text, format!("  {name} {}", value(f64::from(point.mean)))));
