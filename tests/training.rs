@@ -41,7 +41,7 @@ fn config(method: Method, epochs: u64) -> Config {
     Config {
         seed: 7,
         data: Data { source: Source::FashionMnist10k, path: None, validation: 1000, augment: Augment::None },
-        student: Student { network: Network::Fc3 },
+        student: Student { network: Network::Fc3, feature_width: None },
         teacher: None,
         method,
         threat: Threat { norm: Norm::Linf, eps: Eps(0.1) },
