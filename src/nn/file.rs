@@ -215,6 +215,37 @@ mod tests {
     }
 
     #[test]
+    fn layers_between_widths_are_in_the_file_and_named_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("m.safetensors");
+        let wide = Description { feature_width: Some(48), projector: Some(96), ..description() };
+        let model = Model::new(wide.clone(), 3, Device::Cpu).unwrap();
+        std::fs::write(&path, model.to_bytes(&serde_json::json!({}))).unwrap();
+        let (back, _) = Model::read(&path, Device::Cpu).unwrap();
+        assert_eq!(back.description, wide);
+        let x = crate::nn::channels_last(&Tensor::rand([4, 1, 28, 28], (Kind::Float, Device::Cpu)));
+        let (a, b) = (model.forward(&x, Mode::Eval), back.forward(&x, Mode::Eval));
+        assert!(a.logits == b.logits && model.project(&a.features) == back.project(&b.features));
+        // Where the metadata names other widths than the tensors have, or none, the file is refused before anything is allocated:
+        // 65536 x 65536 numbers would be 17 gigabytes.
+        let (tensors, metadata) = decode(&path).unwrap();
+        for (key, said, expected) in [
+            ("feature_width", Some("65536"), "tensor 'head.weight' has shape [10, 48], expected [10, 65536]"),
+            ("projector", Some("65536"), "tensor 'projector.weight' has shape [96, 48], expected [65536, 48]"),
+            ("projector", None, "tensor 'projector.bias' does not belong to it (2 such)"),
+            ("projector", Some("0"), "projector = 0 is out of range; allowed: 1 to 65536"),
+            ("feature_width", Some("-1"), "its metadata 'feature_width' is '-1'"),
+        ] {
+            let mut other = metadata.clone();
+            other.remove(key);
+            other.extend(said.map(|said| (key.to_string(), said.to_string())));
+            std::fs::write(&path, encode(&tensors, other)).unwrap();
+            let error = Model::read(&path, Device::Cpu).err().unwrap().to_string();
+            assert!(error.contains(expected) && error.contains("m.safetensors"), "{error}");
+        }
+    }
+
+    #[test]
     fn what_is_not_a_model_is_refused_by_name_and_reason() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("m.safetensors");

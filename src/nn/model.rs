@@ -297,7 +297,8 @@ mod tests {
 
     #[test]
     fn a_folded_network_is_the_same_function_and_unfolds_again() {
-        for network in [config::Network::Fc3, config::Network::Small, config::Network::Resnet18] {
+        for network in [config::Network::Fc3, config::Network::Small, config::Network::Resnet18, config::Network::PreactResnet18]
+        {
             let model = Model::new(description(network, [1, 28, 28]), 1, Device::Cpu).unwrap();
             let x = super::super::channels_last(&Tensor::rand([8, 1, 28, 28], (Kind::Float, Device::Cpu)));
             for _ in 0..3 {
@@ -349,9 +350,83 @@ mod tests {
     }
 
     #[test]
+    fn families_with_their_own_start_have_it() {
+        let model = Model::new(description(config::Network::ImagenetResnet18, [3, 64, 64]), 5, Device::Cpu).unwrap();
+        let of = |name: &str| {
+            let p = model.parameters.trainable().find(|p| p.name == name).unwrap();
+            (p.tensor.mean(Kind::Float).double_value(&[]), p.tensor.std(true).double_value(&[]))
+        };
+        let (mean, std) = of("layer4.1.conv2.weight"); // fan out 512 * 9
+        let expected = (2.0f64 / 4608.0).sqrt();
+        assert!((std / expected - 1.0).abs() < 0.01 && mean.abs() < 0.01 * expected, "{mean} {std}, expected {expected}");
+        let (_, std) = of("fc.weight"); // uniform in +-1/sqrt(512)
+        assert!((std * 512f64.sqrt() * 3f64.sqrt() - 1.0).abs() < 0.05, "{std}");
+    }
+
+    #[test]
     fn images_of_the_wrong_shape_are_refused() {
         let error = Model::new(description(config::Network::Fc3, [1, 8, 8]), 1, Device::Cpu).err().unwrap().to_string();
-        assert!(error.contains("fc3") && error.contains("1x8x8"), "{error}");
+        assert!(error.contains("fc3") && error.contains("1x8x8") && error.contains("16x16 to 64x64"), "{error}");
+        let error = Model::new(description(config::Network::Vgg11, [3, 28, 28]), 1, Device::Cpu).err().unwrap().to_string();
+        assert!(error.contains("vgg11") && error.contains("32x32 to 64x64"), "{error}");
+        let error =
+            Outline::new(description(config::Network::ImagenetVgg16, [3, 32, 32]), Device::Cpu).err().unwrap().to_string();
+        assert!(error.contains("64x64 to 1024x1024"), "{error}");
+    }
+
+    #[test]
+    fn an_added_layer_gives_the_features_and_feeds_the_head() {
+        let plain = description(config::Network::Small, [1, 28, 28]);
+        let wide = Description { feature_width: Some(96), ..plain.clone() };
+        let model = Model::new(wide.clone(), 1, Device::Cpu).unwrap();
+        assert_eq!((model.features(), model.projected()), (96, 96));
+        let x = super::super::channels_last(&Tensor::rand([4, 1, 28, 28], (Kind::Float, Device::Cpu)));
+        let out = model.forward(&x, Mode::Eval);
+        let of = |name: &str| model.parameters.trainable().find(|p| p.name == name).unwrap().tensor.shallow_clone();
+        assert_eq!(of("added_linear.weight").size(), [96, 64]);
+        assert!(out.logits == out.features.linear(&of("head.weight"), Some(&of("head.bias"))));
+        // Without an activation: features of a linear layer are of both signs, those behind ReLU and an average are not.
+        assert!(out.features.min().double_value(&[]) < 0.0);
+        let own = Model::new(plain, 1, Device::Cpu).unwrap();
+        assert!(own.forward(&x, Mode::Eval).features.min().double_value(&[]) >= 0.0);
+        let none = Description { feature_width: Some(0), ..wide };
+        let error = Model::new(none, 1, Device::Cpu).err().unwrap().to_string();
+        assert_eq!(error, "feature_width = 0 is out of range; allowed: 1 to 65536");
+    }
+
+    #[test]
+    fn a_projector_is_beside_the_way_to_the_logits() {
+        let plain = description(config::Network::Small, [1, 28, 28]);
+        let own = Model::new(plain.clone(), 1, Device::Cpu).unwrap();
+        let model = Model::new(Description { projector: Some(128), ..plain }, 1, Device::Cpu).unwrap();
+        assert_eq!((model.features(), model.projected()), (64, 128));
+        let x = super::super::channels_last(&Tensor::rand([4, 1, 28, 28], (Kind::Float, Device::Cpu)));
+        let out = model.forward(&x, Mode::Train);
+        assert!(out.logits == own.forward(&x, Mode::Train).logits, "the initial weights of the rest are the same");
+        assert!(own.project(&out.features) == out.features);
+        let projected = model.project(&out.features);
+        assert_eq!(projected.size(), [4, 128]);
+        let gradient = model.parameters.gradient(&projected.square().mean(Kind::Float));
+        let reached = model.parameters.named(&gradient).into_iter().filter(|(_, g)| g.abs().max().double_value(&[]) > 0.0);
+        let names: Vec<String> = reached.map(|(name, _)| name).collect();
+        assert!(names.iter().any(|n| n == "projector.weight") && names.iter().any(|n| n == "conv1.weight"), "{names:?}");
+        assert!(!names.iter().any(|n| n.starts_with("head")), "{names:?}");
+    }
+
+    #[test]
+    fn dropout_draws_in_train_mode_only_and_by_seed() {
+        let model = Model::new(description(config::Network::ImagenetAlexnet, [1, 64, 64]), 1, Device::Cpu).unwrap();
+        assert!(model.draws());
+        let _guard = tch::no_grad_guard();
+        let x = super::super::channels_last(&Tensor::rand([2, 1, 64, 64], (Kind::Float, Device::Cpu)));
+        let logits = |mode, seed| {
+            tch::manual_seed(seed);
+            model.forward(&x, mode).logits
+        };
+        assert!(logits(Mode::Eval, 1) == logits(Mode::Eval, 2));
+        assert!(logits(Mode::Train, 1) == logits(Mode::Train, 1));
+        assert!(logits(Mode::Train, 1) != logits(Mode::Train, 2));
+        assert!(!Model::new(description(config::Network::Dnn, [1, 28, 28]), 1, Device::Cpu).unwrap().draws());
     }
 
     #[test]

@@ -92,8 +92,8 @@ impl Builder {
         let values = match init {
             Init::Zeros => return Tensor::zeros(shape, host),
             Init::Ones => return Tensor::ones(shape, host),
-            Init::Uniform(bound) => stream.many(count, |s| (2.0 * s.unit() - 1.0) * bound as f32, 1),
-            Init::Normal(std) => stream.many(count, |s| s.normal() * std as f32, 2),
+            Init::Uniform(bound) => stream.many(count, |s| [(2.0 * s.unit() - 1.0) * bound as f32]),
+            Init::Normal(std) => stream.many(count, |s| s.normals().map(|x| x * std as f32)),
         };
         Tensor::from_slice(&values).view(shape)
     }
