@@ -45,7 +45,14 @@ mod tests {
     #[test]
     fn the_mean_is_a_copy_at_first_and_then_lags_behind() {
         let classes = vec!["a".into(), "b".into()];
-        let description = Description::plain(Network::Fc2, [1, 28, 28], classes, Normalize::default());
+        let description = Description {
+            network: Network::Fc2,
+            shape: [1, 28, 28],
+            classes,
+            normalize: Normalize::default(),
+            feature_width: None,
+            projector: None,
+        };
         let student = Model::new(description, 1, Device::Cpu).unwrap();
         let ema = Ema::new(&student, 0.9, 100, Device::Cpu); // averaging from step 2 (2.5 rounded) on
         let at = |model: &Model| model.parameters.flat().double_value(&[0]);

@@ -15,7 +15,7 @@ use super::sgd::Sgd;
 use super::trainer::Trainer;
 use super::watch::Watch;
 use super::{checkpoint, evaluate};
-use crate::config::{Config, DeviceChoice, Threat};
+use crate::config::{Config, DeviceChoice, Method, Projector, Rrm, Threat};
 use crate::data::DataSet;
 use crate::methods::{self, NoTeacher, laps::Laps};
 use crate::nn::file::FileError;
@@ -221,21 +221,30 @@ fn build(config: Config, data: &DataSet, options: &Options) -> Result<(Trainer, 
     if config.probe.per_epoch > 0 && config.probe.images > validation {
         return Err(SetupError::ProbeImages { asked: config.probe.images, images: validation });
     }
+    let read = match &config.teacher {
+        None => None,
+        Some(settings) => {
+            let path = PathBuf::from(&settings.checkpoint);
+            let path = checkpoint::model_file(&path).unwrap_or(path);
+            let (teacher, provenance) = Model::read(&path, device).map_err(SetupError::TeacherFile)?;
+            Some((path, teacher, provenance))
+        }
+    };
+    let projected = matches!(config.method, Method::Rrm(Rrm { projector: Projector::Yes, .. }));
     let description = Description {
         network: config.student.network,
         shape: data.train.shape,
         classes: data.classes.clone(),
         normalize: model::statistics(&data.train.pixels, data.train.shape),
+        feature_width: config.student.feature_width,
+        projector: read.as_ref().filter(|_| projected).map(|(_, teacher, _)| teacher.features() as usize),
     };
     let student = Model::new(description, config.seed, device)?;
     let mut remarks = Vec::new();
-    let (teacher, teacher_facts) = match &config.teacher {
+    let (teacher, teacher_facts) = match read {
         None => (None, None),
-        Some(settings) => {
-            let path = PathBuf::from(&settings.checkpoint);
-            let path = checkpoint::model_file(&path).unwrap_or(path);
-            let (teacher, provenance) = Model::read(&path, device).map_err(SetupError::TeacherFile)?;
-            fits(&teacher, &student).map_err(|why| SetupError::TeacherMismatch { path: path.clone(), why })?;
+        Some((path, teacher, provenance)) => {
+            fits(config.method, &teacher, &student).map_err(|why| SetupError::TeacherMismatch { path: path.clone(), why })?;
             teacher.freeze();
             remarks.extend(odd(&teacher, &student, &provenance, config.threat));
             let facts =
@@ -331,7 +340,7 @@ fn data_facts(data: &DataSet) -> DataFacts {
 }
 
 /// Whether this teacher can teach this student.
-fn fits(teacher: &Model, student: &Model) -> Result<(), String> {
+fn fits(method: Method, teacher: &Model, student: &Model) -> Result<(), String> {
     let (t, s) = (&teacher.description, &student.description);
     if t.shape != s.shape {
         return Err(format!("it takes images of {:?} (channels, height, width), the data has {:?}", t.shape, s.shape));
@@ -339,13 +348,15 @@ fn fits(teacher: &Model, student: &Model) -> Result<(), String> {
     if t.classes.len() != s.classes.len() {
         return Err(format!("it knows {} classes, the data has {}", t.classes.len(), s.classes.len()));
     }
-    if teacher.features() != student.features() {
+    let (wanted, given) = (teacher.features(), student.projected());
+    // Only representations have to be as wide as each other; answers are as wide as there are classes.
+    if matches!(method, Method::Rrm(_)) && wanted != given {
         return Err(format!(
-            "its features ({}) are {} wide, the student's ({}) {}; choose a student of the same width",
+            "its features ({}) are {wanted} wide, the student's ({}) {given}; set student.feature_width = {wanted} (a linear layer \
+             before the student's head) or method.projector = true (one beside it, for training only), or choose a student of the \
+             same width",
             t.network.name(),
-            teacher.features(),
             s.network.name(),
-            student.features()
         ));
     }
     Ok(())

@@ -84,6 +84,26 @@ const fn methods(names: &'static [&'static str]) -> Option<Only> {
     Some(only("method.name", names))
 }
 
+/// As in [`crate::config::Network`].
+const NETWORKS: &[&str] = &[
+    "fc2",
+    "fc3",
+    "small",
+    "dnn",
+    "vgg11",
+    "vgg16",
+    "vgg19",
+    "resnet18",
+    "resnet50",
+    "preact-resnet18",
+    "wrn-28-10",
+    "wrn-34-10",
+    "imagenet-resnet18",
+    "imagenet-resnet50",
+    "imagenet-vgg16",
+    "imagenet-alexnet",
+];
+
 /// Every key, in the order a config is written in.
 pub const KEYS: &[Key] = &[
     key("seed", whole(0, i64::MAX), Is("0"), None, "root of all randomness of the run"),
@@ -91,7 +111,8 @@ pub const KEYS: &[Key] = &[
     key("data.path", Kind::Path, Required, Some(only("data.source", &["idx"])), "folder of the IDX files, plain or gzipped"),
     key("data.validation", whole(100, 1_000_000), Is("1000"), None, "training images held out for probes; 1000 when embedded"),
     key("data.augment", Kind::Name(&["none", "crop-flip"]), Is("\"none\""), None, "changes to training images"),
-    key("student.network", Kind::Name(&["fc2", "fc3", "small", "resnet18"]), Required, None, "network to train"),
+    key("student.network", Kind::Name(NETWORKS), Required, None, "network to train"),
+    key("student.feature_width", whole(1, 65_536), From("the network's own"), None, "width of its features, by a linear layer"),
     key(
         "teacher.checkpoint",
         Kind::Path,
