@@ -62,6 +62,9 @@ pub mod protocol;
 // Where every random draw comes from.
 pub mod random;
 
+// Files of Python's making, read as data and never run.
+pub mod pickle;
+
 // Images and labels as bytes on the host.
 pub mod data;
 
