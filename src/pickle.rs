@@ -8,6 +8,7 @@
 //! neither a leak nor an endless recursion. Text and bytes are borrowed from the file. Memory is bounded by the file's length and by
 //! [`Limits`]. What walks the values must count on cycles.
 
+mod literals;
 mod machine;
 pub mod numpy;
 

@@ -2,12 +2,10 @@
 //!
 //! No opcode recurses, so nesting costs heap within the limits and never the thread's stack.
 
+use super::literals;
 use super::{Call, Id, Limits, Pickle, PickleError, Value};
 use std::borrow::Cow;
 use std::collections::HashMap;
-
-/// Digits of a whole number written as text; Python itself reads no more than 4300.
-const DIGITS: usize = 4300;
 
 pub(super) struct Machine<'a, 'l> {
     bytes: &'a [u8],
@@ -99,7 +97,7 @@ impl<'a, 'l> Machine<'a, 'l> {
             }
             b'F' => {
                 let line = self.line()?;
-                let v = line.parse().map_err(|_| self.error(format!("'{}' is no number", short(line))))?;
+                let v = line.parse().map_err(|_| self.error(format!("'{}' is no number", literals::short(line))))?;
                 self.push(Value::Float(v))
             }
 
@@ -118,7 +116,7 @@ impl<'a, 'l> Machine<'a, 'l> {
             }
             b'V' => {
                 let line = self.raw_line()?;
-                let text = self.raw_unicode(line)?;
+                let text = literals::raw_unicode(line).map_err(|why| self.error(why))?;
                 self.push(Value::Text(text))
             }
             b'B' | b'T' => {
@@ -135,7 +133,7 @@ impl<'a, 'l> Machine<'a, 'l> {
             }
             b'S' => {
                 let line = self.raw_line()?;
-                let bytes = self.quoted(line)?;
+                let bytes = literals::quoted(line).map_err(|why| self.error(why))?;
                 self.push(Value::Bytes(bytes))
             }
             0x98 => self.top().map(|_| ()), // a read-only view of the same bytes
@@ -353,7 +351,7 @@ impl<'a, 'l> Machine<'a, 'l> {
 
     fn line_index(&mut self) -> Done<u64> {
         let line = self.line()?;
-        line.parse().map_err(|_| self.error(format!("'{}' is no memo number", short(line))))
+        line.parse().map_err(|_| self.error(format!("'{}' is no memo number", literals::short(line))))
     }
 
     fn text(&mut self, n: usize) -> Done {
@@ -369,105 +367,12 @@ impl<'a, 'l> Machine<'a, 'l> {
 
     fn long(&mut self, n: usize) -> Done {
         let bytes = self.take(n)?;
-        self.push(whole(Cow::Borrowed(bytes)))
+        self.push(literals::whole(Cow::Borrowed(bytes)))
     }
 
-    /// A whole number in decimal digits.
     fn decimal(&mut self, text: &str) -> Done {
-        if let Ok(v) = text.trim().parse::<i64>() {
-            return self.push(Value::Int(v));
-        }
-        let (negative, digits) = match text.strip_prefix('-') {
-            Some(digits) => (true, digits),
-            None => (false, text),
-        };
-        if digits.is_empty() || digits.len() > DIGITS || !digits.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(self.error(format!("'{}' is no whole number", short(text))));
-        }
-        let mut bytes: Vec<u8> = Vec::new();
-        for digit in digits.bytes() {
-            let mut carry = u32::from(digit - b'0');
-            for byte in &mut bytes {
-                carry += u32::from(*byte) * 10;
-                *byte = carry as u8;
-                carry >>= 8;
-            }
-            if carry > 0 {
-                bytes.push(carry as u8);
-            }
-        }
-        bytes.push(0);
-        if negative {
-            let mut carry = 1;
-            for byte in &mut bytes {
-                let sum = u16::from(!*byte) + carry;
-                *byte = sum as u8;
-                carry = sum >> 8;
-            }
-        }
-        self.push(whole(Cow::Owned(bytes)))
-    }
-
-    /// `\uXXXX` and `\UXXXXXXXX`, everything else Latin-1.
-    fn raw_unicode(&self, line: &'a [u8]) -> Done<Cow<'a, str>> {
-        if let Ok(text) = std::str::from_utf8(line)
-            && text.is_ascii()
-            && !text.contains('\\')
-        {
-            return Ok(Cow::Borrowed(text));
-        }
-        let mut text = String::with_capacity(line.len());
-        let mut at = 0;
-        while let Some(&byte) = line.get(at) {
-            let width = match line.get(at..at + 2) {
-                Some(b"\\u") => 4,
-                Some(b"\\U") => 8,
-                _ => {
-                    text.push(char::from(byte));
-                    at += 1;
-                    continue;
-                }
-            };
-            let point = line
-                .get(at + 2..at + 2 + width)
-                .and_then(|hex| std::str::from_utf8(hex).ok())
-                .and_then(|hex| u32::from_str_radix(hex, 16).ok());
-            text.push(point.and_then(char::from_u32).ok_or_else(|| self.error("text with a broken escape"))?);
-            at += 2 + width;
-        }
-        Ok(Cow::Owned(text))
-    }
-
-    /// Python 2's `repr` of a `str`.
-    fn quoted(&self, line: &'a [u8]) -> Done<Cow<'a, [u8]>> {
-        let inside = match line {
-            [open @ (b'\'' | b'"'), inside @ .., close] if open == close => inside,
-            _ => return Err(self.error("a string without its quotes")),
-        };
-        if !inside.contains(&b'\\') {
-            return Ok(Cow::Borrowed(inside));
-        }
-        let broken = || self.error("a string with a broken escape");
-        let mut bytes = Vec::with_capacity(inside.len());
-        let mut rest = inside.iter().copied();
-        while let Some(byte) = rest.next() {
-            if byte != b'\\' {
-                bytes.push(byte);
-                continue;
-            }
-            bytes.push(match rest.next().ok_or_else(broken)? {
-                b'n' => b'\n',
-                b't' => b'\t',
-                b'r' => b'\r',
-                same @ (b'\\' | b'\'' | b'"') => same,
-                b'x' => {
-                    let mut digit = || rest.next().and_then(|b| char::from(b).to_digit(16)).ok_or_else(broken);
-                    (digit()? * 16 + digit()?) as u8
-                }
-                _ => return Err(broken()),
-            });
-        }
-        Ok(Cow::Owned(bytes))
+        let value = literals::decimal(text).map_err(|why| self.error(why))?;
+        self.push(value)
     }
 
     // --- the stack
@@ -572,21 +477,4 @@ impl<'a, 'l> Machine<'a, 'l> {
             None => Err(self.error(format!("value {index} is recalled and was never remembered"))),
         }
     }
-}
-
-/// Two's complement, least byte first.
-fn whole(bytes: Cow<[u8]>) -> Value {
-    let sign = if bytes.last().is_some_and(|b| b & 0x80 != 0) { 0xff } else { 0 };
-    let fits = bytes.len() <= 8 || bytes[8..].iter().all(|&b| b == sign) && (bytes[7] & 0x80 != 0) == (sign != 0);
-    if !fits {
-        return Value::BigInt(bytes);
-    }
-    let mut eight = [sign; 8];
-    let n = bytes.len().min(8);
-    eight[..n].copy_from_slice(&bytes[..n]);
-    Value::Int(i64::from_le_bytes(eight))
-}
-
-fn short(text: &str) -> String {
-    text.chars().take(40).collect()
 }
