@@ -112,6 +112,11 @@ impl<'a> Pickle<'a> {
         Node { pickle: self, id }
     }
 
+    /// All values, in the order they were made.
+    pub fn nodes(&self) -> impl Iterator<Item = Node<'_, 'a>> {
+        (0..self.values.len()).map(|i| self.node(Id(i as u32)))
+    }
+
     /// How many values there are.
     pub fn len(&self) -> usize {
         self.values.len()
