@@ -5,6 +5,7 @@
 //! follow PyTorch, not tch: tch's batch-norm weights start uniform and its convolutions sqrt(6) too wide.
 
 pub mod file;
+pub mod import;
 pub mod layers;
 pub mod model;
 pub mod parameters;
