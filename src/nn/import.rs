@@ -38,11 +38,14 @@ pub fn identify(mapped: &Mapped, only: Option<Network>, shape: Option<[usize; 3]
         if faults.is_empty() {
             return Ok(identity);
         }
-        if nearest.as_ref().is_none_or(|(n, ..)| faults.len() < *n) {
-            nearest = Some((faults.len(), network, faults));
+        // In shares: a small network has few tensors to miss.
+        let share = 1000 * faults.len() / (expected.len() + given.len());
+        if nearest.as_ref().is_none_or(|(least, ..)| share < *least) {
+            nearest = Some((share, network, faults));
         }
     }
-    let Some((count, network, mut faults)) = nearest else { return Err("no network takes images of this shape".into()) };
+    let Some((_, network, mut faults)) = nearest else { return Err("no network takes images of this shape".into()) };
+    let count = faults.len();
     faults.truncate(5);
     let more = if count > 5 { format!("; and {} more", count - 5) } else { String::new() };
     let names: Vec<&str> = Network::ALL.iter().map(|n| n.name()).collect();
