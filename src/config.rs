@@ -61,6 +61,9 @@ pub enum Augment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Student {
     pub network: Network,
+    /// Width of the features that are matched, through a linear layer before the head; `None`: the network's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feature_width: Option<usize>,
 }
 
 /// Every network that can be named in a config.
@@ -75,9 +78,42 @@ pub enum Network {
     /// Three convolutions 16-32-64 with max-pools and a global average: 64 features. The network of `rematch bench`.
     #[serde(rename = "small")]
     Small,
+    /// The RRM paper's small CIFAR network, three times two convolutions: 512 features.
+    #[serde(rename = "dnn")]
+    Dnn,
+    /// VGG with batch norm for 32x32 pixels and more: 512 features.
+    #[serde(rename = "vgg11")]
+    Vgg11,
+    #[serde(rename = "vgg16")]
+    Vgg16,
+    #[serde(rename = "vgg19")]
+    Vgg19,
     /// The CIFAR ResNet-18 (3x3 stem, no max-pool): 512 features. Takes 32x32x3 and 28x28x1.
     #[serde(rename = "resnet18")]
     Resnet18,
+    /// As `resnet18` of bottlenecks: 2048 features.
+    #[serde(rename = "resnet50")]
+    Resnet50,
+    /// Batch norm and ReLU before each convolution: 512 features.
+    #[serde(rename = "preact-resnet18")]
+    PreactResnet18,
+    /// `WideResNet`, 28 layers, 10 times as wide: 640 features.
+    #[serde(rename = "wrn-28-10")]
+    Wrn2810,
+    #[serde(rename = "wrn-34-10")]
+    Wrn3410,
+    /// For large images, as in torchvision: 512 features.
+    #[serde(rename = "imagenet-resnet18")]
+    ImagenetResnet18,
+    /// For large images, as in torchvision: 2048 features.
+    #[serde(rename = "imagenet-resnet50")]
+    ImagenetResnet50,
+    /// For large images, without batch norm, with dropout: 2048 features, as in the RRM paper.
+    #[serde(rename = "imagenet-vgg16")]
+    ImagenetVgg16,
+    /// For large images, with dropout: 2048 features, as in the RRM paper.
+    #[serde(rename = "imagenet-alexnet")]
+    ImagenetAlexnet,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -258,7 +294,24 @@ macro_rules! named {
 named! {
     Source { FashionMnist10k = "fashion-mnist-10k", Idx = "idx" }
     Augment { None = "none", CropFlip = "crop-flip" }
-    Network { Fc2 = "fc2", Fc3 = "fc3", Small = "small", Resnet18 = "resnet18" }
+    Network {
+        Fc2 = "fc2",
+        Fc3 = "fc3",
+        Small = "small",
+        Dnn = "dnn",
+        Vgg11 = "vgg11",
+        Vgg16 = "vgg16",
+        Vgg19 = "vgg19",
+        Resnet18 = "resnet18",
+        Resnet50 = "resnet50",
+        PreactResnet18 = "preact-resnet18",
+        Wrn2810 = "wrn-28-10",
+        Wrn3410 = "wrn-34-10",
+        ImagenetResnet18 = "imagenet-resnet18",
+        ImagenetResnet50 = "imagenet-resnet50",
+        ImagenetVgg16 = "imagenet-vgg16",
+        ImagenetAlexnet = "imagenet-alexnet",
+    }
     AttackName { Fgsm = "fgsm", Pgd = "pgd" }
 }
 

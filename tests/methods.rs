@@ -25,6 +25,8 @@ fn closed_form(network: Network, phase: f64) -> Model {
         shape: [1, 28, 28],
         classes: (0..10).map(|i| i.to_string()).collect(),
         normalize: Normalize { mean: vec![0.286], std: vec![0.353] },
+        feature_width: None,
+        projector: None,
     };
     let model = Model::new(description, 0, Device::Cpu).unwrap();
     let tensors: Vec<(String, Tensor)> = model

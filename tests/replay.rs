@@ -25,7 +25,7 @@ fn config(method: Method) -> Config {
     Config {
         seed: 1,
         data: Data { source: Source::FashionMnist10k, path: None, validation: 1000, augment: Augment::None },
-        student: Student { network: Network::Fc3 },
+        student: Student { network: Network::Fc3, feature_width: None },
         teacher: Some(Teacher { checkpoint: "/assets/teacher.safetensors".into() }),
         method,
         threat: THREAT,

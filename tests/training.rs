@@ -41,7 +41,7 @@ fn config(method: Method, epochs: u64) -> Config {
     Config {
         seed: 7,
         data: Data { source: Source::FashionMnist10k, path: None, validation: 1000, augment: Augment::None },
-        student: Student { network: Network::Fc3 },
+        student: Student { network: Network::Fc3, feature_width: None },
         teacher: None,
         method,
         threat: Threat { norm: Norm::Linf, eps: Eps(0.1) },
@@ -372,6 +372,18 @@ fn a_panic_of_the_worker_is_an_end_with_a_message() {
 }
 
 #[test]
+fn a_student_of_another_width_learns_through_a_layer_of_the_teachers_width() {
+    let (_dir, teacher) = teacher();
+    let mut narrow = rrm(&teacher, 0.05, 2);
+    narrow.student.network = Network::Small;
+    narrow.student.feature_width = Some(128);
+    let ended = Running::start(narrow, options()).end();
+    assert_eq!(ended.outcome, Outcome::Completed);
+    let started = ended.records.iter().find_map(|r| if let Event::Started(s) = &r.event { Some(s) } else { None }).unwrap();
+    assert_eq!((started.student.features, started.config.student.feature_width), (128, Some(128)));
+}
+
+#[test]
 fn what_cannot_train_is_said_before_anything_is_written() {
     let (_dir, teacher) = teacher();
     let error = |config: Config| match prepare(config, data(), options()) {
@@ -380,8 +392,12 @@ fn what_cannot_train_is_said_before_anything_is_written() {
     };
     let mut wide = rrm(&teacher, 0.005, 1);
     wide.student.network = Network::Resnet18;
-    let text = error(wide).to_string();
+    let text = error(wide.clone()).to_string();
     assert!(text.contains("fc2") && text.contains("128 wide") && text.contains("resnet18") && text.contains("512"), "{text}");
+    assert!(text.contains("student.feature_width = 128") && text.contains("method.projector = true"), "{text}");
+    wide.student.feature_width = Some(64);
+    let text = error(wide).to_string();
+    assert!(text.contains("128 wide") && text.contains("(resnet18) 64"), "{text}");
     let mut batch = config(Method::Erm, 1);
     batch.train.batch = 81;
     assert_eq!(error(batch).to_string(), "train.batch = 81 is larger than the 80 training images; allowed: 1 to 80");

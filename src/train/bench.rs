@@ -9,8 +9,8 @@ use super::worker::SetupError;
 use crate::config::{self, BatchNormMode, Eps, Method, Nesterov, Network, Norm, RandomStart, Rrm, Sat, Schedule, Train};
 use crate::methods::laps::Laps;
 use crate::methods::{self, Batch, Context};
-use crate::nn::channels_last;
 use crate::nn::model::{Description, Model, Normalize};
+use crate::nn::{catalogue, channels_last};
 use crate::protocol::{Controls, Flow};
 use crate::random::{self, Purpose, Stream};
 use std::rc::Rc;
@@ -83,9 +83,16 @@ struct Steps {
 impl Steps {
     fn new(case: Case, device: Device) -> Result<Self, SetupError> {
         let eps = Eps(8.0 / 255.0);
-        let shape = if case.network == Network::Resnet18 { [3, 32, 32] } else { [1, 28, 28] };
+        let shape = catalogue::takes(case.network).usual;
         let classes = (0..10).map(|i| i.to_string()).collect();
-        let description = Description { network: case.network, shape, classes, normalize: Normalize::default() };
+        let description = Description {
+            network: case.network,
+            shape,
+            classes,
+            normalize: Normalize::default(),
+            feature_width: None,
+            projector: None,
+        };
         let student = Model::new(description.clone(), 0, device)?;
         let teacher = Model::new(description, 1, device)?;
         teacher.freeze();

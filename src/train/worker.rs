@@ -222,6 +222,8 @@ fn build(config: Config, data: &DataSet, options: &Options) -> Result<(Trainer, 
         shape: data.train.shape,
         classes: data.classes.clone(),
         normalize: model::statistics(&data.train.pixels, data.train.shape),
+        feature_width: config.student.feature_width,
+        projector: None,
     };
     let student = Model::new(description, config.seed, device)?;
     let mut remarks = Vec::new();
@@ -332,13 +334,14 @@ fn fits(teacher: &Model, student: &Model) -> Result<(), String> {
     if t.classes.len() != s.classes.len() {
         return Err(format!("it knows {} classes, the data has {}", t.classes.len(), s.classes.len()));
     }
-    if teacher.features() != student.features() {
+    let (wanted, given) = (teacher.features(), student.projected());
+    if wanted != given {
         return Err(format!(
-            "its features ({}) are {} wide, the student's ({}) {}; choose a student of the same width",
+            "its features ({}) are {wanted} wide, the student's ({}) {given}; set student.feature_width = {wanted} (a linear layer \
+             before the student's head) or method.projector = true (one beside it, for training only), or choose a student of the \
+             same width",
             t.network.name(),
-            teacher.features(),
             s.network.name(),
-            student.features()
         ));
     }
     Ok(())

@@ -64,7 +64,7 @@ fn started(kind: Kind, machines: Machines) -> Event {
         config: Config {
             seed: 1,
             data: Data { source: Source::FashionMnist10k, path: None, validation: 1_000, augment: Augment::None },
-            student: Student { network: Network::Fc3 },
+            student: Student { network: Network::Fc3, feature_width: None },
             teacher: teacher.clone().map(|checkpoint| Teacher { checkpoint }),
             method,
             threat: threat(),

@@ -102,7 +102,10 @@ impl Judge<'_> {
                 validation,
                 augment: Augment::ALL.iter().copied().find(|a| a.name() == augment)?,
             },
-            student: Student { network: Network::ALL.iter().copied().find(|n| n.name() == network)? },
+            student: Student {
+                network: Network::ALL.iter().copied().find(|n| n.name() == network)?,
+                feature_width: self.size("student.feature_width"),
+            },
             teacher: named("teacher.checkpoint").map(|checkpoint| Teacher { checkpoint }),
             method,
             threat,

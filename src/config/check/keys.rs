@@ -83,6 +83,26 @@ use Fallback::{From, Is, Required};
 const SAT: Option<Only> = Some(only("method.name", &["sat"]));
 const RRM: Option<Only> = Some(only("method.name", &["rrm"]));
 
+/// As in [`crate::config::Network`].
+const NETWORKS: &[&str] = &[
+    "fc2",
+    "fc3",
+    "small",
+    "dnn",
+    "vgg11",
+    "vgg16",
+    "vgg19",
+    "resnet18",
+    "resnet50",
+    "preact-resnet18",
+    "wrn-28-10",
+    "wrn-34-10",
+    "imagenet-resnet18",
+    "imagenet-resnet50",
+    "imagenet-vgg16",
+    "imagenet-alexnet",
+];
+
 /// Every key, in the order a config is written in.
 pub const KEYS: &[Key] = &[
     key("seed", whole(0, i64::MAX), Is("0"), None, "root of all randomness of the run"),
@@ -90,7 +110,8 @@ pub const KEYS: &[Key] = &[
     key("data.path", Kind::Path, Required, Some(only("data.source", &["idx"])), "folder of the IDX files, plain or gzipped"),
     key("data.validation", whole(100, 1_000_000), Is("1000"), None, "training images held out for probes; 1000 when embedded"),
     key("data.augment", Kind::Name(&["none", "crop-flip"]), Is("\"none\""), None, "changes to training images"),
-    key("student.network", Kind::Name(&["fc2", "fc3", "small", "resnet18"]), Required, None, "network to train"),
+    key("student.network", Kind::Name(NETWORKS), Required, None, "network to train"),
+    key("student.feature_width", whole(1, 65_536), From("the network's own"), None, "width of its features, by a linear layer"),
     key("teacher.checkpoint", Kind::Path, Required, RRM, ".safetensors file of the robust teacher"),
     key("method.name", Kind::Name(crate::config::Method::NAMES), Required, None, "training method"),
     key("method.lambda", real(Included(0.0), Included(1e6)), Required, RRM, "weight of cross-entropy; steerable"),

@@ -42,6 +42,7 @@ fn value(config: &Config, path: &str) -> Option<String> {
         "data.validation" => whole(config.data.validation),
         "data.augment" => text(config.data.augment.name()),
         "student.network" => text(config.student.network.name()),
+        "student.feature_width" => config.student.feature_width.and_then(whole),
         "teacher.checkpoint" => config.teacher.as_ref().and_then(|teacher| text(&teacher.checkpoint)),
         "method.name" => text(config.method.name()),
         "method.lambda" => rrm.and_then(|rrm| real(rrm.lambda)),
