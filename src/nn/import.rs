@@ -3,7 +3,8 @@
 //! The question is put to the networks themselves: each says which names and shapes it would have with the file's channels and
 //! classes, and the one that agrees in every one is it. Nothing is guessed from file names.
 
-use super::model::{Description, Model, Normalize};
+use super::catalogue;
+use super::model::{Description, Model, Normalize, Outline};
 use crate::config::Network;
 use crate::pytorch::{Checkpoint, Limits, mapping::Mapped};
 use std::collections::BTreeMap;
@@ -16,6 +17,8 @@ pub struct Identity {
     /// Channels, height, width.
     pub shape: [usize; 3],
     pub classes: usize,
+    /// Of `added_linear`, where there is one.
+    pub feature_width: Option<usize>,
 }
 
 type Shapes = BTreeMap<String, Vec<usize>>;
@@ -28,23 +31,19 @@ pub fn identify(mapped: &Mapped, only: Option<Network>, shape: Option<[usize; 3]
     let given: Shapes = mapped.tensors.iter().map(|(name, spec)| (name.clone(), spec.shape.clone())).collect();
     let mut nearest: Option<(usize, Network, Vec<String>)> = None;
     for &network in Network::ALL.iter().filter(|n| only.is_none_or(|only| only == **n)) {
-        let identity = guess(&given, network, shape)?;
-        let expected = match tensors(&identity) {
-            Ok(expected) => expected,
-            Err(why) if only.is_some() => return Err(why),
-            Err(_) => continue,
-        };
-        let faults = compare(&given, &expected);
-        if faults.is_empty() {
-            return Ok(identity);
-        }
-        // In shares: a small network has few tensors to miss.
-        let share = 1000 * faults.len() / (expected.len() + given.len());
-        if nearest.as_ref().is_none_or(|(least, ..)| share < *least) {
-            nearest = Some((share, network, faults));
+        for identity in guesses(&given, network, shape)? {
+            let faults = compare(&given, &tensors(&identity)?);
+            if faults.is_empty() {
+                return Ok(identity);
+            }
+            // In shares: a small network has few tensors to miss.
+            let share = 1000 * faults.len() / (given.len() + 1);
+            if nearest.as_ref().is_none_or(|(least, ..)| share < *least) {
+                nearest = Some((share, network, faults));
+            }
         }
     }
-    let Some((_, network, mut faults)) = nearest else { return Err("no network takes images of this shape".into()) };
+    let Some((_, network, mut faults)) = nearest else { return Err("no network here takes images of this shape".into()) };
     let count = faults.len();
     faults.truncate(5);
     let more = if count > 5 { format!("; and {} more", count - 5) } else { String::new() };
@@ -60,33 +59,37 @@ pub fn identify(mapped: &Mapped, only: Option<Network>, shape: Option<[usize; 3]
     })
 }
 
-/// The channels, classes and sides this network would have, were it the one.
-fn guess(given: &Shapes, network: Network, shape: Option<[usize; 3]>) -> Result<Identity, String> {
+/// The channels, classes, widths and sides this network would have, were it the one. Sides matter to fully connected layers only,
+/// and no file tells them: the usual ones are tried in turn.
+fn guesses(given: &Shapes, network: Network, shape: Option<[usize; 3]>) -> Result<Vec<Identity>, String> {
+    let takes = catalogue::takes(network);
     // Names do not depend on numbers, so any numbers show which tensors are the stem and the head.
-    let probe = tensors(&Identity { network, shape: usual(network, 3), classes: 10 })?;
+    let probe = tensors(&Identity { network, shape: takes.usual, classes: 10, feature_width: None })?;
     let stem = probe.iter().find(|(_, shape)| shape.len() == 4).and_then(|(name, _)| given.get(name));
-    let channels = stem.and_then(|shape| shape.get(1)).copied().filter(|c| (1..=4).contains(c)).unwrap_or(3);
+    let channels = stem.and_then(|shape| shape.get(1)).copied().filter(|c| (1..=4).contains(c)).unwrap_or(takes.usual[0]);
     let head = probe.iter().rev().find(|(_, shape)| shape.len() == 2).and_then(|(name, _)| given.get(name));
     let classes = head.and_then(|shape| shape.first()).copied().filter(|k| (2..=100_000).contains(k)).unwrap_or(10);
-    Ok(Identity { network, shape: shape.unwrap_or(usual(network, channels)), classes })
+    let added = given.get("added_linear.weight").and_then(|shape| shape.first()).copied();
+    let feature_width = added.filter(|width| (1..=65_536).contains(width));
+    let [_, side, _] = takes.usual;
+    let mut sides = if channels == 1 { vec![28, side, 32] } else { vec![side, 32, 28] };
+    sides.dedup();
+    let shapes = shape.map_or_else(|| sides.into_iter().map(|side| [channels, side, side]).collect(), |shape| vec![shape]);
+    let fitting = shapes.into_iter().filter(|shape| takes.shape(*shape));
+    Ok(fitting.map(|shape| Identity { network, shape, classes, feature_width }).collect())
 }
 
-/// The images this network is mostly used for.
-fn usual(network: Network, channels: usize) -> [usize; 3] {
-    let _ = network;
-    if channels == 1 { [1, 28, 28] } else { [channels, 32, 32] }
-}
-
-/// Names and shapes in the order of the network.
+/// Names and shapes in the order of the network. Nothing of its size is allocated.
 fn tensors(identity: &Identity) -> Result<Vec<(String, Vec<usize>)>, String> {
     let names = (0..identity.classes).map(|i| i.to_string()).collect();
-    let model = Model::new(describe(identity, names, Normalize::default()), 0, Device::Cpu).map_err(|e| e.to_string())?;
+    let outline = Outline::new(describe(identity, names, Normalize::default()), Device::Cpu).map_err(|e| e.to_string())?;
     let shape = |tensor: &Tensor| tensor.size().iter().map(|&d| d as usize).collect();
-    Ok(model.parameters.entries().iter().map(|p| (p.name.clone(), shape(&p.tensor))).collect())
+    Ok(outline.entries().iter().map(|p| (p.name.clone(), shape(&p.tensor))).collect())
 }
 
 fn describe(identity: &Identity, classes: Vec<String>, normalize: Normalize) -> Description {
-    Description { network: identity.network, shape: identity.shape, classes, normalize }
+    let Identity { network, shape, feature_width, .. } = *identity;
+    Description { network, shape, classes, normalize, feature_width, projector: None }
 }
 
 fn compare(given: &Shapes, expected: &[(String, Vec<usize>)]) -> Vec<String> {
@@ -123,7 +126,7 @@ pub fn build(
     if !normalize.mean.is_empty() && normalize.mean.len() != channels {
         return Err(format!("a normaliser of {} channels for a network of {channels}", normalize.mean.len()));
     }
-    let model = Model::new(describe(identity, classes, normalize), 0, Device::Cpu).map_err(|e| e.to_string())?;
+    let model = Outline::new(describe(identity, classes, normalize), Device::Cpu).map_err(|e| e.to_string())?.finish();
     let mut tensors = Vec::new();
     for (name, spec) in &mapped.tensors {
         let values = file.values(spec, &limits).map_err(|why| format!("tensor '{name}': {why}"))?;
