@@ -30,6 +30,8 @@ pub enum Command {
     Eval(Eval),
     /// Make a model of a PyTorch checkpoint, without running anything in it
     Import(Import),
+    /// Write a model for PyTorch, with a Python file that loads it
+    Export(Export),
     /// Measure speed
     #[command(subcommand)]
     Bench(Bench),
@@ -240,6 +242,18 @@ pub struct Import {
     /// One JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Export {
+    /// A run (its folder, or its id within the runs folder), a checkpoint's folder or a model file
+    pub target: PathBuf,
+    /// Folder that holds the runs
+    #[arg(long, default_value = "runs", value_name = "DIR")]
+    pub runs: PathBuf,
+    /// The weights to write; the Python file has the same name with .py [default: the run's name with _pytorch.safetensors]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -8,6 +8,7 @@ pub mod alexnet;
 pub mod body;
 pub mod catalogue;
 pub mod dnn;
+pub mod export;
 pub mod file;
 pub mod import;
 pub mod layers;
