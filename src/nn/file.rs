@@ -6,6 +6,7 @@
 use super::model::{Description, Model, ModelError, Normalize, Outline};
 use super::parameters::{Parameter, Role};
 use crate::config::Network;
+use crate::pytorch;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,13 @@ pub enum FileError {
     Unreadable { path: PathBuf, source: std::io::Error },
     #[error("{}: not a whole .safetensors file ({why}); it may be truncated or of another kind", path.display())]
     Malformed { path: PathBuf, why: String },
+    #[error("{}: this is a PyTorch checkpoint; make a model of it first: rematch import {}", path.display(), path.display())]
+    PyTorch { path: PathBuf },
+    #[error(
+        "{}: this is TorchScript, a program that would be run; only a teacher can be one, with teacher.torchscript = true where you trust it",
+        path.display()
+    )]
+    TorchScript { path: PathBuf },
     #[error("{}: a .safetensors file, but not a model of rematch: {why}", path.display())]
     Foreign { path: PathBuf, why: String },
     #[error("{}: its tensors are not those of the network '{network}' that it names: {why}", path.display())]
@@ -52,6 +60,12 @@ pub fn encode(tensors: &[(String, Tensor)], metadata: HashMap<String, String>) -
 /// The tensors and the metadata of a safetensors file. Only 32-bit floats.
 pub fn decode(path: &Path) -> Result<(Named, HashMap<String, String>), FileError> {
     let bytes = std::fs::read(path).map_err(|source| FileError::Unreadable { path: path.into(), source })?;
+    if pytorch::is_torchscript(&bytes) {
+        return Err(FileError::TorchScript { path: path.into() });
+    }
+    if pytorch::looks_like_pytorch(&bytes) {
+        return Err(FileError::PyTorch { path: path.into() });
+    }
     let malformed = |why: String| FileError::Malformed { path: path.into(), why };
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| malformed(e.to_string()))?;
     let file = SafeTensors::deserialize(&bytes).map_err(|e| malformed(e.to_string()))?;
@@ -259,7 +273,7 @@ mod tests {
         };
         assert!(refused(&[]).contains("truncated"));
         assert!(refused(&whole[..whole.len() / 2]).contains("truncated"));
-        assert!(refused(b"PK\x03\x04 this is a zip file of another kind").contains("not a whole .safetensors"));
+        assert!(refused(b"PK\x03\x04 this is a zip file of another kind").contains("rematch import"));
         let bare = encode(&[("w".to_string(), Tensor::zeros([2], (Kind::Float, Device::Cpu)))], HashMap::new());
         assert!(refused(&bare).contains("no 'format'"));
         let other = Model::new(Description { network: Network::Fc2, ..description() }, 3, Device::Cpu).unwrap();
