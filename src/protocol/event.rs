@@ -272,6 +272,8 @@ pub enum Warning {
     NonFinite,
     DiskFull,
     Teacher,
+    /// Files left out, images enlarged.
+    Data,
     Other,
 }
 

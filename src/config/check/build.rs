@@ -3,8 +3,8 @@
 use super::judge::{Judge, Typed, as_whole, default_of};
 use super::keys::Key;
 use crate::config::{
-    Augment, BatchNormMode, Checkpoint, Config, Data, Eps, Evaluation, Method, Nesterov, Network, Norm, Probe, RandomStart, Rrm,
-    Sat, Schedule, Source, Student, Teacher, Threat, Train,
+    Augment, BatchNormMode, Checkpoint, Config, Data, Eps, Evaluation, Faulty, ImageFiles, Method, Nesterov, Network, Norm,
+    Probe, RandomStart, Rrm, Sat, Schedule, Source, Storage, Student, Teacher, Threat, Train,
 };
 
 impl Judge<'_> {
@@ -58,6 +58,20 @@ impl Judge<'_> {
         Norm::ALL.iter().copied().find(|norm| norm.name() == name)
     }
 
+    fn image_files(&self, source: &str) -> Option<ImageFiles> {
+        if !(source == Source::Folder.name() || source == Source::RestrictedImagenet.name()) {
+            return None;
+        }
+        let size = self.size("data.size")?;
+        let (faulty, storage) = (self.text("data.faulty")?, self.text("data.storage")?);
+        Some(ImageFiles {
+            size,
+            resize: self.size("data.resize").unwrap_or(Data::usual_resize(size)),
+            faulty: Faulty::ALL.iter().copied().find(|f| f.name() == faulty)?,
+            storage: Storage::ALL.iter().copied().find(|s| s.name() == storage)?,
+        })
+    }
+
     pub(super) fn build(&self) -> Option<Config> {
         let named = |path: &str| self.text(path);
         let source = named("data.source")?;
@@ -101,6 +115,7 @@ impl Judge<'_> {
                 path: named("data.path"),
                 validation,
                 augment: Augment::ALL.iter().copied().find(|a| a.name() == augment)?,
+                files: self.image_files(&source),
             },
             student: Student { network: Network::ALL.iter().copied().find(|n| n.name() == network)? },
             teacher: named("teacher.checkpoint").map(|checkpoint| Teacher { checkpoint }),
