@@ -1,15 +1,14 @@
 //! `rematch data`
 
 use anyhow::Context;
-use rematch::config;
-use rematch::data::{DataError, DataSet};
+use rematch::data::fetch::{self, Patience, Set, Told};
 use std::io::{IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-#[cfg(feature = "torch")]
 /// Reads a config's data. Where that takes long and a person watches, a line says how far it is.
-pub fn load(data: &config::Data) -> Result<DataSet, DataError> {
+#[cfg(feature = "torch")]
+pub fn load(data: &rematch::config::Data) -> Result<rematch::data::DataSet, rematch::data::DataError> {
     let mut err = std::io::stderr();
     let watched = err.is_terminal();
     let (begin, mut said) = (Instant::now(), None::<Instant>);
@@ -25,6 +24,42 @@ pub fn load(data: &config::Data) -> Result<DataSet, DataError> {
         let _ = write!(err, "\r{:50}\r", "");
     }
     set
+}
+
+/// `rematch data fetch`: a line a file; on a terminal how far each is.
+pub fn fetch(name: &str, to: Option<PathBuf>, from: Option<&str>) -> anyhow::Result<u8> {
+    let set = Set::ALL.iter().copied().find(|set| set.name() == name).context("no such data set")?;
+    let to = to.unwrap_or_else(|| Path::new("data").join(name));
+    let mut err = std::io::stderr();
+    let watched = err.is_terminal();
+    let mut said = Instant::now();
+    let wiped = if watched { format!("\r{:70}\r", "") } else { String::new() };
+    let fetched = fetch::fetch(set, &to, from, Patience::default(), &mut |told| {
+        let _ = match told {
+            Told::There { file } => writeln!(err, "{file}: there already"),
+            Told::Begins { file, url } => writeln!(err, "{file}: from {url}"),
+            Told::Goes { file, bytes, of } if watched && said.elapsed() > Duration::from_millis(250) => {
+                said = Instant::now();
+                let share = of.map_or(String::new(), |of| format!(" of {}", mib(of)));
+                write!(err, "\r{file}: {}{share}   ", mib(bytes))
+            }
+            Told::Goes { .. } => Ok(()),
+            Told::Done { file, bytes } => writeln!(err, "{wiped}{file}: {}, checksum right", mib(bytes)),
+            Told::Unpacked { folder } => writeln!(err, "unpacked to {}", folder.display()),
+        };
+    });
+    if fetched.is_err() {
+        let _ = write!(err, "{wiped}");
+    }
+    fetched.map_err(|error| super::Failed(error.to_string()))?;
+    let path = std::fs::canonicalize(&to).unwrap_or(to);
+    let path = toml_edit::Value::from(path.display().to_string());
+    let _ = writeln!(std::io::stdout(), "In a config:\n\n[data]\nsource = \"{}\"\npath = {path}", set.source());
+    Ok(0)
+}
+
+fn mib(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }
 
 pub fn rebuild(from: &Path, to: &Path) -> anyhow::Result<u8> {

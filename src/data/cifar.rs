@@ -61,6 +61,17 @@ impl Kind {
         }
     }
 
+    /// The folder that the official binary archive unpacks to.
+    pub fn binary_folder(self) -> &'static str {
+        self.folders()[0]
+    }
+
+    /// Whether `folder` holds all files of the binary form, by their names alone.
+    pub fn is_whole(self, folder: &Path) -> bool {
+        let (train, test) = self.parts();
+        train.iter().chain([&test]).all(|part| folder.join(format!("{part}.bin")).is_file())
+    }
+
     fn names_file(self) -> &'static str {
         match self {
             Self::Ten => "batches.meta.txt",
