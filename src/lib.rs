@@ -62,6 +62,10 @@ pub mod protocol;
 // Where every random draw comes from.
 pub mod random;
 
+// Files of Python's making, read as data and never run.
+pub mod pickle;
+pub mod pytorch;
+
 // Images and labels as bytes on the host.
 pub mod data;
 

@@ -1,0 +1,59 @@
+//! `.safetensors` with any key names: a JSON header, then the numbers.
+
+use super::{Checkpoint, Container, Dtype, Entry, Fault, Limits, Spec, What};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// The header is JSON; one of 100 MB is what the format itself allows.
+const HEADER: u64 = 100_000_000;
+
+#[derive(Deserialize)]
+struct Listed {
+    dtype: String,
+    shape: Vec<usize>,
+    data_offsets: [usize; 2],
+}
+
+pub(super) fn read(bytes: Vec<u8>, limits: &Limits) -> Result<Checkpoint, Fault> {
+    let malformed = |why: String| Fault::Malformed(format!("a damaged .safetensors file: {why}"));
+    let length = bytes.first_chunk().map(|b| u64::from_le_bytes(*b)).filter(|&n| n < bytes.len() as u64 - 8 && n <= HEADER);
+    let start = 8 + length.ok_or_else(|| malformed("its header is longer than the file".into()))? as usize;
+    let header: BTreeMap<String, serde_json::Value> =
+        serde_json::from_slice(&bytes[8..start]).map_err(|e| malformed(e.to_string()))?;
+    if header.len() > limits.entries {
+        return Err(malformed(format!("it has more keys than the {} that are allowed", limits.entries)));
+    }
+    let (mut entries, mut storages) = (Vec::new(), Vec::new());
+    for (key, value) in header {
+        if key == "__metadata__" {
+            continue;
+        }
+        let listed: Listed = serde_json::from_value(value).map_err(|e| malformed(format!("'{key}': {e}")))?;
+        let dtype = match listed.dtype.as_str() {
+            "F32" => Dtype::F32,
+            "F16" => Dtype::F16,
+            "BF16" => Dtype::Bf16,
+            "F64" => Dtype::F64,
+            "I64" => Dtype::I64,
+            "I32" => Dtype::I32,
+            "I16" => Dtype::I16,
+            "I8" => Dtype::I8,
+            "U8" => Dtype::U8,
+            "BOOL" => Dtype::Bool,
+            other => {
+                let what = What::Other(format!("a tensor of {}", other.chars().take(20).collect::<String>()));
+                entries.push(Entry { path: vec![key], what });
+                continue;
+            }
+        };
+        let [from, to] = listed.data_offsets;
+        let whole = from <= to && start.checked_add(to).is_some_and(|end| end <= bytes.len());
+        let elements = listed.shape.iter().try_fold(dtype.size(), |n, &d| n.checked_mul(d));
+        if !whole || elements != Some(to - from) {
+            return Err(malformed(format!("'{key}' does not lie inside the file as its shape says; truncated?")));
+        }
+        let spec = Spec::plain(dtype, listed.shape, &mut storages, &key, start + from..start + to).map_err(malformed)?;
+        entries.push(Entry { path: vec![key], what: What::Tensor(spec) });
+    }
+    Ok(Checkpoint { container: Container::Safetensors, entries, unread: Vec::new(), bytes, storages })
+}
