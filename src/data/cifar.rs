@@ -2,6 +2,8 @@
 //!
 //! All images are 32x32 with three channels, stored plane by plane as here. A file is believed only as far as its bytes go.
 
+mod python;
+
 use super::{DataError, DataSet, Images, split};
 use std::io::Read as _;
 use std::path::Path;
@@ -88,19 +90,33 @@ pub fn load_folder(folder: &Path, kind: Kind, validation: usize) -> Result<DataS
     super::folder_at(folder, "set data.path to the folder of the CIFAR files, or get them by `rematch data fetch`")?;
     let (train_files, test_file) = kind.parts();
     let [binary, python] = kind.folders();
-    let has = |place: &Path, end: &str| place.join(format!("{}{end}", train_files[0])).is_file();
-    let home = [folder.to_owned(), folder.join(binary)].into_iter().find(|place| has(place, ".bin"));
-    let (train, test, names) = if let Some(home) = home {
+    let find = |below: &str, end: &str| {
+        let first = format!("{}{end}", train_files[0]);
+        [folder.to_owned(), folder.join(below)].into_iter().find(|place| place.join(&first).is_file())
+    };
+    let (train, test, names) = if let Some(home) = find(binary, ".bin") {
         let read = |part: &str| records(&home.join(format!("{part}.bin")), kind);
-        let train = join(train_files.iter().map(|part| read(part)))?;
-        (train, read(test_file)?, names(&home.join(kind.names_file()), kind)?)
+        let names = lines(&home.join(kind.names_file()))?;
+        (join(train_files.iter().map(|part| read(part)))?, read(test_file)?, names.map(|names| (kind.names_file(), names)))
+    } else if let Some(home) = find(python, "") {
+        let read = |part: &str| python::batch(&home.join(part), kind);
+        let file = home.join(kind.python_names_file());
+        let names = if file.is_file() { Some((kind.python_names_file(), python::names(&file, kind)?)) } else { None };
+        (join(train_files.iter().map(|part| read(part)))?, read(test_file)?, names)
     } else {
-        let (first, below) = (format!("{}.bin", train_files[0]), [binary, python].join(" nor "));
+        let first = train_files[0];
         return Err(DataError::File {
             file: folder.to_owned(),
-            why: format!("holds no {first}, and neither {below} with such files"),
+            why: format!("holds neither {first}.bin nor {first}, and has no {binary} or {python} with such files"),
             advice: "set data.path to the folder that the official archive was unpacked in, or get it by `rematch data fetch`",
         });
+    };
+    let names = match names {
+        None => usual_names(kind),
+        Some((_, names)) if names.len() == kind.classes() => names,
+        Some((file, names)) => {
+            return Err(fault(&folder.join(file), format!("names {} classes, expected {}", names.len(), kind.classes())));
+        }
     };
     let (train, validation) = split::hold_out(&train, kind.classes(), validation, kind.name())?;
     Ok(DataSet::resident(kind.name(), names, [train, validation, test]))
@@ -157,20 +173,17 @@ fn records(file: &Path, kind: Kind) -> Result<Images, DataError> {
     Ok(images)
 }
 
-/// Names by label from a text file of one a line; where there is none, those everybody knows, or numbers.
-fn names(file: &Path, kind: Kind) -> Result<Vec<String>, DataError> {
+/// The lines of a text file, where there is one, without empty ones.
+fn lines(file: &Path) -> Result<Option<Vec<String>>, DataError> {
     if !file.is_file() {
-        return Ok(usual_names(kind));
+        return Ok(None);
     }
     let content = bytes(file)?;
     let text = String::from_utf8_lossy(&content);
-    let names: Vec<String> = text.lines().map(str::trim).filter(|name| !name.is_empty()).map(String::from).collect();
-    if names.len() != kind.classes() {
-        return Err(fault(file, format!("names {} classes, expected {}", names.len(), kind.classes())));
-    }
-    Ok(names)
+    Ok(Some(text.lines().map(str::trim).filter(|name| !name.is_empty()).map(String::from).collect()))
 }
 
+/// Where no file names the classes: the names everybody knows, or numbers.
 fn usual_names(kind: Kind) -> Vec<String> {
     match kind {
         Kind::Ten => TEN.map(String::from).to_vec(),
@@ -241,7 +254,11 @@ mod tests {
         std::fs::remove_file(home.join("data_batch_4.bin")).unwrap();
         assert!(said().contains("data_batch_4.bin: there is no such file"), "{}", said());
         std::fs::remove_dir_all(home).unwrap();
-        assert!(said().contains("holds no data_batch_1.bin, and neither cifar-10-batches-bin nor"), "{}", said());
+        assert!(
+            said().contains("holds neither data_batch_1.bin nor data_batch_1, and has no cifar-10-batches-bin or"),
+            "{}",
+            said()
+        );
         let error = load_folder(&folder.path().join("gone"), Kind::Ten, 10).unwrap_err().to_string();
         assert!(error.contains("there is no such folder; set data.path"), "{error}");
     }
