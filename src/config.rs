@@ -91,7 +91,7 @@ pub enum Source {
     /// Image files in `train/<class>/` and `test/<class>/` (or `val/`), of any sizes.
     #[serde(rename = "folder")]
     Folder,
-    /// A folder of ImageNet (`train/<wnid>/`, `val/<wnid>/`), nine groups of whose classes are the classes.
+    /// A folder of `ImageNet` (`train/<wnid>/`, `val/<wnid>/`), nine groups of whose classes are the classes.
     #[serde(rename = "restricted-imagenet")]
     RestrictedImagenet,
 }

@@ -109,7 +109,7 @@ pub struct Patience {
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { answer: Duration::from_secs(30), stall: Duration::from_secs(60) }
+        Self { answer: Duration::from_secs(30), stall: Duration::from_mins(1) }
     }
 }
 

@@ -1,6 +1,6 @@
-//! Restricted ImageNet: nine groups of ImageNet's thousand classes, from a folder of ImageNet.
+//! Restricted `ImageNet`: nine groups of `ImageNet`'s thousand classes, from a folder of `ImageNet`.
 //!
-//! The groups are ranges of the classes in the order of their WordNet ids (MadryLab `robustness`, "Restricted ImageNet"; Tsipras et
+//! The groups are ranges of the classes in the order of their `WordNet` ids (MadryLab `robustness`, "Restricted `ImageNet`"; Tsipras et
 //! al. 2019). The place of an id in that order is known only where all thousand folders are there.
 
 use super::files::{self, Listed};
@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// ImageNet's classes.
+/// `ImageNet`'s classes.
 const ALL: usize = 1000;
 
 /// Name, first and last place of each group; labels are in this order.
@@ -88,7 +88,7 @@ mod tests {
     use crate::config::Storage;
     use crate::data::Portion;
 
-    /// ImageNet with two empty files in each training folder and one in each other; the ids are multiples of 7.
+    /// `ImageNet` with two empty files in each training folder and one in each other; the ids are multiples of 7.
     fn fake() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         for (part, images) in [("train", &["a.JPEG", "b.JPEG"][..]), ("val", &["c.JPEG"])] {

@@ -236,7 +236,9 @@ mod tests {
         let mut stream = Stream::new(3);
         let drawn: Vec<_> = (0..2000).map(|_| Jitter::draw(0.25, &mut stream)).collect();
         let mut counts = std::collections::BTreeMap::new();
-        drawn.iter().for_each(|j| *counts.entry(j.order).or_insert(0) += 1);
+        for j in &drawn {
+            *counts.entry(j.order).or_insert(0) += 1;
+        }
         assert!(counts.len() == 6 && counts.values().all(|&n| n > 250), "{counts:?}");
         let least = drawn.iter().map(|j| j.factors[1]).fold(2.0, f32::min);
         let most = drawn.iter().map(|j| j.factors[1]).fold(0.0, f32::max);

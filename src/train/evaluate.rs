@@ -65,13 +65,16 @@ pub fn evaluate(
 }
 
 /// Per image: correct as it is; correct wherever the attack went.
+type Verdicts = (Vec<bool>, Vec<bool>);
+
+/// `None` when it was told not to go on.
 fn examine(
     network: &dyn Network,
     set: &Pool,
     places: &[i64],
     attack: &AttackSpec,
     go_on: &mut impl FnMut() -> GoOn,
-) -> Result<Option<(Vec<bool>, Vec<bool>)>, DataError> {
+) -> Result<Option<Verdicts>, DataError> {
     if matches!(go_on(), GoOn::No) {
         return Ok(None);
     }

@@ -126,7 +126,9 @@ impl Stream {
                     Some((next, pending)) if next == places => pending,
                     other => {
                         // Out of order: what was decoded ahead keeps its place.
-                        other.into_iter().for_each(|other| state.ahead.push_front(other));
+                        if let Some(other) = other {
+                            state.ahead.push_front(other);
+                        }
                         self.ask(places, state.cutting)
                     }
                 };

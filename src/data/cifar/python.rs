@@ -108,7 +108,8 @@ mod tests {
         }
         // A plain list of names, as protocol 0 has it.
         let folder = folder(&golden("cifar-python2.pkl"));
-        let names: String = (0..10).map(|i| format!("S'name {i}'\na")).collect();
+        let names: Vec<String> = (0..10).map(|i| format!("S'name {i}'\na")).collect();
+        let names = names.concat();
         let meta = folder.path().join("cifar-10-batches-py/batches.meta");
         std::fs::write(&meta, format!("(dS'label_names'\n(l{names}s.")).unwrap();
         assert_eq!(load_folder(folder.path(), Kind::Ten, 2).unwrap().classes[7], "name 7");
