@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use rematch::config::{AttackName, DeviceChoice, Norm};
+use rematch::data::fetch::Set;
 use std::path::PathBuf;
 
 /// Train image classifiers to be robust against adversarial examples, and steer the training while it runs.
@@ -300,6 +301,17 @@ pub enum Data {
         /// File to write
         #[arg(long, value_name = "FILE")]
         to: PathBuf,
+    },
+    /// Download a well-known data set from its authors, check it and say how to use it
+    Fetch {
+        #[arg(value_parser = named(Set::ALL, Set::name))]
+        set: String,
+        /// Folder for its files [default: data/ and its name]
+        #[arg(long, value_name = "DIR")]
+        to: Option<PathBuf>,
+        /// Folder on the net that has the same files [default: the authors']
+        #[arg(long, value_name = "URL")]
+        from: Option<String>,
     },
 }
 

@@ -43,6 +43,41 @@ pub struct Data {
     /// Training images held out, class-balanced and fixed: probes and every choice look at these, never at the test set.
     pub validation: usize,
     pub augment: Augment,
+    /// Present exactly where images are files in folders.
+    #[serde(default)]
+    pub files: Option<ImageFiles>,
+}
+
+/// How images of any size become what a network sees, and where they are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageFiles {
+    /// Side of the square that the network sees, in pixels.
+    pub size: usize,
+    /// The shorter side is brought to this before the centre is cut out; at least `size`.
+    pub resize: usize,
+    pub faulty: Faulty,
+    pub storage: Storage,
+}
+
+/// What becomes of an image that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Faulty {
+    /// The run does not start, or ends, and the file is named.
+    Stop,
+    /// It is left out, counted and told.
+    Skip,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Storage {
+    /// Memory, or stream where the decoded images are more than 4 GiB.
+    Auto,
+    /// Decoded once, kept on the device.
+    Memory,
+    /// Decoded again for each batch, ahead of training.
+    Stream,
 }
 
 /// Where images come from.
@@ -54,6 +89,18 @@ pub enum Source {
     /// IDX files (MNIST, Fashion-MNIST and whatever else is written so), plain or gzipped, in the folder `path`.
     #[serde(rename = "idx")]
     Idx,
+    /// The official files of CIFAR-10, in their binary or their Python form, in the folder `path` or one below it.
+    #[serde(rename = "cifar10")]
+    Cifar10,
+    /// As `cifar10`, with CIFAR-100's fine labels.
+    #[serde(rename = "cifar100")]
+    Cifar100,
+    /// Image files in `train/<class>/` and `test/<class>/` (or `val/`), of any sizes.
+    #[serde(rename = "folder")]
+    Folder,
+    /// A folder of `ImageNet` (`train/<wnid>/`, `val/<wnid>/`), nine groups of whose classes are the classes.
+    #[serde(rename = "restricted-imagenet")]
+    RestrictedImagenet,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +110,12 @@ pub enum Augment {
     /// Zero-pad, random crop back to size, random horizontal flip (the CIFAR recipe).
     #[serde(rename = "crop-flip")]
     CropFlip,
+    /// Crop and flip, then brightness, contrast and saturation by up to a quarter and a turn by up to 2 degrees (MadryLab).
+    #[serde(rename = "crop-flip-color")]
+    CropFlipColor,
+    /// A random part brought to size, flip, brightness, contrast and saturation by up to a tenth, lighting noise (MadryLab).
+    #[serde(rename = "imagenet")]
+    Imagenet,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -288,8 +341,13 @@ macro_rules! named {
 }
 
 named! {
-    Source { FashionMnist10k = "fashion-mnist-10k", Idx = "idx" }
-    Augment { None = "none", CropFlip = "crop-flip" }
+    Source {
+        FashionMnist10k = "fashion-mnist-10k", Idx = "idx", Cifar10 = "cifar10", Cifar100 = "cifar100", Folder = "folder",
+        RestrictedImagenet = "restricted-imagenet",
+    }
+    Augment { None = "none", CropFlip = "crop-flip", CropFlipColor = "crop-flip-color", Imagenet = "imagenet" }
+    Faulty { Stop = "stop", Skip = "skip" }
+    Storage { Auto = "auto", Memory = "memory", Stream = "stream" }
     Network {
         Fc2 = "fc2",
         Fc3 = "fc3",
@@ -315,4 +373,11 @@ named! {
     Reduction { Images = "images", ImagesAndClasses = "images-and-classes" }
     BatchNormMode { Eval = "eval", Train = "train" }
     Answer { Off = "off", Warn = "warn", Stop = "stop", RollBack = "roll-back" }
+}
+
+impl Data {
+    /// The usual `data.resize`: none for small images, else the 256 to 224 of `ImageNet`'s recipe.
+    pub fn usual_resize(size: usize) -> usize {
+        if size <= 64 { size } else { (size * 256 + 112) / 224 }
+    }
 }

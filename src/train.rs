@@ -3,6 +3,7 @@
 //! The rest of the program enters here through [`prepare`] alone. It gives back what the worker found (networks, teacher, plan) or
 //! why it cannot train; only then is there a run folder, and [`Prepared::begin`] starts the loop.
 
+pub mod augment;
 pub mod bench;
 pub mod checkpoint;
 pub mod device;
@@ -13,10 +14,12 @@ pub mod inbox;
 pub mod memory;
 pub mod meter;
 pub mod pace;
+pub mod pool;
 pub mod probe;
 pub mod robust_set;
 pub mod schedule;
 pub mod sgd;
+pub mod stream;
 pub mod trainer;
 pub mod watch;
 pub mod worker;

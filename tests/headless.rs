@@ -106,7 +106,8 @@ fn write_idx(folder: &Path, part: &str, images: &Images, packed: Packed) {
     let count = u32::try_from(images.len()).unwrap().to_be_bytes();
     let sides: Vec<u8> = images.shape[1..].iter().flat_map(|&side| u32::try_from(side).unwrap().to_be_bytes()).collect();
     let pixels = [&[0, 0, 8, 3], &count[..], &sides, &images.pixels].concat();
-    let labels = [&[0, 0, 8, 1], &count[..], &images.labels].concat();
+    let bytes: Vec<u8> = images.labels.iter().map(|&label| label as u8).collect();
+    let labels = [&[0, 0, 8, 1], &count[..], &bytes].concat();
     for (what, bytes) in [("images-idx3", pixels), ("labels-idx1", labels)] {
         let path = folder.join(format!("{part}-{what}-ubyte"));
         match packed {

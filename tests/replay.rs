@@ -24,7 +24,7 @@ const THREAT: Threat = Threat { norm: Norm::Linf, eps: Eps(0.1) };
 fn config(method: Method) -> Config {
     Config {
         seed: 1,
-        data: Data { source: Source::FashionMnist10k, path: None, validation: 1000, augment: Augment::None },
+        data: Data { source: Source::FashionMnist10k, path: None, validation: 1000, augment: Augment::None, files: None },
         student: Student { network: Network::Fc3, feature_width: None },
         teacher: Some(Teacher { checkpoint: "/assets/teacher.safetensors".into() }),
         method,

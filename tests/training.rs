@@ -30,19 +30,14 @@ const BATCH: usize = 16;
 const IMAGES: usize = 80; // 5 steps an epoch
 
 fn data() -> DataSet {
-    DataSet {
-        name: "squares".into(),
-        classes: (0..10).map(|i| format!("square {i}")).collect(),
-        train: images(IMAGES, 1),
-        validation: images(20, 2),
-        test: images(20, 3),
-    }
+    let classes = (0..10).map(|i| format!("square {i}")).collect();
+    DataSet::resident("squares", classes, [images(IMAGES, 1), images(20, 2), images(20, 3)])
 }
 
 fn config(method: Method, epochs: u64) -> Config {
     Config {
         seed: 7,
-        data: Data { source: Source::FashionMnist10k, path: None, validation: 1000, augment: Augment::None },
+        data: Data { source: Source::FashionMnist10k, path: None, validation: 1000, augment: Augment::None, files: None },
         student: Student { network: Network::Fc3, feature_width: None },
         teacher: None,
         method,

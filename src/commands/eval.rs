@@ -52,7 +52,7 @@ pub fn run(args: &Eval) -> anyhow::Result<u8> {
         attack.step_size = Eps(step_size.0);
     }
 
-    let data = rematch::data::load(&config.data)?;
+    let data = super::data::load(&config.data)?;
     // Only for the data that the model was trained on is it known what it has seen.
     let (images, seen, in_training) = match (args.split, &args.data) {
         (Split::Train, None) => (&data.train, "seen in training", Some(true)),
@@ -68,12 +68,18 @@ pub fn run(args: &Eval) -> anyhow::Result<u8> {
         bail!("--images {count} is more than the {} images of this split; allowed: 1 to {}", examinee.len(), examinee.len());
     }
     let mut err = std::io::stderr();
+    for remark in &data.remarks {
+        let _ = writeln!(err, "rematch: {remark}");
+    }
     let talk = !args.json && err.is_terminal();
     if talk {
         let _ = writeln!(err, "evaluating {} on {count} images ({}) ...", path.display(), examinee.device);
     }
     let begin = std::time::Instant::now();
-    let Some(accuracy) = examinee.evaluate(&attack, count) else { bail!("the evaluation was interrupted") };
+    let Some(accuracy) = examinee.evaluate(&attack, count)? else { bail!("the evaluation was interrupted") };
+    for remark in examinee.take_remarks() {
+        let _ = writeln!(err, "rematch: {remark}");
+    }
     let seconds = (begin.elapsed().as_secs_f64() * 1e3).round() / 1e3;
     let split = match args.split {
         Split::Train => "train",

@@ -291,7 +291,7 @@ fn probe(model: &std::path::Path, config: &std::path::Path) -> anyhow::Result<Pr
     let examinee = worker::Examinee::load(model, &images, rematch::config::DeviceChoice::default())?;
     let count = examinee.len().min(PROBED);
     let attack = AttackSpec::pgd(config.threat, 10, 1, 0);
-    let Some(accuracy) = examinee.evaluate(&attack, count) else { bail!("the probe was interrupted") };
+    let Some(accuracy) = examinee.evaluate(&attack, count)? else { bail!("the probe was interrupted") };
     let percent = |x: f64| format!("{:.2} %", 100.0 * x);
     let words = format!(
         "natural {}, {} {} ({} eps {}) on {count} validation images of {}",

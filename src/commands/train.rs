@@ -50,7 +50,7 @@ mod working {
             terminal::available()?;
         }
         openmp::settle();
-        let data = rematch::data::load(&config.data)?;
+        let data = super::super::data::load(&config.data)?;
         train::device::tune_allocator();
         let options = Options {
             device: args.device,

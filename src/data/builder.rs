@@ -35,7 +35,7 @@ pub fn rebuild(originals: &Path) -> Result<Vec<u8>, DataError> {
 
     let mut content = embedded::header();
     for images in [&train, &validation, &test] {
-        content.extend_from_slice(&images.labels);
+        content.extend(images.labels.iter().map(|&label| label as u8)); // 0 to 9
         content.extend_from_slice(&images.pixels);
     }
     // No name, no time and a fixed system byte (255: unknown): the header must not tell machines apart.

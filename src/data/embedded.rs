@@ -57,7 +57,7 @@ pub fn parse(packed: &[u8]) -> Result<DataSet, DataError> {
         let (labels, rest) = body.split_at(count);
         let (pixels, rest) = rest.split_at(count * SIDE * SIDE);
         body = rest;
-        Images { pixels: pixels.to_vec(), labels: labels.to_vec(), shape: [1, SIDE, SIDE] }
+        Images { pixels: pixels.to_vec(), labels: labels.iter().map(|&label| u16::from(label)).collect(), shape: [1, SIDE, SIDE] }
     };
     let [train, validation, test] = COUNTS.map(&mut part);
     for images in [&train, &validation, &test] {
@@ -68,7 +68,7 @@ pub fn parse(packed: &[u8]) -> Result<DataSet, DataError> {
             }
         }
     }
-    Ok(DataSet { name: "fashion-mnist-10k".into(), classes: CLASSES.map(String::from).to_vec(), train, validation, test })
+    Ok(DataSet::resident("fashion-mnist-10k", CLASSES.map(String::from).to_vec(), [train, validation, test]))
 }
 
 pub(super) fn header() -> Vec<u8> {

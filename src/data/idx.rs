@@ -24,13 +24,7 @@ const NAMES: &str = "the folder must hold train-images, train-labels, t10k-image
 /// # Errors
 /// Names the file, what was found and what was expected.
 pub fn load_folder(folder: &Path, validation: usize) -> Result<DataSet, DataError> {
-    if !folder.is_dir() {
-        return Err(DataError::File {
-            file: folder.to_owned(),
-            why: if folder.exists() { "is not a folder".into() } else { "there is no such folder".into() },
-            advice: "set data.path to the folder of the IDX files",
-        });
-    }
+    super::folder_at(folder, "set data.path to the folder of the IDX files")?;
     let all = load_pair(folder, "train")?;
     let test = load_pair(folder, "t10k")?;
     if test.shape != all.shape {
@@ -48,9 +42,9 @@ pub fn load_folder(folder: &Path, validation: usize) -> Result<DataSet, DataErro
             advice: "put the files of one data set into the folder",
         });
     }
-    let name = folder.file_name().map_or_else(|| folder.display().to_string(), |name| name.to_string_lossy().into_owned());
+    let name = super::name_of(folder);
     let (train, validation) = split::hold_out(&all, classes, validation, &name)?;
-    Ok(DataSet { name, classes: (0..classes).map(|label| label.to_string()).collect(), train, validation, test })
+    Ok(DataSet::resident(name, (0..classes).map(|label| label.to_string()).collect(), [train, validation, test]))
 }
 
 /// Images and labels of one part, `train` or `t10k`.
@@ -70,7 +64,7 @@ pub fn load_pair(folder: &Path, part: &str) -> Result<Images, DataError> {
             advice: "put the files of one data set into the folder",
         });
     }
-    Ok(Images { pixels, labels, shape })
+    Ok(Images { pixels, labels: labels.into_iter().map(u16::from).collect(), shape })
 }
 
 fn damaged(file: &Path, why: String) -> DataError {
@@ -189,6 +183,7 @@ fn exact(body: &[u8], expected: u64, what: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::Portion;
     use flate2::{Compression, write::GzEncoder};
     use proptest::prelude::*;
     use std::io::Write as _;
@@ -219,9 +214,12 @@ mod tests {
     fn plain_and_gzipped_files_of_either_name_are_read() {
         let folder = folder();
         let data = load_folder(folder.path(), 2).unwrap();
-        assert_eq!(data.validation, Images { pixels: vec![12, 13, 14, 15], labels: vec![0, 1], shape: [1, 2, 1] });
-        assert_eq!((data.train.len(), data.train.image(1)), (6, &[2, 3][..]));
-        assert_eq!((data.test.labels, data.classes), (vec![1, 0], vec!["0".to_owned(), "1".to_owned()]));
+        let (Portion::Resident(train), Portion::Resident(validation)) = (&data.train, &data.validation) else {
+            panic!("IDX files are kept in memory")
+        };
+        assert_eq!(*validation, Images { pixels: vec![12, 13, 14, 15], labels: vec![0, 1], shape: [1, 2, 1] });
+        assert_eq!((train.len(), train.image(1)), (6, &[2, 3][..]));
+        assert_eq!((data.test.labels(), data.classes), (&[1, 0][..], vec!["0".to_owned(), "1".to_owned()]));
     }
 
     #[test]

@@ -11,23 +11,34 @@ use super::{DataError, Images};
 /// # Errors
 /// More is asked for than half of the data, or than some class can give and keep one to train on.
 pub(super) fn hold_out(all: &Images, classes: usize, validation: usize, name: &str) -> Result<(Images, Images), DataError> {
+    let (kept, out) = places(&all.labels, classes, validation, name)?;
+    Ok((all.pick(&kept), all.pick(&out)))
+}
+
+/// As [`hold_out`], the places alone. `labels`: each below `classes`.
+pub(super) fn places(
+    labels: &[u16],
+    classes: usize,
+    validation: usize,
+    name: &str,
+) -> Result<(Vec<usize>, Vec<usize>), DataError> {
     let fault = |allowed: String| DataError::Setting {
         name: name.to_owned(),
         key: "data.validation",
         value: validation.to_string(),
         allowed,
     };
-    if validation > all.len() / 2 {
-        return Err(fault(format!("at most half of the {} training images, which is {}", all.len(), all.len() / 2)));
+    if validation > labels.len() / 2 {
+        return Err(fault(format!("at most half of the {} training images, which is {}", labels.len(), labels.len() / 2)));
     }
     let mut by_class = vec![Vec::new(); classes];
-    for (index, &label) in all.labels.iter().enumerate() {
+    for (index, &label) in labels.iter().enumerate() {
         by_class[usize::from(label)].push(index);
     }
     // A label that no image has is a gap in the numbering, not a class to hold images out of.
     let present = by_class.iter().filter(|indices| !indices.is_empty()).count().max(1);
     let (each, more) = (validation / present, validation % present);
-    let mut held = vec![false; all.len()];
+    let mut held = vec![false; labels.len()];
     for (rank, indices) in by_class.iter().filter(|indices| !indices.is_empty()).enumerate() {
         let wanted = each + usize::from(rank < more);
         if wanted >= indices.len() {
@@ -41,15 +52,14 @@ pub(super) fn hold_out(all: &Images, classes: usize, validation: usize, name: &s
             held[index] = true;
         }
     }
-    let (kept, out): (Vec<_>, Vec<_>) = (0..all.len()).partition(|&index| !held[index]);
-    Ok((all.pick(&kept), all.pick(&out)))
+    Ok((0..labels.len()).partition(|&index| !held[index]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn images(labels: &[u8]) -> Images {
+    fn images(labels: &[u16]) -> Images {
         let pixels = (0..labels.len()).map(|i| i as u8).collect();
         Images { pixels, labels: labels.to_vec(), shape: [1, 1, 1] }
     }

@@ -4,7 +4,7 @@
 
 use crate::config::RandomStart;
 use crate::protocol::controls::Flow;
-use crate::protocol::event::{EpochFinished, Evaluated, Finished, Split, Started, Term, Whose};
+use crate::protocol::event::{EpochFinished, Evaluated, Finished, Part, Split, Started, Term, Whose};
 use crate::protocol::{Change, Dial, Event, Outcome};
 use crate::run::RunState;
 use crate::run::listing::clock;
@@ -177,6 +177,13 @@ fn evaluation_rows(e: &Evaluated) -> Vec<(&'static str, String)> {
     ]
 }
 
+/// Percent of a step that goes into getting its images, by the newest timing.
+fn data_share(state: &RunState) -> Option<f64> {
+    let parts = &state.timing.as_ref()?.parts;
+    let all: f64 = parts.values().sum();
+    parts.get(&Part::Data).map(|data| 100.0 * data / all.max(f64::MIN_POSITIVE))
+}
+
 fn epoch_line(epoch: &EpochFinished, state: &RunState) -> String {
     let planned = state.started.as_ref().map_or(epoch.epoch, |s| s.plan.epochs);
     let wide = planned.to_string().len();
@@ -191,6 +198,9 @@ fn epoch_line(epoch: &EpochFinished, state: &RunState) -> String {
         let _ = write!(line, "  {name} {:.3}", state.latest(term).0);
     }
     let _ = write!(line, "  {:.1} s", epoch.train_seconds);
+    if let Some(share) = data_share(state) {
+        let _ = write!(line, " (data {share:.1} %)");
+    }
     if let Some(eta) = state.eta_seconds().filter(|_| epoch.epoch < planned) {
         let _ = write!(line, "  ETA {}", clock(eta));
     }

@@ -312,6 +312,8 @@ pub enum Warning {
     Teacher,
     /// Robustness on training images broke down.
     Overfitting,
+    /// Files left out, images enlarged.
+    Data,
     Other,
 }
 

@@ -5,6 +5,7 @@
 use super::checkpoint::CheckpointError;
 use super::inbox::Inbox;
 use super::trainer::{Trainer, round};
+use crate::data::DataError;
 use crate::protocol::event::{Finished, Started};
 use crate::protocol::{Command, Event, Outcome, Request};
 use crate::run::recorder::{Recorder, RecorderError};
@@ -42,6 +43,8 @@ pub enum RunError {
     Log(#[from] RecorderError),
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    #[error(transparent)]
+    Data(#[from] DataError),
     #[error("{0}")]
     NonFinite(String),
 }

@@ -4,10 +4,11 @@
 //! worst case over all images visited, never the last one alone. Where an image's attack starts depends on the attack's seed, the
 //! restart and the image's place in its set, and on nothing else: not on the batch size, not on the other images. Always in eval mode.
 
-use super::memory::Memory;
 use super::meter;
+use super::pool::Pool;
 use crate::attacks::{Ball, Pgd, fgsm};
 use crate::config::{AttackName, AttackSpec, RandomStart};
+use crate::data::DataError;
 use crate::nn::{Mode, Network};
 use crate::random::{self, Purpose};
 use std::ops::ControlFlow;
@@ -43,35 +44,41 @@ pub fn subset(total: usize, images: usize) -> Vec<i64> {
 }
 
 /// Evaluates on the images at `indices`. `None` when it was told not to go on.
+///
+/// # Errors
+/// A file of a streamed set that cannot be read.
 pub fn evaluate(
     network: &dyn Network,
-    set: &Memory,
+    set: &Pool,
     indices: &[i64],
     attack: &AttackSpec,
     mut go_on: impl FnMut() -> GoOn,
-) -> Option<Accuracy> {
+) -> Result<Option<Accuracy>, DataError> {
     let (mut natural, mut adversarial) = (0, 0);
     for places in indices.chunks(BATCH) {
-        let (correct, robust) = examine(network, set, places, attack, &mut go_on)?;
+        let Some((correct, robust)) = examine(network, set, places, attack, &mut go_on)? else { return Ok(None) };
         natural += correct.iter().filter(|c| **c).count();
         adversarial += robust.iter().filter(|r| **r).count();
     }
     let share = |n: usize| n as f64 / indices.len().max(1) as f64;
-    Some(Accuracy { natural: share(natural), adversarial: share(adversarial), images: indices.len() })
+    Ok(Some(Accuracy { natural: share(natural), adversarial: share(adversarial), images: indices.len() }))
 }
 
 /// Per image: correct as it is; correct wherever the attack went.
+type Verdicts = (Vec<bool>, Vec<bool>);
+
+/// `None` when it was told not to go on.
 fn examine(
     network: &dyn Network,
-    set: &Memory,
+    set: &Pool,
     places: &[i64],
     attack: &AttackSpec,
     go_on: &mut impl FnMut() -> GoOn,
-) -> Option<(Vec<bool>, Vec<bool>)> {
+) -> Result<Option<Verdicts>, DataError> {
     if matches!(go_on(), GoOn::No) {
-        return None;
+        return Ok(None);
     }
-    let batch = set.batch(places);
+    let batch = set.batch(places)?;
     let correct_at = |logits: &Tensor| logits.argmax(1, false).eq_tensor(&batch.labels);
     let natural = {
         let _guard = tch::no_grad_guard();
@@ -108,7 +115,7 @@ fn examine(
                     if given_up { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
                 });
                 if given_up {
-                    return None;
+                    return Ok(None);
                 }
                 last
             }
@@ -121,7 +128,7 @@ fn examine(
             robust[i] = stands;
         }
     }
-    Some((natural, robust))
+    Ok(Some((natural, robust)))
 }
 
 #[cfg(test)]
@@ -131,6 +138,7 @@ mod tests {
     use crate::data::Images;
     use crate::nn::Model;
     use crate::nn::model::{Description, Normalize};
+    use crate::train::memory::Memory;
     use tch::Device;
 
     fn model() -> Model {
@@ -146,14 +154,14 @@ mod tests {
     }
 
     /// Random images labelled with what the model itself says of them, so that natural accuracy is 1.
-    fn labelled(model: &Model, n: usize) -> Memory {
+    fn labelled(model: &Model, n: usize) -> Pool {
         let mut stream = random::Stream::new(9);
         let pixels: Vec<u8> = (0..n * 784).map(|_| (stream.bits() >> 56) as u8).collect();
         let unlabelled = Memory::new(&Images { pixels: pixels.clone(), labels: vec![0; n], shape: [1, 28, 28] }, Device::Cpu);
         let all: Vec<i64> = (0..n as i64).collect();
         let says = model.forward(&unlabelled.batch(&all).images, Mode::Eval).logits.argmax(1, false);
-        let labels = Vec::<i64>::try_from(says).unwrap().into_iter().map(|l| l as u8).collect();
-        Memory::new(&Images { pixels, labels, shape: [1, 28, 28] }, Device::Cpu)
+        let labels = Vec::<i64>::try_from(says).unwrap().into_iter().map(|l| l as u16).collect();
+        Pool::Resident(Memory::new(&Images { pixels, labels, shape: [1, 28, 28] }, Device::Cpu))
     }
 
     fn spec(norm: Norm, eps: f64, steps: u32, restarts: u32) -> AttackSpec {
@@ -165,7 +173,7 @@ mod tests {
         let model = model();
         let set = labelled(&model, 60);
         let all = subset(60, 60);
-        let run = |attack: &AttackSpec| evaluate(&model, &set, &all, attack, || GoOn::Yes).unwrap();
+        let run = |attack: &AttackSpec| evaluate(&model, &set, &all, attack, || GoOn::Yes).unwrap().unwrap();
         for norm in [Norm::Linf, Norm::L2] {
             let nothing = run(&spec(norm, 0.0, 3, 1));
             assert_eq!((nothing.natural, nothing.adversarial), (1.0, 1.0));
@@ -182,8 +190,9 @@ mod tests {
         let model = model();
         let set = labelled(&model, 40);
         let attack = spec(Norm::Linf, 0.01, 5, 2);
-        let together = examine(&model, &set, &subset(40, 40), &attack, &mut || GoOn::Yes).unwrap().1;
-        let alone: Vec<bool> = (0..40).map(|i| examine(&model, &set, &[i], &attack, &mut || GoOn::Yes).unwrap().1[0]).collect();
+        let together = examine(&model, &set, &subset(40, 40), &attack, &mut || GoOn::Yes).unwrap().unwrap().1;
+        let alone: Vec<bool> =
+            (0..40).map(|i| examine(&model, &set, &[i], &attack, &mut || GoOn::Yes).unwrap().unwrap().1[0]).collect();
         let differing = together.iter().zip(&alone).filter(|(a, b)| a != b).count();
         assert!(together.iter().any(|r| *r) && !together.iter().all(|r| *r), "a test needs both kinds");
         assert!(differing <= 1, "{differing} of 40 differ; rounding may move one on the edge, not more");
@@ -195,6 +204,6 @@ mod tests {
         assert_eq!(subset(5, 9), [0, 1, 2, 3, 4]);
         let model = model();
         let set = labelled(&model, 10);
-        assert_eq!(evaluate(&model, &set, &subset(10, 10), &spec(Norm::Linf, 0.1, 2, 1), || GoOn::No), None);
+        assert_eq!(evaluate(&model, &set, &subset(10, 10), &spec(Norm::Linf, 0.1, 2, 1), || GoOn::No).unwrap(), None);
     }
 }

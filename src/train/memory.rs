@@ -1,14 +1,13 @@
 //! A data set on the device: 8-bit images in memory once, batches made from them by index.
 //!
-//! Augmentation is one gather for the whole batch, with offsets drawn on the host from the step's seed: seeded, resumable, and the
-//! same on every device.
+//! A random part (`imagenet`) is cut out of the image as it is stored, at the network's size; streamed files are cut at their own.
 
 use super::meter;
 use crate::config::Augment;
 use crate::data::Images;
 use crate::methods::Batch;
 use crate::nn::channels_last;
-use crate::random::Stream;
+use crate::train::augment::{self, Cropped};
 use tch::{Device, Kind, Tensor};
 
 pub struct Memory {
@@ -18,9 +17,6 @@ pub struct Memory {
     labels: Tensor,
     device: Device,
 }
-
-/// Zeros around an image before it is cropped back to size (the CIFAR recipe).
-const PAD: i64 = 4;
 
 impl Memory {
     pub fn new(images: &Images, device: Device) -> Self {
@@ -39,6 +35,12 @@ impl Memory {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The same images and labels, not copied.
+    #[must_use]
+    pub fn shallow_clone(&self) -> Self {
+        Self { images: self.images.shallow_clone(), labels: self.labels.shallow_clone(), device: self.device }
     }
 
     /// All images, N*C*H*W, on the host.
@@ -61,13 +63,8 @@ impl Memory {
 
     /// The images at these places, augmented. `seed`: of this step's augmentation.
     pub fn augmented(&self, indices: &[i64], augment: Augment, seed: u64) -> Batch {
-        match augment {
-            Augment::None => self.batch(indices),
-            Augment::CropFlip => {
-                let (bytes, labels) = self.pick(indices);
-                Batch { images: channels_last(&(crop_flip(&bytes, seed).to_kind(Kind::Float) / 255.0)), labels }
-            }
-        }
+        let (bytes, labels) = self.pick(indices);
+        Batch { images: channels_last(&augment::apply(&bytes, augment, Cropped::No, seed)), labels }
     }
 
     fn pick(&self, indices: &[i64]) -> (Tensor, Tensor) {
@@ -76,28 +73,10 @@ impl Memory {
     }
 }
 
-/// Each image shifted by up to `PAD` pixels either way, zeros coming in, and mirrored half of the time.
-fn crop_flip(images: &Tensor, seed: u64) -> Tensor {
-    let (n, c, h, w) = images.size4().expect("images have four dimensions");
-    let mut stream = Stream::new(seed);
-    let (mut rows, mut columns) = (Vec::with_capacity((n * h) as usize), Vec::with_capacity((n * w) as usize));
-    for _ in 0..n {
-        let (top, left) = (stream.below(2 * PAD as u64 + 1) as i64, stream.below(2 * PAD as u64 + 1) as i64);
-        let mirrored = stream.bits() >> 63 == 1;
-        rows.extend((0..h).map(|i| top + i));
-        columns.extend((0..w).map(|j| left + if mirrored { w - 1 - j } else { j }));
-    }
-    let device = images.device();
-    let index = |values: &[i64], shape: [i64; 4]| Tensor::from_slice(values).view(shape).to_device(device);
-    let all = |count: i64, shape: [i64; 4]| Tensor::arange(count, (Kind::Int64, device)).view(shape);
-    let padded = images.constant_pad_nd([PAD, PAD, PAD, PAD]);
-    let places = [all(n, [n, 1, 1, 1]), all(c, [1, c, 1, 1]), index(&rows, [n, 1, h, 1]), index(&columns, [n, 1, 1, w])];
-    padded.index(&places.map(Some))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::augment::PAD;
 
     fn memory() -> Memory {
         let pixels = (0..3 * 2 * 6 * 6).map(|i| (i % 251) as u8 + 1).collect();

@@ -94,7 +94,7 @@ impl Trainer {
         let indices = evaluate::subset(set.len(), look.images);
         let begin = Instant::now();
         let go_on = || if ends.inbox.stop_waits() { GoOn::No } else { GoOn::Yes };
-        let found = evaluate::evaluate(&model.folded(), set, &indices, &look.attack, go_on);
+        let found = evaluate::evaluate(&model.folded(), set, &indices, &look.attack, go_on)?;
         self.evaluation_time += begin.elapsed();
         let Some(found) = found else { return Ok(None) };
         let evaluated = Evaluated {

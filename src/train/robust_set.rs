@@ -5,7 +5,9 @@
 //! files. What a robust image is and how it is made is [`crate::methods::rdt`]'s.
 
 use super::ends::{Ends, RunError, tell};
+use super::memory::Memory;
 use super::meter;
+use super::pool::Pool;
 use super::trainer::Trainer;
 use crate::config::{Method, Rdt};
 use crate::methods::rdt;
@@ -35,15 +37,19 @@ impl Trainer {
     /// Replaces the training images by robust ones, where the method is RDT.
     pub(super) fn robust_set(&mut self, ends: &mut Ends) -> Result<Made, RunError> {
         let (Method::Rdt(settings), Some(teacher)) = (self.config.method, self.teacher.clone()) else { return Ok(Made::All) };
+        // What is streamed was refused before.
+        let Pool::Resident(memory) = &self.train else { return Ok(Made::All) };
+        let memory = memory.shallow_clone();
         let begin = Instant::now();
-        let key = key(&teacher, &self.train.bytes(), self.config.seed, settings);
+        let images = memory.bytes();
+        let key = key(&teacher, &images, self.config.seed, settings);
         let folder = self.cache.as_ref().map(|cache| cache.join(format!("robust-{key}")));
         if let Some(folder) = &folder {
             let line = format!("robust images are kept in {}", folder.display());
             tell(ends, Event::Said { source: Voice::Rematch, line })?;
         }
-        let total = self.train.len();
-        let each = self.train.bytes().len() / total.max(1);
+        let total = memory.len();
+        let each = images.len() / total.max(1);
         let mut pixels: Vec<u8> = Vec::with_capacity(total * each);
         let (mut kept, mut last, mut cannot_keep) = (0, Instant::now(), false);
         for from in (0..total).step_by(PIECE) {
@@ -55,7 +61,9 @@ impl Trainer {
                     piece
                 }
                 None => {
-                    let Some(piece) = self.make(&teacher, &places, settings, ends) else { return Ok(Made::NotAll) };
+                    let Some(piece) = make(&teacher, &memory, &places, self.config.seed, settings, ends) else {
+                        return Ok(Made::NotAll);
+                    };
                     if let Some(error) = file.as_deref().and_then(|file| write(file, &piece).err())
                         && !std::mem::replace(&mut cannot_keep, true)
                     {
@@ -73,28 +81,28 @@ impl Trainer {
                 tell(ends, Event::Preparing(Preparing { what, done: done as u64, total: total as u64 }))?;
             }
         }
-        self.train = self.train.with_pixels(&pixels);
+        self.train = Pool::Resident(memory.with_pixels(&pixels));
         let seconds = begin.elapsed().as_secs_f64();
         let line = format!("{total} robust images: {} made in {seconds:.1} s, {kept} found on disk", total - kept);
         tell(ends, Event::Said { source: Voice::Rematch, line })?;
         Ok(Made::All)
     }
+}
 
-    /// Bytes of the robust images in the places of these. `None`: a stop came first.
-    fn make(&self, teacher: &Model, places: &[i64], settings: Rdt, ends: &mut Ends) -> Option<Vec<u8>> {
-        let originals = self.train.batch(places).images;
-        let starts: Vec<i64> = places
-            .iter()
-            .map(|&place| {
-                let mut stream = Stream::new(random::seed(self.config.seed, Purpose::RobustSet, place as u64));
-                stream.below(self.train.len() as u64) as i64
-            })
-            .collect();
-        let starts = self.train.batch(&starts).images;
-        let go_on = || !ends.inbox.stop_waits();
-        let made = rdt::invert(teacher, &originals, &starts, settings.inversion_steps, settings.inversion_step_size, go_on)?;
-        Some(meter::bytes(&(made * 255.0).round().clamp(0.0, 255.0).to_kind(Kind::Uint8)))
-    }
+/// Bytes of the robust images in the places of these. `None`: a stop came first.
+fn make(teacher: &Model, memory: &Memory, places: &[i64], seed: u64, settings: Rdt, ends: &mut Ends) -> Option<Vec<u8>> {
+    let originals = memory.batch(places).images;
+    let starts: Vec<i64> = places
+        .iter()
+        .map(|&place| {
+            let mut stream = Stream::new(random::seed(seed, Purpose::RobustSet, place as u64));
+            stream.below(memory.len() as u64) as i64
+        })
+        .collect();
+    let starts = memory.batch(&starts).images;
+    let go_on = || !ends.inbox.stop_waits();
+    let made = rdt::invert(teacher, &originals, &starts, settings.inversion_steps, settings.inversion_step_size, go_on)?;
+    Some(meter::bytes(&(made * 255.0).round().clamp(0.0, 255.0).to_kind(Kind::Uint8)))
 }
 
 fn key(teacher: &Model, images: &[u8], seed: u64, settings: Rdt) -> String {

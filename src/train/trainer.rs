@@ -7,9 +7,9 @@
 use super::checkpoint::{self, Reason};
 use super::ema::Ema;
 use super::ends::{Ends, RETRY, RunError, tell};
-use super::memory::Memory;
 use super::meter::Meter;
 use super::pace::Pace;
+use super::pool::Pool;
 use super::robust_set::Made;
 use super::schedule;
 use super::sgd::Sgd;
@@ -17,7 +17,7 @@ use super::watch::{Verdict, Watch};
 use super::worker::{Attended, Facts, Fault};
 use crate::config::Config;
 use crate::methods::laps::Laps;
-use crate::methods::{Context, Method};
+use crate::methods::{Batch, Context, Method};
 use crate::nn::Model;
 use crate::protocol::command::{Command, CommandId, Request, SaveOnStop, StopWhen};
 use crate::protocol::event::{EpochFinished, Evaluated, Part, Plan, Progress, Saved, Timing, Warning};
@@ -38,11 +38,13 @@ pub struct Trainer {
     /// The mean of weights that is judged and saved in the student's place.
     pub ema: Option<Ema>,
     pub watch: Watch,
+    /// The minibatch that is trained on once more.
+    pub kept: Option<Batch>,
     /// Where what takes long to make is kept for later runs.
     pub cache: Option<PathBuf>,
-    pub train: Memory,
-    pub validation: Memory,
-    pub test: Memory,
+    pub train: Pool,
+    pub validation: Pool,
+    pub test: Pool,
     pub controls: Controls,
     pub step: Step,
     pub laps: Laps,
@@ -55,6 +57,8 @@ pub struct Trainer {
     pub changes: u64,
     /// What is said at the start of the run.
     pub remarks: Vec<String>,
+    /// The same of the data.
+    pub data_remarks: Vec<String>,
     /// Of the newest probe.
     pub last_adversarial: Option<f64>,
     /// The epsilon that the teacher's reference lines were measured at.
@@ -79,6 +83,7 @@ impl Trainer {
         for message in std::mem::take(&mut self.remarks) {
             tell(ends, Event::Warned { step: None, kind: Warning::Teacher, message })?;
         }
+        self.tell_of_data(ends)?;
         if self.robust_set(ends)? == Made::NotAll {
             return match self.boundary(ends)? {
                 Boundary::Stop(stop) => self.stopped(ends, stop),
@@ -102,8 +107,10 @@ impl Trainer {
             let epoch = self.step / self.plan.steps_per_epoch;
             if in_epoch == 0 || order.is_empty() {
                 order = random::permutation(self.train.len(), random::seed(self.config.seed, Purpose::Order, epoch));
+                self.announce(&order, (in_epoch / u64::from(self.config.method.replays())) as usize, epoch);
             }
-            self.train_step(&order);
+            self.train_step(&order)?;
+            self.tell_of_data(ends)?;
             if self.meter.due() {
                 self.report(ends, &mut second)?;
             }
@@ -147,13 +154,32 @@ impl Trainer {
         // second save waits for room: a full disk does not keep anybody from the numbers.
         self.save(ends, Reason::Periodic, None, None)?;
         let result = self.final_evaluation(ends)?;
+        self.tell_of_data(ends)?;
         let stopped = result.is_none() && ends.inbox.stop_waits() && matches!(self.boundary(ends)?, Boundary::Stop(_));
         self.save(ends, Reason::Final, None, result.as_ref())?;
         // A stop: the weights are whole and saved, the number that the plan ends with is not there.
         Ok(if stopped { Outcome::Stopped } else { Outcome::Completed })
     }
 
-    fn train_step(&mut self, order: &[i64]) {
+    /// Says what the epoch will ask for, so that files can be decoded ahead.
+    fn announce(&self, order: &[i64], minibatch: usize, epoch: u64) {
+        let (data, batch) = (&self.config.data, self.config.train.batch);
+        // Steps count up from 0 and epochs down from the end: their seeds never meet.
+        let seed = random::seed(self.config.seed, Purpose::Augment, u64::MAX - epoch);
+        self.train.begin_epoch(order, minibatch * batch, batch, data.augment, seed);
+    }
+
+    /// What was found out about the data's files, here and while evaluating.
+    fn tell_of_data(&mut self, ends: &mut Ends) -> Result<(), RunError> {
+        let mut remarks = std::mem::take(&mut self.data_remarks);
+        for pool in [&self.train, &self.validation, &self.test] {
+            remarks.extend(pool.take_remarks());
+        }
+        let step = (self.step > 0).then_some(self.step);
+        remarks.into_iter().try_for_each(|message| tell(ends, Event::Warned { step, kind: Warning::Data, message }))
+    }
+
+    fn train_step(&mut self, order: &[i64]) -> Result<(), RunError> {
         let begin = Instant::now();
         if let Some(fault) = self.fault {
             fault.strike(self.step);
@@ -164,11 +190,15 @@ impl Trainer {
         let minibatch = self.step / replays;
         let from = (self.step % self.plan.steps_per_epoch / replays) as usize * self.config.train.batch;
         let indices = &order[from..(from + self.config.train.batch).min(order.len())];
-        let batch = self.laps.time(Part::Data, || {
-            self.train.augmented(indices, self.config.data.augment, random::seed(seed, Purpose::Augment, minibatch))
-        });
-        tch::manual_seed(random::seed(seed, Purpose::AttackStart, self.step) as i64);
         let replay = (self.step % replays) as u32;
+        let batch = match self.kept.take().filter(|_| replay > 0) {
+            Some(batch) => batch,
+            None => self.laps.time(Part::Data, || {
+                self.train.augmented(indices, self.config.data.augment, random::seed(seed, Purpose::Augment, minibatch))
+            })?,
+        };
+        // Whatever draws on the device in this step, attacks and dropout, draws from here.
+        tch::manual_seed(random::seed(seed, Purpose::AttackStart, self.step) as i64);
         let context = Context { controls: &self.controls, replay, laps: &mut self.laps };
         let objective = self.method.objective(&self.student, &batch, context);
         let parameters = &self.student.parameters;
@@ -189,6 +219,10 @@ impl Trainer {
         self.meter.push(&objective.terms, indices.len(), took);
         self.train_time += begin.elapsed();
         self.step += 1;
+        if u64::from(replay) + 1 < replays {
+            self.kept = Some(batch);
+        }
+        Ok(())
     }
 
     /// The learning rate of the step that is about to run.

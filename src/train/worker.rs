@@ -8,15 +8,16 @@ use super::device::{self, DeviceError};
 use super::ema::Ema;
 use super::ends::{self, Ends, Trouble};
 use super::inbox::Inbox;
-use super::memory::Memory;
 use super::meter::Meter;
 use super::pace::Pace;
+use super::pool::Pool;
 use super::sgd::Sgd;
 use super::trainer::Trainer;
 use super::watch::Watch;
 use super::{checkpoint, evaluate};
 use crate::config::{Config, DeviceChoice, Method, Projector, Rrm, Threat};
-use crate::data::DataSet;
+use crate::data::decoders::Decoders;
+use crate::data::{DataError, DataSet, Portion};
 use crate::methods::{self, NoTeacher, laps::Laps};
 use crate::nn::file::FileError;
 use crate::nn::model::{self, Description, Model, ModelError};
@@ -78,6 +79,8 @@ pub enum SetupError {
     #[error(transparent)]
     Device(#[from] DeviceError),
     #[error(transparent)]
+    Data(#[from] DataError),
+    #[error(transparent)]
     Student(#[from] ModelError),
     #[error("teacher.checkpoint = {0}")]
     TeacherFile(FileError),
@@ -94,6 +97,10 @@ pub enum SetupError {
     Batch { batch: usize, images: usize },
     #[error("probe.images = {asked} is more than the {images} validation images; allowed: 1 to {images}")]
     ProbeImages { asked: usize, images: usize },
+    #[error(
+        "method.name = rdt replaces training images, and these are streamed; set data.storage = \"memory\", or use another method"
+    )]
+    Streamed,
     #[error(transparent)]
     Resume(#[from] checkpoint::CheckpointError),
     #[error("the worker could not start: {0}")]
@@ -208,16 +215,19 @@ fn message_of(panic: &(dyn Any + Send)) -> String {
     }
 }
 
+/// Images of a streamed set that its statistics are taken from. Their means and deviations are then right to about a hundredth.
+const STATISTICS: usize = 2048;
+
 fn build(config: Config, data: &DataSet, options: &Options) -> Result<(Trainer, Box<Started>), SetupError> {
     let device = device::open(options.device)?;
     if let Some(threads) = options.threads {
         tch::set_num_threads(threads as i32);
     }
-    let images = data.train.labels.len();
+    let images = data.train.len();
     if config.train.batch > images {
         return Err(SetupError::Batch { batch: config.train.batch, images });
     }
-    let validation = data.validation.labels.len();
+    let validation = data.validation.len();
     if config.probe.per_epoch > 0 && config.probe.images > validation {
         return Err(SetupError::ProbeImages { asked: config.probe.images, images: validation });
     }
@@ -231,11 +241,12 @@ fn build(config: Config, data: &DataSet, options: &Options) -> Result<(Trainer, 
         }
     };
     let projected = matches!(config.method, Method::Rrm(Rrm { projector: Projector::Yes, .. }));
+    let sample = data.train.sample(STATISTICS)?;
     let description = Description {
         network: config.student.network,
-        shape: data.train.shape,
+        shape: sample.shape,
         classes: data.classes.clone(),
-        normalize: model::statistics(&data.train.pixels, data.train.shape),
+        normalize: model::statistics(&sample.pixels, sample.shape),
         feature_width: config.student.feature_width,
         projector: read.as_ref().filter(|_| projected).map(|(_, teacher, _)| teacher.features() as usize),
     };
@@ -252,6 +263,9 @@ fn build(config: Config, data: &DataSet, options: &Options) -> Result<(Trainer, 
             (Some(Rc::new(teacher)), Some(facts))
         }
     };
+    if matches!((config.method, &data.train), (Method::Rdt(_), Portion::Streamed(_))) {
+        return Err(SetupError::Streamed);
+    }
     let method = methods::build(config.method, teacher.clone())?;
     let plan = Plan {
         epochs: config.train.epochs,
@@ -259,16 +273,18 @@ fn build(config: Config, data: &DataSet, options: &Options) -> Result<(Trainer, 
     };
     let controls = Controls::of(&config);
     let sgd = Sgd::new(&config.train, &student.parameters);
+    let decoders = Decoders::default();
     let mut trainer = Trainer {
         plan,
         teacher,
         sgd,
         ema: (config.train.ema > 0.0).then(|| Ema::new(&student, config.train.ema, plan.steps(), device)),
         watch: Watch::default(),
+        kept: None,
         cache: options.cache.clone(),
-        train: Memory::new(&data.train, device),
-        validation: Memory::new(&data.validation, device),
-        test: Memory::new(&data.test, device),
+        train: Pool::new(&data.train, device, &decoders),
+        validation: Pool::new(&data.validation, device, &decoders),
+        test: Pool::new(&data.test, device, &decoders),
         controls,
         step: 0,
         laps: Laps::new(device),
@@ -281,6 +297,7 @@ fn build(config: Config, data: &DataSet, options: &Options) -> Result<(Trainer, 
         evaluation_time: Duration::ZERO,
         changes: 0,
         remarks,
+        data_remarks: data.remarks.clone(),
         last_adversarial: None,
         teacher_probed_at: None,
         warned_at: None,
@@ -331,11 +348,11 @@ fn facts(trainer: &Trainer, run: String) -> Started {
 fn data_facts(data: &DataSet) -> DataFacts {
     DataFacts {
         name: data.name.clone(),
-        shape: data.train.shape.map(|d| d as u64),
+        shape: data.train.shape().map(|d| d as u64),
         classes: data.classes.clone(),
-        train: data.train.labels.len() as u64,
-        validation: data.validation.labels.len() as u64,
-        test: data.test.labels.len() as u64,
+        train: data.train.len() as u64,
+        validation: data.validation.len() as u64,
+        test: data.test.len() as u64,
     }
 }
 
@@ -411,13 +428,13 @@ fn made_how(provenance: &serde_json::Value) -> String {
 pub struct Examinee {
     pub path: PathBuf,
     model: Model,
-    set: Memory,
+    set: Pool,
     pub device: String,
 }
 
 /// Which images.
 pub struct Images<'a> {
-    pub images: &'a crate::data::Images,
+    pub images: &'a Portion,
     pub classes: &'a [String],
 }
 
@@ -427,17 +444,17 @@ impl Examinee {
         let path = checkpoint::model_file(what)?;
         let (model, _) = Model::read(&path, device).map_err(SetupError::ModelFile)?;
         let mismatch = |why: String| SetupError::ModelMismatch { path: path.clone(), why };
-        if model.description.shape != set.images.shape || model.description.classes.len() != set.classes.len() {
+        if model.description.shape != set.images.shape() || model.description.classes.len() != set.classes.len() {
             return Err(mismatch(format!(
                 "it is for images of {:?} and {} classes, the data has {:?} and {}",
                 model.description.shape,
                 model.description.classes.len(),
-                set.images.shape,
+                set.images.shape(),
                 set.classes.len()
             )));
         }
         model.freeze();
-        Ok(Self { path, set: Memory::new(set.images, device), model, device: device::label(device) })
+        Ok(Self { path, set: Pool::new(set.images, device, &Decoders::default()), model, device: device::label(device) })
     }
 
     pub fn len(&self) -> usize {
@@ -448,8 +465,16 @@ impl Examinee {
         self.set.is_empty()
     }
 
+    /// What was found out about the data's files while evaluating.
+    pub fn take_remarks(&self) -> Vec<String> {
+        self.set.take_remarks()
+    }
+
     /// `images`: how many, always the same ones.
-    pub fn evaluate(&self, attack: &crate::config::AttackSpec, images: usize) -> Option<evaluate::Accuracy> {
+    ///
+    /// # Errors
+    /// A file of a streamed set that cannot be read.
+    pub fn evaluate(&self, attack: &crate::config::AttackSpec, images: usize) -> Result<Option<evaluate::Accuracy>, DataError> {
         evaluate::evaluate(&self.model, &self.set, &evaluate::subset(self.set.len(), images), attack, || evaluate::GoOn::Yes)
     }
 }

@@ -67,7 +67,7 @@ fn started(kind: Kind, machines: Machines) -> Event {
         program: "rematch 0.1.0".into(),
         config: Config {
             seed: 1,
-            data: Data { source: Source::FashionMnist10k, path: None, validation: 1_000, augment: Augment::None },
+            data: Data { source: Source::FashionMnist10k, path: None, validation: 1_000, augment: Augment::None, files: None },
             student: Student { network: Network::Fc3, feature_width: None },
             teacher: teacher.clone().map(|checkpoint| Teacher { checkpoint }),
             method,

@@ -7,7 +7,7 @@ use rematch::random::Stream;
 pub fn images(n: usize, seed: u64) -> Images {
     let mut stream = Stream::new(seed);
     let mut pixels = Vec::with_capacity(n * 784);
-    let labels: Vec<u8> = (0..n).map(|i| (i % 10) as u8).collect();
+    let labels: Vec<u16> = (0..n).map(|i| (i % 10) as u16).collect();
     for &label in &labels {
         let (top, left) = (2 + 13 * (label as usize / 5), 1 + 5 * (label as usize % 5));
         for p in 0..784 {

@@ -3,9 +3,9 @@
 use super::judge::{Judge, Typed, as_whole, default_of};
 use super::keys::Key;
 use crate::config::{
-    Answer, Ard, Augment, BatchNormMode, Checkpoint, Config, Data, Distance, Eps, Evaluation, FastAt, FreeAt, Iterate, Kd,
-    KdForm, Method, NFgsm, Nesterov, Network, Norm, Probe, Projector, RandomStart, Rdt, Reduction, Rrm, Rslad, Sat, Schedule,
-    Source, Student, Teacher, Threat, Trades, Train, Watch,
+    Answer, Ard, Augment, BatchNormMode, Checkpoint, Config, Data, Distance, Eps, Evaluation, FastAt, Faulty, FreeAt, ImageFiles,
+    Iterate, Kd, KdForm, Method, NFgsm, Nesterov, Network, Norm, Probe, Projector, RandomStart, Rdt, Reduction, Rrm, Rslad, Sat,
+    Schedule, Source, Storage, Student, Teacher, Threat, Trades, Train, Watch,
 };
 
 impl Judge<'_> {
@@ -59,6 +59,20 @@ impl Judge<'_> {
         Norm::ALL.iter().copied().find(|norm| norm.name() == name)
     }
 
+    fn image_files(&self, source: &str) -> Option<ImageFiles> {
+        if !(source == Source::Folder.name() || source == Source::RestrictedImagenet.name()) {
+            return None;
+        }
+        let size = self.size("data.size")?;
+        let (faulty, storage) = (self.text("data.faulty")?, self.text("data.storage")?);
+        Some(ImageFiles {
+            size,
+            resize: self.size("data.resize").unwrap_or(Data::usual_resize(size)),
+            faulty: Faulty::ALL.iter().copied().find(|f| f.name() == faulty)?,
+            storage: Storage::ALL.iter().copied().find(|s| s.name() == storage)?,
+        })
+    }
+
     pub(super) fn build(&self) -> Option<Config> {
         let named = |path: &str| self.text(path);
         let source = named("data.source")?;
@@ -91,6 +105,7 @@ impl Judge<'_> {
                 path: named("data.path"),
                 validation,
                 augment: Augment::ALL.iter().copied().find(|a| a.name() == augment)?,
+                files: self.image_files(&source),
             },
             student: Student {
                 network: Network::ALL.iter().copied().find(|n| n.name() == network)?,

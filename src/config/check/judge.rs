@@ -149,6 +149,9 @@ impl Judge<'_> {
                 &format!("0 to {EMBEDDED_TEST}, the test images of the embedded data"),
             );
         }
+        if let Some(size) = self.whole("data.size") {
+            self.judge_whole("data.resize", |v| v >= size, &format!("data.size, which is {size}, to 2048"));
+        }
         if let Some(validation) = self.whole("data.validation") {
             self.judge_whole("probe.images", |v| v <= validation, &format!("1 to data.validation, which is {validation}"));
         }

@@ -80,6 +80,9 @@ const fn key(path: &'static str, kind: Kind, default: Fallback, only: Option<Onl
 use Bound::{Excluded, Included};
 use Fallback::{From, Is, Required};
 
+const SOURCES: &[&str] = &["fashion-mnist-10k", "idx", "cifar10", "cifar100", "folder", "restricted-imagenet"];
+const ON_DISK: &[&str] = &["idx", "cifar10", "cifar100", "folder", "restricted-imagenet"];
+const FILES: Option<Only> = Some(only("data.source", &["folder", "restricted-imagenet"]));
 const fn methods(names: &'static [&'static str]) -> Option<Only> {
     Some(only("method.name", names))
 }
@@ -107,10 +110,32 @@ const NETWORKS: &[&str] = &[
 /// Every key, in the order a config is written in.
 pub const KEYS: &[Key] = &[
     key("seed", whole(0, i64::MAX), Is("0"), None, "root of all randomness of the run"),
-    key("data.source", Kind::Name(&["fashion-mnist-10k", "idx"]), Required, None, "where images come from"),
-    key("data.path", Kind::Path, Required, Some(only("data.source", &["idx"])), "folder of the IDX files, plain or gzipped"),
-    key("data.validation", whole(100, 1_000_000), Is("1000"), None, "training images held out for probes; 1000 when embedded"),
-    key("data.augment", Kind::Name(&["none", "crop-flip"]), Is("\"none\""), None, "changes to training images"),
+    key("data.source", Kind::Name(SOURCES), Required, None, "where images come from"),
+    key("data.path", Kind::Path, Required, Some(only("data.source", ON_DISK)), "folder of the data set's files"),
+    key("data.validation", whole(1, 1_000_000), Is("1000"), None, "training images held out for probes; 1000 when embedded"),
+    key(
+        "data.augment",
+        Kind::Name(&["none", "crop-flip", "crop-flip-color", "imagenet"]),
+        Is("\"none\""),
+        None,
+        "changes to training images",
+    ),
+    key("data.size", whole(8, 1024), Required, FILES, "side of the square images the network sees, in pixels"),
+    key(
+        "data.resize",
+        whole(8, 2048),
+        From("data.size up to 64, else data.size * 256 / 224"),
+        FILES,
+        "the shorter side is brought to this before the centre is cut out",
+    ),
+    key("data.faulty", Kind::Name(&["stop", "skip"]), Is("\"stop\""), FILES, "what becomes of images that cannot be read"),
+    key(
+        "data.storage",
+        Kind::Name(&["auto", "memory", "stream"]),
+        Is("\"auto\""),
+        FILES,
+        "images are decoded once, or while training; auto: once up to 4 GiB",
+    ),
     key("student.network", Kind::Name(NETWORKS), Required, None, "network to train"),
     key("student.feature_width", whole(1, 65_536), From("the network's own"), None, "width of its features, by a linear layer"),
     key(

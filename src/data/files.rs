@@ -1,0 +1,193 @@
+//! Image files with their labels: which of them are held out, where they are kept, and the decoding of many at once.
+//!
+//! A file that cannot be read ends the reading, or is left out, counted and told: never silently either way.
+
+use super::picture::{self, Cut, View};
+use super::{DataError, DataSet, Images, Portion, Progress, split};
+use crate::config::{Faulty, ImageFiles, Storage};
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+
+/// `data.storage = "auto"` streams where the decoded images of all splits are more than this many bytes.
+pub const STREAM_ABOVE: u64 = 4 << 30;
+
+/// What to do about a file that cannot be read.
+pub const REPAIR: &str = "repair or remove the file, or leave such files out with data.faulty = \"skip\"";
+
+/// How many files a remark names.
+const NAMED: usize = 3;
+
+/// Files with their labels, and how they are decoded.
+#[derive(Clone, Debug)]
+pub struct Files {
+    pub paths: Vec<PathBuf>,
+    /// In the order of `paths`.
+    pub labels: Vec<u16>,
+    pub view: View,
+    pub faulty: Faulty,
+}
+
+/// What was found while decoding.
+#[derive(Debug, Default)]
+struct Found {
+    /// Places and reasons.
+    faults: Vec<(usize, String)>,
+    enlarged: usize,
+}
+
+/// All files of a folder's two parts, before any is opened.
+pub(super) struct Listed {
+    pub name: String,
+    pub classes: Vec<String>,
+    /// Files and labels.
+    pub train: (Vec<PathBuf>, Vec<u16>),
+    pub test: (Vec<PathBuf>, Vec<u16>),
+    pub remarks: Vec<String>,
+}
+
+/// Holds out `validation` training images, and decodes all where they are to be kept in memory.
+///
+/// The split is made over the files, before any is left out: it is the same wherever the images are kept.
+pub(super) fn assemble(
+    listed: Listed,
+    validation: usize,
+    settings: ImageFiles,
+    progress: Progress,
+) -> Result<DataSet, DataError> {
+    let Listed { name, classes, train, test, mut remarks } = listed;
+    let view = View { size: settings.size, resize: settings.resize };
+    let all = Files { paths: train.0, labels: train.1, view, faulty: settings.faulty };
+    let (kept, out) = split::places(&all.labels, classes.len(), validation, &name)?;
+    let parts = [all.pick(&kept), all.pick(&out), Files { paths: test.0, labels: test.1, ..all }];
+    let count: usize = parts.iter().map(|files| files.labels.len()).sum();
+    let bytes = count as u64 * view.shape().iter().product::<usize>() as u64;
+    let stream = match settings.storage {
+        Storage::Auto => bytes > STREAM_ABOVE,
+        Storage::Memory => false,
+        Storage::Stream => true,
+    };
+    if stream {
+        let [train, validation, test] = parts.map(|files| Portion::Streamed(Arc::new(files)));
+        return Ok(DataSet { name, classes, train, validation, test, remarks });
+    }
+    let (mut before, mut enlarged, mut left_out) = (0, 0, Vec::new());
+    let mut decode = |files: &Files| {
+        let (images, found) = files.decode(&mut |done, _| progress(before + done, count))?;
+        before += files.labels.len();
+        enlarged += found.enlarged;
+        left_out.extend(found.faults.into_iter().map(|(place, why)| format!("{} {why}", files.paths[place].display())));
+        Ok(images)
+    };
+    let [train, validation, test] = &parts;
+    let decoded = [decode(train)?, decode(validation)?, decode(test)?];
+    if let Some(bare) = (0..classes.len()).find(|&class| !decoded[0].labels.contains(&(class as u16))) {
+        return Err(DataError::Setting {
+            name,
+            key: "data.faulty",
+            value: "skip".into(),
+            allowed: format!("class {} keeps at least one image, and none of its training images can be read", classes[bare]),
+        });
+    }
+    if !left_out.is_empty() {
+        remarks.push(format!(
+            "{} of {count} images cannot be read and were left out: {}{}",
+            left_out.len(),
+            left_out[..left_out.len().min(NAMED)].join("; "),
+            if left_out.len() > NAMED { "; ..." } else { "" }
+        ));
+    }
+    if enlarged > 0 {
+        remarks.push(format!(
+            "{enlarged} of {count} images are smaller than data.size = {} and were enlarged; a smaller data.size shows them as they are",
+            view.size
+        ));
+    }
+    Ok(DataSet { remarks, ..DataSet::resident(name, classes, decoded) })
+}
+
+impl Files {
+    fn pick(&self, places: &[usize]) -> Self {
+        Self {
+            paths: places.iter().map(|&place| self.paths[place].clone()).collect(),
+            labels: places.iter().map(|&place| self.labels[place]).collect(),
+            ..*self
+        }
+    }
+
+    /// At most `count` of the images, evenly spread over the files.
+    ///
+    /// # Errors
+    /// One of them cannot be read, and files are not to be left out, or none of them can.
+    pub fn sample(&self, count: usize) -> Result<Images, DataError> {
+        let all = self.labels.len();
+        let places: Vec<usize> = (0..count.min(all)).map(|i| i * all / count.min(all)).collect();
+        let (images, found) = self.pick(&places).decode(&mut |_, _| {})?;
+        match found.faults.first() {
+            Some((first, why)) if images.is_empty() => Err(self.fault(places[*first], why, 0)),
+            Some(_) | None => Ok(images),
+        }
+    }
+
+    /// The error of one file. `others`: how many more were found so far.
+    pub fn fault(&self, place: usize, why: &str, others: usize) -> DataError {
+        let more = match others {
+            0 => String::new(),
+            1 => " (and 1 other file so far)".into(),
+            n => format!(" (and {n} other files so far)"),
+        };
+        DataError::File { file: self.paths[place].clone(), why: format!("{why}{more}"), advice: REPAIR }
+    }
+
+    /// Decodes all, on every core, in the order of the files; those that cannot be read are missing.
+    fn decode(&self, progress: Progress) -> Result<(Images, Found), DataError> {
+        let (count, each) = (self.labels.len(), self.view.shape().iter().product::<usize>());
+        let mut slots: Vec<Option<Vec<u8>>> = Vec::new();
+        slots.resize_with(count, || None);
+        let mut found = Found::default();
+        let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            let (tell, told) = mpsc::sync_channel(1024);
+            for _ in 0..std::thread::available_parallelism().map_or(1, NonZero::get).min(count) {
+                let tell = tell.clone();
+                let (next, stop) = (&next, &stop);
+                scope.spawn(move || {
+                    while !stop.load(Ordering::Relaxed) {
+                        let place = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(path) = self.paths.get(place) else { return };
+                        if tell.send((place, picture::read(path, self.view, Cut::Centre))).is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+            drop(tell);
+            for (done, (place, read)) in told.into_iter().enumerate() {
+                match read {
+                    Ok(picture) => {
+                        found.enlarged += usize::from(picture.enlarged);
+                        slots[place] = Some(picture.pixels);
+                    }
+                    Err(why) => {
+                        stop.fetch_or(self.faulty == Faulty::Stop, Ordering::Relaxed);
+                        found.faults.push((place, why));
+                    }
+                }
+                progress(done + 1, count);
+            }
+        });
+        found.faults.sort_by_key(|(place, _)| *place);
+        if let (Faulty::Stop, [(place, why), others @ ..]) = (self.faulty, &found.faults[..]) {
+            return Err(self.fault(*place, why, others.len()));
+        }
+        let mut images = Images { pixels: Vec::with_capacity(count * each), labels: Vec::new(), shape: self.view.shape() };
+        for (slot, &label) in slots.iter_mut().zip(&self.labels) {
+            if let Some(pixels) = slot.take() {
+                images.pixels.extend(pixels);
+                images.labels.push(label);
+            }
+        }
+        Ok((images, found))
+    }
+}
