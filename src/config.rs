@@ -4,11 +4,16 @@
 
 pub mod check;
 pub mod device;
+pub mod method;
 pub mod units;
 
 use serde::{Deserialize, Serialize};
 
 pub use device::DeviceChoice;
+pub use method::{
+    Ard, BatchNormMode, Distance, FastAt, FreeAt, Iterate, Kd, KdForm, Method, NFgsm, Projector, RandomStart, Rdt, Reduction,
+    Rrm, Rslad, Sat, Trades,
+};
 pub use units::{Eps, Norm};
 
 /// One resolved run: the file, the defaults and the command line's `-s key=value`, put together and checked.
@@ -24,6 +29,8 @@ pub struct Config {
     pub threat: Threat,
     pub train: Train,
     pub probe: Probe,
+    #[serde(default)]
+    pub watch: Watch,
     pub evaluation: Evaluation,
     pub checkpoint: Checkpoint,
 }
@@ -122,51 +129,6 @@ pub struct Teacher {
     pub checkpoint: String,
 }
 
-/// The training method, with what only it needs.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Method {
-    #[serde(rename = "erm")]
-    Erm,
-    #[serde(rename = "sat")]
-    Sat(Sat),
-    #[serde(rename = "rrm")]
-    Rrm(Rrm),
-}
-
-/// PGD adversarial training (Madry et al., 2018).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Sat {
-    pub steps: u32,
-    /// In pixel units of the norm, like epsilon.
-    pub step_size: Eps,
-    pub random_start: RandomStart,
-    /// Batch-norm mode while the attack looks for its example.
-    pub batch_norm: BatchNormMode,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum RandomStart {
-    Yes,
-    No,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum BatchNormMode {
-    /// Running statistics (MadryLab).
-    Eval,
-    /// Statistics of the batch; the attack's forwards also move the running ones (locuslab).
-    Train,
-}
-
-/// Robust Representation Matching (Vaishnavi et al., 2022).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Rrm {
-    /// Weight of cross-entropy against the representation loss. Steerable.
-    pub lambda: f64,
-}
-
 /// What the adversary may do: the ball that SAT trains against and every probe and evaluation attacks in.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Threat {
@@ -184,6 +146,9 @@ pub struct Train {
     /// On all parameters, as in every reference implementation of these papers.
     pub weight_decay: f64,
     pub schedule: Schedule,
+    /// Decay of the running mean of the weights that is probed, evaluated and saved in their place; 0: none is kept.
+    #[serde(default)]
+    pub ema: f64,
     /// How often a second scalars come from the device to the host, at most 10.
     pub report_hz: f64,
 }
@@ -205,7 +170,12 @@ pub enum Schedule {
     Cosine { final_lr: f64 },
     /// Linear from 0 to `lr` during the fraction `peak` of the steps, then linear to 0.
     #[serde(rename = "one-cycle")]
-    OneCycle { peak: f64 },
+    OneCycle {
+        peak: f64,
+        /// Momentum where the learning rate peaks, linear between it and `train.momentum` (PyTorch's `CyclicLR`: 0.8).
+        #[serde(default)]
+        low_momentum: Option<f64>,
+    },
     /// Multiplied by `gamma` at each of these epochs.
     #[serde(rename = "multistep")]
     Multistep { epochs: Vec<u64>, gamma: f64 },
@@ -218,6 +188,32 @@ pub struct Probe {
     pub per_epoch: u32,
     pub images: usize,
     pub steps: u32,
+}
+
+/// Looks for catastrophic overfitting: robustness on training images that breaks down from one look to the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Watch {
+    pub overfitting: Answer,
+    /// Steps between looks.
+    pub every: u64,
+    /// Training images looked at, always the same ones.
+    pub images: usize,
+    /// A fall of adversarial accuracy by more than this, as a fraction, is a break-down.
+    pub drop: f64,
+}
+
+/// What is done about a break-down, besides saying it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// Nobody looks.
+    #[default]
+    Off,
+    Warn,
+    /// Back to the weights of the last good look, and end there.
+    Stop,
+    /// Back to the weights of the last good look, and on from there with smaller attack steps.
+    RollBack,
 }
 
 /// What is measured once on the test images when training ends.
@@ -313,25 +309,10 @@ named! {
         ImagenetAlexnet = "imagenet-alexnet",
     }
     AttackName { Fgsm = "fgsm", Pgd = "pgd" }
-}
-
-impl Method {
-    /// Names a config may use, in the order help lists them.
-    pub const NAMES: &[&str] = &["erm", "sat", "rrm"];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Erm => "erm",
-            Self::Sat(_) => "sat",
-            Self::Rrm(_) => "rrm",
-        }
-    }
-
-    /// The cross-entropy weight this run starts with, where the method has one.
-    pub fn lambda(self) -> Option<f64> {
-        match self {
-            Self::Rrm(rrm) => Some(rrm.lambda),
-            Self::Erm | Self::Sat(_) => None,
-        }
-    }
+    Iterate { Last = "last", Best = "best" }
+    Distance { Cosine = "cosine", RelativeL2 = "relative-l2" }
+    KdForm { Textbook = "textbook", Paper = "paper" }
+    Reduction { Images = "images", ImagesAndClasses = "images-and-classes" }
+    BatchNormMode { Eval = "eval", Train = "train" }
+    Answer { Off = "off", Warn = "warn", Stop = "stop", RollBack = "roll-back" }
 }

@@ -22,7 +22,7 @@ pub mod vgg;
 use tch::Tensor;
 
 pub use model::Model;
-pub use parameters::Parameters;
+pub use parameters::{Parameters, Role};
 
 /// Which statistics batch norm uses, and whether running ones move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

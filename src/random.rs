@@ -19,6 +19,8 @@ pub enum Purpose {
     EvaluationStart,
     /// Images and labels of benchmarks.
     Bench,
+    /// Images that robust ones are begun from; index: place of the image.
+    RobustSet,
 }
 
 /// A 64-bit mixer (the finaliser of SplitMix64, Steele et al. 2014): every bit of the input moves every bit of the output.

@@ -6,6 +6,7 @@
 pub mod bench;
 pub mod checkpoint;
 pub mod device;
+pub mod ema;
 pub mod ends;
 pub mod evaluate;
 pub mod inbox;
@@ -13,9 +14,11 @@ pub mod memory;
 pub mod meter;
 pub mod pace;
 pub mod probe;
+pub mod robust_set;
 pub mod schedule;
 pub mod sgd;
 pub mod trainer;
+pub mod watch;
 pub mod worker;
 
 pub use ends::Trouble;

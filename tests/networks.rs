@@ -131,7 +131,7 @@ fn names_shapes_and_counts_are_those_of_pytorch() {
         let entries = outline.entries();
         let mut text = String::new();
         for p in entries {
-            write!(text, "{} {:?}\n", p.name, p.tensor.size()).unwrap();
+            writeln!(text, "{} {:?}", p.name, p.tensor.size()).unwrap();
         }
         let fnv =
             text.trim_end().bytes().fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));

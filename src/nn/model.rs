@@ -196,6 +196,25 @@ impl Model {
         Folded(self)
     }
 
+    /// Another network of the same make with the same weights and statistics.
+    pub fn twin(&self, device: Device) -> Self {
+        let twin = Self::new(self.description.clone(), 0, device).expect("one like it was made before");
+        let _guard = tch::no_grad_guard();
+        twin.parameters.flat().shallow_clone().copy_(self.parameters.flat());
+        twin.take_statistics(self);
+        twin
+    }
+
+    /// Copies the running statistics of a network of the same make.
+    pub fn take_statistics(&self, other: &Self) {
+        let _guard = tch::no_grad_guard();
+        for (own, its) in self.parameters.entries().iter().zip(other.parameters.entries()) {
+            if own.role == Role::Buffer {
+                own.tensor.shallow_clone().copy_(&its.tensor);
+            }
+        }
+    }
+
     /// Neither weights nor statistics will ever change again: a teacher, or a model that is only evaluated.
     pub fn freeze(&self) {
         self.layers.body.folds().into_iter().for_each(ConvNorm::fold);
@@ -415,9 +434,10 @@ mod tests {
 
     #[test]
     fn dropout_draws_in_train_mode_only_and_by_seed() {
-        let model = Model::new(description(config::Network::ImagenetAlexnet, [1, 64, 64]), 1, Device::Cpu).unwrap();
-        assert!(model.draws());
         let _guard = tch::no_grad_guard();
+        let model = Outline::new(description(config::Network::ImagenetAlexnet, [1, 64, 64]), Device::Cpu).unwrap().finish();
+        let _ = model.parameters.flat().shallow_clone().uniform_(-0.02, 0.02); // sooner than 49 million counted draws
+        assert!(model.draws());
         let x = super::super::channels_last(&Tensor::rand([2, 1, 64, 64], (Kind::Float, Device::Cpu)));
         let logits = |mode, seed| {
             tch::manual_seed(seed);

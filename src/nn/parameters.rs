@@ -157,8 +157,15 @@ impl Parameters {
 
     /// `[P]`: the gradient of `loss`, in the order of [`Self::flat`]. Parameters that the loss does not reach have gradient 0.
     pub fn gradient(&self, loss: &Tensor) -> Tensor {
+        self.gradients(loss, None).0
+    }
+
+    /// The same, and from the same backward pass the gradient with respect to one more tensor of the graph.
+    pub fn gradients(&self, loss: &Tensor, other: Option<&Tensor>) -> (Tensor, Option<Tensor>) {
         let tensors: Vec<&Tensor> = self.trainable().map(|p| &p.tensor).collect();
-        let gradients = Tensor::run_backward(&[loss], &tensors, false, false);
+        let all: Vec<&Tensor> = tensors.iter().copied().chain(other).collect();
+        let mut gradients = Tensor::run_backward(&[loss], &all, false, false);
+        let of_other = other.and_then(|_| gradients.pop());
         let flat: Vec<Tensor> = gradients
             .iter()
             .zip(&tensors)
@@ -172,7 +179,7 @@ impl Parameters {
                 }
             })
             .collect();
-        Tensor::cat(&flat, 0)
+        (Tensor::cat(&flat, 0), of_other)
     }
 
     /// A tensor that is laid out like [`Self::flat`] (momentum, say), cut into named tensors in the usual memory order.

@@ -3,6 +3,7 @@
 //! Augmentation is one gather for the whole batch, with offsets drawn on the host from the step's seed: seeded, resumable, and the
 //! same on every device.
 
+use super::meter;
 use crate::config::Augment;
 use crate::data::Images;
 use crate::methods::Batch;
@@ -38,6 +39,18 @@ impl Memory {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// All images, N*C*H*W, on the host.
+    pub fn bytes(&self) -> Vec<u8> {
+        meter::bytes(&self.images)
+    }
+
+    /// Other images with the same labels; `pixels`: as [`Self::bytes`] gives them.
+    #[must_use]
+    pub fn with_pixels(&self, pixels: &[u8]) -> Self {
+        let images = Tensor::from_slice(pixels).view(self.images.size().as_slice()).to_device(self.device);
+        Self { images, labels: self.labels.shallow_clone(), device: self.device }
     }
 
     /// The images at these places, as they are.
