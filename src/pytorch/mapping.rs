@@ -117,6 +117,10 @@ pub fn map(file: &Checkpoint, limits: &Limits) -> Result<Mapped, String> {
         .iter()
         .filter_map(|entry| match (&entry.what, entry.path.as_slice()) {
             (What::Number(v), [key]) => Some((key.clone(), *v)),
+            // MadryLab keeps accuracies as tensors of one element.
+            (What::Tensor(spec), [key]) if !section.is_empty() && spec.elements() == 1 => {
+                file.values(spec, limits).ok().map(|v| (key.clone(), f64::from(v[0])))
+            }
             _ => None,
         })
         .collect();

@@ -5,7 +5,7 @@ use super::keys::Key;
 use crate::config::{
     Answer, Ard, Augment, BatchNormMode, Checkpoint, Config, Data, Distance, Eps, Evaluation, FastAt, FreeAt, Iterate, Kd,
     KdForm, Method, NFgsm, Nesterov, Network, Norm, Probe, Projector, RandomStart, Rdt, Reduction, Rrm, Rslad, Sat, Schedule,
-    Source, Student, Teacher, Threat, Trades, Train, Watch,
+    Source, Student, Teacher, Threat, TorchScript, Trades, Train, Watch,
 };
 
 impl Judge<'_> {
@@ -96,7 +96,10 @@ impl Judge<'_> {
                 network: Network::ALL.iter().copied().find(|n| n.name() == network)?,
                 feature_width: self.size("student.feature_width"),
             },
-            teacher: named("teacher.checkpoint").map(|checkpoint| Teacher { checkpoint }),
+            teacher: named("teacher.checkpoint").map(|checkpoint| Teacher {
+                checkpoint,
+                torchscript: self.on("teacher.torchscript", TorchScript::Yes, TorchScript::No).unwrap_or_default(),
+            }),
             method,
             threat,
             train: Train {
