@@ -102,3 +102,56 @@ impl Given {
 fn first(error: &tch::TchError) -> String {
     error.to_string().lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("unknown error").chars().take(300).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+    use crate::nn::model::Normalize;
+    use crate::nn::{Mode, Model, Network as _};
+
+    fn load(name: &str, shape: [usize; 3]) -> Result<Model, String> {
+        let classes = (0..10).map(|i| i.to_string()).collect();
+        let (network, normalize) = (config::Network::Fc2, Normalize::default());
+        let description = Description { network, shape, classes, normalize, feature_width: None, projector: None };
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+        Model::script(&path, description, Device::Cpu).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn a_program_that_gives_logits_and_features_is_a_model() {
+        let model = load("script/good.pt", [1, 28, 28]).unwrap();
+        assert_eq!((model.features(), model.facts().parameters, model.facts().name.as_str()), (16, 170, "TorchScript"));
+        let x = Tensor::rand([3, 1, 28, 28], (Kind::Float, Device::Cpu)).set_requires_grad(true);
+        let out = model.forward(&x, Mode::Eval);
+        let features = x.adaptive_avg_pool2d([4, 4]).flatten(1, -1);
+        assert!((&out.features - &features).abs().max().double_value(&[]) < 1e-6);
+        let weight = Tensor::arange(160, (Kind::Float, Device::Cpu)).view([10, 16]).sin();
+        assert!((&out.logits - features.matmul(&weight.tr())).abs().max().double_value(&[]) < 1e-5);
+        // Attacks on the teacher need the way back to the pixels.
+        let gradient = Tensor::run_backward(&[out.logits.sum(Kind::Float)], &[&x], false, false);
+        assert!(gradient[0].abs().max().double_value(&[]) > 0.0);
+    }
+
+    #[test]
+    fn programs_that_give_something_else_are_refused() {
+        for (name, says) in [
+            ("script/logits.pt", "one tensor [2, 10]"),
+            ("script/seven.pt", "[2, 7]"),
+            ("import/madry_plain_zip.pt", "not TorchScript"),
+            ("script/none.pt", "No such file"),
+        ] {
+            let error = load(name, [1, 28, 28]).err().expect("must be refused");
+            assert!(error.contains(says) && error.contains(name.rsplit('/').next().unwrap()), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_program_is_never_run_where_numbers_are_expected() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/script/good.pt");
+        let error = Model::read(&path, Device::Cpu).err().unwrap().to_string();
+        assert!(error.contains("teacher.torchscript = true"), "{error}");
+        let error = crate::pytorch::Checkpoint::open(&path, &crate::pytorch::Limits::default()).err().unwrap().to_string();
+        assert!(error.contains("TorchScript"), "{error}");
+    }
+}
