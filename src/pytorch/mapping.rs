@@ -104,13 +104,15 @@ pub fn map(file: &Checkpoint, limits: &Limits) -> Result<Mapped, String> {
     let mut prefixes = Vec::new();
     while let Some(&prefix) = PREFIXES.iter().find(|p| !tensors.is_empty() && tensors.iter().all(|(key, _)| key.starts_with(**p)))
     {
-        tensors.iter_mut().for_each(|(key, _)| drop(key.drain(..prefix.len())));
+        for (key, _) in &mut tensors {
+            key.drain(..prefix.len());
+        }
         prefixes.push(prefix);
     }
     let mut sorted: Vec<&str> = tensors.iter().map(|(key, _)| key.as_str()).collect();
     sorted.sort_unstable();
-    if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(format!("the tensor '{}' is in it twice", pair[0]));
+    if let Some([twice, _]) = sorted.array_windows().find(|[a, b]| a == b) {
+        return Err(format!("the tensor '{twice}' is in it twice"));
     }
     let numbers = file
         .entries
