@@ -180,6 +180,18 @@ pub enum Network {
 pub struct Teacher {
     /// A `.safetensors` file that names its network in its metadata. Absolute after checking.
     pub checkpoint: String,
+    /// Whether the file may be a TorchScript program, which is run.
+    #[serde(default)]
+    pub torchscript: TorchScript,
+}
+
+/// Whether a program may be run as a teacher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TorchScript {
+    #[default]
+    No,
+    Yes,
 }
 
 /// What the adversary may do: the ball that SAT trains against and every probe and evaluation attacks in.

@@ -16,6 +16,7 @@ pub mod model;
 pub mod parameters;
 pub mod preact;
 pub mod resnet;
+pub mod script;
 pub mod small;
 pub mod vgg;
 

@@ -278,7 +278,7 @@ mod tests {
         let head = b"\x80\x02M\xe9\x03.\x80\x02}X\x0d\x00\x00\x00little_endian\x88s.";
         let keys = b"\x80\x02]X\x01\x00\x00\x00sa.";
         let mut file = [legacy::MAGIC.as_slice(), head, &main, keys, &(numbers.len() as i64).to_le_bytes()].concat();
-        numbers.iter().for_each(|v| file.extend(v.to_le_bytes()));
+        file.extend(numbers.iter().flat_map(|v| v.to_le_bytes()));
         file
     }
 

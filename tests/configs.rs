@@ -156,7 +156,7 @@ proptest! {
         };
         if pick > 1 {
             config.method = Method::Rrm(rematch::config::Rrm::cosine(lambda));
-            config.teacher = Some(rematch::config::Teacher { checkpoint: format!("/{name}") });
+            config.teacher = Some(rematch::config::Teacher { checkpoint: format!("/{name}"), torchscript: rematch::config::TorchScript::No });
         }
         prop_assert_eq!(judge(&to_toml(&config), &[]), Ok(config));
     }

@@ -26,7 +26,7 @@ fn config(method: Method) -> Config {
         seed: 1,
         data: Data { source: Source::FashionMnist10k, path: None, validation: 1000, augment: Augment::None, files: None },
         student: Student { network: Network::Fc3, feature_width: None },
-        teacher: Some(Teacher { checkpoint: "/assets/teacher.safetensors".into() }),
+        teacher: Some(Teacher { checkpoint: "/assets/teacher.safetensors".into(), torchscript: TorchScript::No }),
         method,
         threat: THREAT,
         train: Train {

@@ -10,7 +10,7 @@ mod squares;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use rematch::config::{
     Augment, BatchNormMode, Checkpoint, Config, Data, DeviceChoice, Eps, Evaluation, Iterate, Method, Nesterov, Network, Norm,
-    Probe, RandomStart, Rrm, Sat, Schedule, Source, Student, Teacher, Threat, Train, Watch,
+    Probe, RandomStart, Rrm, Sat, Schedule, Source, Student, Teacher, Threat, TorchScript, Train, Watch,
 };
 use rematch::data::DataSet;
 use rematch::protocol::command::{Command, CommandId, Request, SaveOnStop, Stop, StopWhen};
@@ -188,7 +188,7 @@ fn teacher() -> (TempDir, PathBuf) {
 
 fn rrm(teacher: &Path, lambda: f64, epochs: u64) -> Config {
     Config {
-        teacher: Some(Teacher { checkpoint: teacher.display().to_string() }),
+        teacher: Some(Teacher { checkpoint: teacher.display().to_string(), torchscript: TorchScript::No }),
         ..config(Method::Rrm(Rrm::cosine(lambda)), epochs)
     }
 }

@@ -1,6 +1,7 @@
 //! `rematch import`: a PyTorch checkpoint becomes a model of rematch, or is only listed.
 
 use crate::cli::Import;
+#[cfg(feature = "torch")]
 use anyhow::{Context, bail};
 use rematch::pytorch::mapping::{self, Mapped};
 use rematch::pytorch::{Checkpoint, Limits, What};
@@ -10,6 +11,7 @@ use std::fmt::Write as _;
 use std::io::Write;
 
 /// Normalisers that people train with, and who does.
+#[cfg(feature = "torch")]
 const PRESETS: [(&str, [[f64; 3]; 2], &str); 4] = [
     (
         "cifar10",

@@ -136,3 +136,99 @@ pub fn build(
     model.fill(&tensors)?;
     Ok(model)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::file::encode;
+    use crate::nn::{Mode, Network as _};
+    use crate::pytorch::mapping::map;
+    use std::collections::HashMap;
+    use tch::Kind;
+
+    fn model(network: Network, shape: [usize; 3], feature_width: Option<usize>) -> Model {
+        let classes = (0..7).map(|i| i.to_string()).collect();
+        let identity = Identity { network, shape, classes: 7, feature_width };
+        Model::new(describe(&identity, classes, Normalize::default()), 1, Device::Cpu).unwrap()
+    }
+
+    /// A safetensors file of these tensors behind a prefix, mapped.
+    fn mapped(tensors: &[(String, Tensor)]) -> (Checkpoint, Mapped) {
+        let named: Vec<(String, Tensor)> = tensors.iter().map(|(n, t)| (format!("module.{n}"), t.shallow_clone())).collect();
+        let file = Checkpoint::read(encode(&named, HashMap::new()), &Limits::default()).unwrap_or_else(|e| panic!("{e}"));
+        let mapped = map(&file, &Limits::default()).unwrap();
+        (file, mapped)
+    }
+
+    fn entries(model: &Model) -> Vec<(String, Tensor)> {
+        model.parameters.entries().iter().map(|p| (p.name.clone(), p.tensor.detach())).collect()
+    }
+
+    #[test]
+    fn networks_are_known_by_their_names_and_shapes() {
+        for (network, shape, width) in [
+            (Network::Fc2, [1, 28, 28], None),
+            (Network::Fc3, [3, 32, 32], None),
+            (Network::Dnn, [3, 32, 32], None),
+            (Network::Resnet18, [3, 32, 32], None),
+            (Network::Resnet18, [1, 28, 28], Some(64)),
+            (Network::ImagenetResnet18, [3, 224, 224], None),
+            (Network::PreactResnet18, [3, 32, 32], None),
+        ] {
+            let (_, mapped) = mapped(&entries(&model(network, shape, width)));
+            let found = identify(&mapped, None, None).unwrap();
+            assert_eq!(found, Identity { network, shape, classes: 7, feature_width: width });
+        }
+    }
+
+    #[test]
+    fn every_network_is_told_from_every_other() {
+        for &network in Network::ALL {
+            let shape = catalogue::takes(network).usual;
+            let identity = Identity { network, shape, classes: 10, feature_width: None };
+            let given: Shapes = tensors(&identity).unwrap().into_iter().collect();
+            for &other in Network::ALL.iter().filter(|other| **other != network) {
+                for guess in guesses(&given, other, None).unwrap() {
+                    assert!(!compare(&given, &tensors(&guess).unwrap()).is_empty(), "{network:?} passes for {other:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_differs_is_named() {
+        let original = model(Network::Small, [1, 28, 28], None);
+        let mut tensors = entries(&original);
+        tensors.retain(|(name, _)| name != "bn2.weight");
+        tensors.push(("extra.weight".into(), Tensor::zeros([3], (Kind::Float, Device::Cpu))));
+        let at = tensors.iter().position(|(name, _)| name == "conv3.weight").unwrap();
+        tensors[at].1 = Tensor::zeros([64, 32, 5, 5], (Kind::Float, Device::Cpu));
+        let (_, found) = mapped(&tensors);
+        let error = identify(&found, None, None).unwrap_err();
+        for says in [
+            "nearest is small",
+            "'bn2.weight' is missing",
+            "'extra.weight' is unexpected",
+            "'conv3.weight' has shape [64, 32, 5, 5]",
+        ] {
+            assert!(error.contains(says), "{error}");
+        }
+        let (_, whole) = mapped(&entries(&original));
+        assert!(identify(&whole, Some(Network::Fc2), None).unwrap_err().contains("not those of fc2"));
+        assert!(identify(&whole, None, Some([1, 8, 8])).unwrap_err().contains("images of this shape"));
+    }
+
+    #[test]
+    fn the_model_is_the_same_function() {
+        let original = model(Network::Small, [1, 28, 28], None);
+        let (file, mapped) = mapped(&entries(&original));
+        let identity = identify(&mapped, None, None).unwrap();
+        let back = build(&file, &mapped, &identity, None, Normalize::default()).unwrap();
+        let x = Tensor::rand([2, 1, 28, 28], (Kind::Float, Device::Cpu));
+        assert!(back.forward(&x, Mode::Eval).logits == original.forward(&x, Mode::Eval).logits);
+        let wrong = Normalize { mean: vec![0.5; 3], std: vec![0.2; 3] };
+        assert!(build(&file, &mapped, &identity, None, wrong).err().unwrap().contains("3 channels"));
+        let names = Some(vec!["a".into()]);
+        assert!(build(&file, &mapped, &identity, names, Normalize::default()).err().unwrap().contains("1 class names"));
+    }
+}

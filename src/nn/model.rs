@@ -6,6 +6,7 @@ use super::body::Body;
 use super::catalogue::{self, Takes};
 use super::layers::{ConvNorm, Linear};
 use super::parameters::{Builder, Parameter, Parameters, Role};
+use super::script::{Script, ScriptError};
 use super::{Mode, Network, Output};
 use crate::config;
 use crate::protocol::event::NetworkFacts;
@@ -94,10 +95,26 @@ impl Outline {
     }
 }
 
+/// How pixels become logits and features.
+enum Function {
+    Layers(Layers),
+    /// A teacher's own program.
+    Script(Script),
+}
+
+impl Function {
+    fn folds(&self) -> Vec<&ConvNorm> {
+        match self {
+            Self::Layers(layers) => layers.body.folds(),
+            Self::Script(_) => Vec::new(),
+        }
+    }
+}
+
 pub struct Model {
     pub description: Description,
     pub parameters: Parameters,
-    layers: Layers,
+    function: Function,
     /// `[1, C, 1, 1]` each: `x * scale + shift`.
     affine: Option<(Tensor, Tensor)>,
     frozen: Cell<bool>,
@@ -115,7 +132,7 @@ impl Network for Folded<'_> {
 impl Drop for Folded<'_> {
     fn drop(&mut self) {
         if !self.0.frozen.get() {
-            self.0.layers.body.folds().into_iter().for_each(ConvNorm::unfold);
+            self.0.function.folds().into_iter().for_each(ConvNorm::unfold);
         }
     }
 }
@@ -144,6 +161,18 @@ impl Model {
         Ok(Self::of(description, b, layers, device))
     }
 
+    /// Loads and runs a TorchScript program as a model that cannot be trained or saved. `description`: the images and classes it is
+    /// used for; its network means nothing here.
+    ///
+    /// # Errors
+    /// When it is no TorchScript, fails, or gives anything but logits of these classes and features.
+    pub fn script(path: &std::path::Path, description: Description, device: Device) -> Result<Self, ScriptError> {
+        let script = Script::load(path, &description, device)?;
+        let description = Description { normalize: Normalize::default(), feature_width: None, projector: None, ..description };
+        let parameters = Builder::blank(device).finish();
+        Ok(Self { description, parameters, function: Function::Script(script), affine: None, frozen: Cell::new(true) })
+    }
+
     fn of(description: Description, b: Builder, layers: Layers, device: Device) -> Self {
         let affine = (!description.normalize.mean.is_empty()).then(|| {
             let row = |values: Vec<f32>| Tensor::from_slice(&values).view([1, -1, 1, 1]).to_device(device);
@@ -152,12 +181,15 @@ impl Model {
             let shift = n.mean.iter().zip(&n.std).map(|(m, s)| (-m / s) as f32).collect();
             (row(scale), row(shift))
         });
-        Self { description, parameters: b.finish(), layers, affine, frozen: Cell::new(false) }
+        Self { description, parameters: b.finish(), function: Function::Layers(layers), affine, frozen: Cell::new(false) }
     }
 
     /// Width of the head's input, g(x): that of [`Output::features`].
     pub fn features(&self) -> u64 {
-        self.description.feature_width.map_or(self.layers.body.width() as u64, |width| width as u64)
+        match &self.function {
+            Function::Layers(layers) => self.description.feature_width.map_or(layers.body.width() as u64, |width| width as u64),
+            Function::Script(script) => script.features,
+        }
     }
 
     /// Width of what [`Self::project`] gives.
@@ -167,31 +199,31 @@ impl Model {
 
     /// `[N, D]` features to what is compared with a teacher's, `[N, P]`: through the projector, or as they are where there is none.
     pub fn project(&self, features: &Tensor) -> Tensor {
-        match &self.layers.projector {
-            Some(projector) => projector.forward(features),
-            None => features.shallow_clone(),
+        match &self.function {
+            Function::Layers(Layers { projector: Some(projector), .. }) => projector.forward(features),
+            Function::Layers(_) | Function::Script(_) => features.shallow_clone(),
         }
     }
 
     /// Whether passes in train mode draw from torch's generator (dropout): who trains must then seed it anew for each step, or a
     /// resumed run is not the same run.
     pub fn draws(&self) -> bool {
-        self.layers.body.draws()
+        matches!(&self.function, Function::Layers(layers) if layers.body.draws())
     }
 
     pub fn facts(&self) -> NetworkFacts {
-        NetworkFacts {
-            name: self.description.network.name().into(),
-            parameters: self.parameters.count(),
-            features: self.features(),
-        }
+        let (name, parameters) = match &self.function {
+            Function::Layers(_) => (self.description.network.name(), self.parameters.count()),
+            Function::Script(script) => ("TorchScript", script.parameters),
+        };
+        NetworkFacts { name: name.into(), parameters, features: self.features() }
     }
 
     /// The same network for many eval-mode passes in a row, with batch norm folded into its convolutions. Weights must not change
     /// before the answer is dropped.
     pub fn folded(&self) -> Folded<'_> {
         if !self.frozen.get() {
-            self.layers.body.folds().into_iter().for_each(ConvNorm::fold);
+            self.function.folds().into_iter().for_each(ConvNorm::fold);
         }
         Folded(self)
     }
@@ -217,7 +249,7 @@ impl Model {
 
     /// Neither weights nor statistics will ever change again: a teacher, or a model that is only evaluated.
     pub fn freeze(&self) {
-        self.layers.body.folds().into_iter().for_each(ConvNorm::fold);
+        self.function.folds().into_iter().for_each(ConvNorm::fold);
         self.frozen.set(true);
         for p in self.parameters.entries().iter().filter(|p| p.role == Role::Trainable) {
             let _ = p.tensor.shallow_clone().set_requires_grad(false);
@@ -232,7 +264,10 @@ impl Network for Model {
             Some((scale, shift)) => shift.addcmul(images, scale),
             None => images.shallow_clone(),
         };
-        let Layers { body, head, added, .. } = &self.layers;
+        let Layers { body, head, added, .. } = match &self.function {
+            Function::Layers(layers) => layers,
+            Function::Script(script) => return script.forward(images),
+        };
         let own = body.features(&x, mode);
         let onward = match (body.dropout(), mode) {
             (Some(p), Mode::Train) => own.dropout(p, true),

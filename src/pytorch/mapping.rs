@@ -104,19 +104,25 @@ pub fn map(file: &Checkpoint, limits: &Limits) -> Result<Mapped, String> {
     let mut prefixes = Vec::new();
     while let Some(&prefix) = PREFIXES.iter().find(|p| !tensors.is_empty() && tensors.iter().all(|(key, _)| key.starts_with(**p)))
     {
-        tensors.iter_mut().for_each(|(key, _)| drop(key.drain(..prefix.len())));
+        for (key, _) in &mut tensors {
+            key.drain(..prefix.len());
+        }
         prefixes.push(prefix);
     }
     let mut sorted: Vec<&str> = tensors.iter().map(|(key, _)| key.as_str()).collect();
     sorted.sort_unstable();
-    if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(format!("the tensor '{}' is in it twice", pair[0]));
+    if let Some([twice, _]) = sorted.array_windows().find(|[a, b]| a == b) {
+        return Err(format!("the tensor '{twice}' is in it twice"));
     }
     let numbers = file
         .entries
         .iter()
         .filter_map(|entry| match (&entry.what, entry.path.as_slice()) {
             (What::Number(v), [key]) => Some((key.clone(), *v)),
+            // MadryLab keeps accuracies as tensors of one element.
+            (What::Tensor(spec), [key]) if !section.is_empty() && spec.elements() == 1 => {
+                file.values(spec, limits).ok().map(|v| (key.clone(), f64::from(v[0])))
+            }
             _ => None,
         })
         .collect();

@@ -192,8 +192,7 @@ fn view(
         return Err(format!("a tensor of shape {shape:?} with strides {stride:?}"));
     }
     let spec = Spec { dtype: storage.dtype, shape, stride, offset, storage: index };
-    let last = spec.last().ok_or("a tensor whose size overflows")?;
-    if last.is_some_and(|last| last >= storage.elements) {
+    if spec.last()?.is_some_and(|last| last >= storage.elements) {
         return Err(format!("a tensor of shape {:?} that reaches beyond its storage '{}'", spec.shape, storage.key));
     }
     Ok(spec)
@@ -204,18 +203,19 @@ impl Spec {
         if self.shape.contains(&0) { 0 } else { self.shape.iter().product() }
     }
 
-    /// Index of the last element; `Some(None)` for an empty tensor, `None` when it overflows.
-    fn last(&self) -> Option<Option<usize>> {
+    /// Index of the last element; none in an empty tensor.
+    fn last(&self) -> Result<Option<usize>, &'static str> {
+        let overflow = "a tensor whose size overflows";
         if self.shape.contains(&0) {
-            return Some(None);
+            return Ok(None);
         }
         let mut last = self.offset;
         let mut elements = 1usize;
         for (&n, &stride) in self.shape.iter().zip(&self.stride) {
-            last = last.checked_add((n - 1).checked_mul(stride)?)?;
-            elements = elements.checked_mul(n)?;
+            last = (n - 1).checked_mul(stride).and_then(|step| last.checked_add(step)).ok_or(overflow)?;
+            elements = elements.checked_mul(n).ok_or(overflow)?;
         }
-        Some(Some(last))
+        Ok(Some(last))
     }
 
     /// A tensor that lies in one piece in a file of its own, for containers without storages.

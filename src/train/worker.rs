@@ -15,12 +15,13 @@ use super::sgd::Sgd;
 use super::trainer::Trainer;
 use super::watch::Watch;
 use super::{checkpoint, evaluate};
-use crate::config::{Config, DeviceChoice, Method, Projector, Rrm, Threat};
+use crate::config::{Config, DeviceChoice, Method, Projector, Rrm, Threat, TorchScript};
 use crate::data::decoders::Decoders;
 use crate::data::{DataError, DataSet, Portion};
 use crate::methods::{self, NoTeacher, laps::Laps};
 use crate::nn::file::FileError;
 use crate::nn::model::{self, Description, Model, ModelError};
+use crate::nn::script::ScriptError;
 use crate::protocol::event::{DataFacts, Plan, Started, TeacherFacts};
 use crate::protocol::{Controls, FORMAT, Flow, Outcome, Request};
 use crate::run::recorder::Recorder;
@@ -84,6 +85,8 @@ pub enum SetupError {
     Student(#[from] ModelError),
     #[error("teacher.checkpoint = {0}")]
     TeacherFile(FileError),
+    #[error("teacher.checkpoint = {0}")]
+    TeacherScript(#[from] ScriptError),
     #[error("teacher.checkpoint = {}: this teacher does not fit: {why}", path.display())]
     TeacherMismatch { path: PathBuf, why: String },
     #[error(transparent)]
@@ -236,7 +239,10 @@ fn build(config: Config, data: &DataSet, options: &Options) -> Result<(Trainer, 
         Some(settings) => {
             let path = PathBuf::from(&settings.checkpoint);
             let path = checkpoint::model_file(&path).unwrap_or(path);
-            let (teacher, provenance) = Model::read(&path, device).map_err(SetupError::TeacherFile)?;
+            let (teacher, provenance) = match settings.torchscript {
+                TorchScript::No => Model::read(&path, device).map_err(SetupError::TeacherFile)?,
+                TorchScript::Yes => (scripted(&path, &config, data, device)?, serde_json::Value::Null),
+            };
             Some((path, teacher, provenance))
         }
     };
@@ -356,6 +362,19 @@ fn data_facts(data: &DataSet) -> DataFacts {
     }
 }
 
+/// The teacher that is a program; the data says what it must take and give.
+fn scripted(path: &std::path::Path, config: &Config, data: &DataSet, device: tch::Device) -> Result<Model, ScriptError> {
+    let description = Description {
+        network: config.student.network,
+        shape: data.train.shape,
+        classes: data.classes.clone(),
+        normalize: model::Normalize::default(),
+        feature_width: None,
+        projector: None,
+    };
+    Model::script(path, description, device)
+}
+
 /// Whether this teacher can teach this student.
 fn fits(method: Method, teacher: &Model, student: &Model) -> Result<(), String> {
     let (t, s) = (&teacher.description, &student.description);
@@ -372,7 +391,7 @@ fn fits(method: Method, teacher: &Model, student: &Model) -> Result<(), String> 
             "its features ({}) are {wanted} wide, the student's ({}) {given}; set student.feature_width = {wanted} (a linear layer \
              before the student's head) or method.projector = true (one beside it, for training only), or choose a student of the \
              same width",
-            t.network.name(),
+            teacher.facts().name,
             s.network.name(),
         ));
     }
@@ -420,6 +439,11 @@ fn made_how(provenance: &serde_json::Value) -> String {
             evaluated["attack"]["eps"],
         ),
         (Some(method), ..) => format!("{method}, {} steps", provenance["step"]),
+        (None, ..) if provenance["imported_from"].is_string() => format!(
+            "imported from {} (sha256 {})",
+            provenance["imported_from"].as_str().unwrap_or_default(),
+            provenance["sha256"].as_str().unwrap_or_default().chars().take(12).collect::<String>()
+        ),
         _ => String::new(),
     }
 }

@@ -5,7 +5,7 @@ use super::keys::Key;
 use crate::config::{
     Answer, Ard, Augment, BatchNormMode, Checkpoint, Config, Data, Distance, Eps, Evaluation, FastAt, Faulty, FreeAt, ImageFiles,
     Iterate, Kd, KdForm, Method, NFgsm, Nesterov, Network, Norm, Probe, Projector, RandomStart, Rdt, Reduction, Rrm, Rslad, Sat,
-    Schedule, Source, Storage, Student, Teacher, Threat, Trades, Train, Watch,
+    Schedule, Source, Storage, Student, Teacher, Threat, TorchScript, Trades, Train, Watch,
 };
 
 impl Judge<'_> {
@@ -111,7 +111,10 @@ impl Judge<'_> {
                 network: Network::ALL.iter().copied().find(|n| n.name() == network)?,
                 feature_width: self.size("student.feature_width"),
             },
-            teacher: named("teacher.checkpoint").map(|checkpoint| Teacher { checkpoint }),
+            teacher: named("teacher.checkpoint").map(|checkpoint| Teacher {
+                checkpoint,
+                torchscript: self.on("teacher.torchscript", TorchScript::Yes, TorchScript::No).unwrap_or_default(),
+            }),
             method,
             threat,
             train: Train {

@@ -145,6 +145,13 @@ pub const KEYS: &[Key] = &[
         methods(&["rrm", "kd", "rdt", "ard", "rslad"]),
         ".safetensors file of the robust teacher",
     ),
+    key(
+        "teacher.torchscript",
+        Kind::Switch,
+        Is("false"),
+        methods(&["rrm", "kd", "rdt", "ard", "rslad"]),
+        "the teacher's file is a program (TorchScript), and it will be run",
+    ),
     key("method.name", Kind::Name(crate::config::Method::NAMES), Required, None, "training method"),
     key("method.lambda", real(Included(0.0), Included(1e6)), Required, methods(&["rrm"]), "weight of cross-entropy; steerable"),
     key(

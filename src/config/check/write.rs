@@ -43,6 +43,9 @@ fn value(config: &Config, path: &str) -> Option<String> {
         "student.network" => text(config.student.network.name()),
         "student.feature_width" => config.student.feature_width.and_then(whole),
         "teacher.checkpoint" => config.teacher.as_ref().and_then(|teacher| text(&teacher.checkpoint)),
+        "teacher.torchscript" => {
+            config.teacher.as_ref().map(|teacher| (teacher.torchscript == crate::config::TorchScript::Yes).to_string())
+        }
         "method.name" => text(config.method.name()),
         "threat.norm" => text(config.threat.norm.name()),
         "threat.eps" => real(config.threat.eps.0),
