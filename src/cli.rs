@@ -29,6 +29,10 @@ pub enum Command {
     Runs(Runs),
     /// Measure natural and adversarial accuracy of a run or checkpoint
     Eval(Eval),
+    /// Make a model of a PyTorch checkpoint, without running anything in it
+    Import(Import),
+    /// Write a model for PyTorch, with a Python file that loads it
+    Export(Export),
     /// Measure speed
     #[command(subcommand)]
     Bench(Bench),
@@ -198,6 +202,61 @@ pub struct Eval {
     pub json: bool,
 }
 
+#[derive(Args)]
+pub struct Import {
+    /// A file of torch.save (.pt, .pth, .ckpt, .t7) or .safetensors
+    pub file: PathBuf,
+    /// The network it must be [default: the one whose names and shapes it has]
+    #[arg(long, value_name = "NAME", value_parser = named(rematch::config::Network::ALL, rematch::config::Network::name))]
+    pub arch: Option<String>,
+    /// Mean of each channel, in units of [0, 1], e.g. 0.49,0.48,0.45
+    #[arg(
+        long,
+        value_name = "A,B,C",
+        value_delimiter = ',',
+        allow_hyphen_values = true,
+        requires = "std",
+        conflicts_with = "normalize"
+    )]
+    pub mean: Option<Vec<f64>>,
+    /// Standard deviation of each channel
+    #[arg(long, value_name = "A,B,C", value_delimiter = ',', requires = "mean", conflicts_with = "normalize")]
+    pub std: Option<Vec<f64>>,
+    /// How images were normalised, where the file does not say
+    #[arg(long, value_name = "NAME", value_parser = ["none", "cifar10", "cifar10-madry", "imagenet", "restricted-imagenet"])]
+    pub normalize: Option<String>,
+    /// Channels, height and width of its images [default: what the network is used for, e.g. 3x32x32]
+    #[arg(long, value_name = "CxHxW", value_parser = image_shape)]
+    pub shape: Option<[usize; 3]>,
+    /// Names of the classes, one a line, in the order of the logits [default: 0, 1, ...]
+    #[arg(long, value_name = "FILE")]
+    pub classes: Option<PathBuf>,
+    /// Measure the model on validation images of the data in this config
+    #[arg(long, value_name = "CONFIG", conflicts_with = "dry_run")]
+    pub data: Option<PathBuf>,
+    /// The model to write [default: the file's name with .safetensors]
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    pub out: Option<PathBuf>,
+    /// List everything in the file and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Export {
+    /// A run (its folder, or its id within the runs folder), a checkpoint's folder or a model file
+    pub target: PathBuf,
+    /// Folder that holds the runs
+    #[arg(long, default_value = "runs", value_name = "DIR")]
+    pub runs: PathBuf,
+    /// The weights to write; the Python file has the same name with .py [default: the run's name with _pytorch.safetensors]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Split {
     Train,
@@ -266,6 +325,12 @@ fn size(text: &str) -> Result<(u16, u16), String> {
     } else {
         Err("from 1x1 to 1000x500".into())
     }
+}
+
+/// `3x32x32`.
+fn image_shape(text: &str) -> Result<[usize; 3], String> {
+    let numbers: Option<Vec<usize>> = text.split('x').map(|n| n.parse().ok().filter(|n| (1..=4096).contains(n))).collect();
+    numbers.and_then(|n| n.try_into().ok()).ok_or_else(|| "write channels, height and width as 3x32x32".into())
 }
 
 /// A parser that takes the names of a list of our own, so that help, completion and errors come from that one list.

@@ -4,6 +4,8 @@ pub mod bench;
 pub mod config;
 pub mod data;
 pub mod eval;
+pub mod export;
+pub mod import;
 #[cfg(feature = "torch")]
 pub mod openmp;
 pub mod replay;

@@ -4,11 +4,16 @@
 
 pub mod check;
 pub mod device;
+pub mod method;
 pub mod units;
 
 use serde::{Deserialize, Serialize};
 
 pub use device::DeviceChoice;
+pub use method::{
+    Ard, BatchNormMode, Distance, FastAt, FreeAt, Iterate, Kd, KdForm, Method, NFgsm, Projector, RandomStart, Rdt, Reduction,
+    Rrm, Rslad, Sat, Trades,
+};
 pub use units::{Eps, Norm};
 
 /// One resolved run: the file, the defaults and the command line's `-s key=value`, put together and checked.
@@ -24,6 +29,8 @@ pub struct Config {
     pub threat: Threat,
     pub train: Train,
     pub probe: Probe,
+    #[serde(default)]
+    pub watch: Watch,
     pub evaluation: Evaluation,
     pub checkpoint: Checkpoint,
 }
@@ -114,6 +121,9 @@ pub enum Augment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Student {
     pub network: Network,
+    /// Width of the features that are matched, through a linear layer before the head; `None`: the network's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feature_width: Option<usize>,
 }
 
 /// Every network that can be named in a config.
@@ -128,60 +138,48 @@ pub enum Network {
     /// Three convolutions 16-32-64 with max-pools and a global average: 64 features. The network of `rematch bench`.
     #[serde(rename = "small")]
     Small,
+    /// The RRM paper's small CIFAR network, three times two convolutions: 512 features.
+    #[serde(rename = "dnn")]
+    Dnn,
+    /// VGG with batch norm for 32x32 pixels and more: 512 features.
+    #[serde(rename = "vgg11")]
+    Vgg11,
+    #[serde(rename = "vgg16")]
+    Vgg16,
+    #[serde(rename = "vgg19")]
+    Vgg19,
     /// The CIFAR ResNet-18 (3x3 stem, no max-pool): 512 features. Takes 32x32x3 and 28x28x1.
     #[serde(rename = "resnet18")]
     Resnet18,
+    /// As `resnet18` of bottlenecks: 2048 features.
+    #[serde(rename = "resnet50")]
+    Resnet50,
+    /// Batch norm and ReLU before each convolution: 512 features.
+    #[serde(rename = "preact-resnet18")]
+    PreactResnet18,
+    /// `WideResNet`, 28 layers, 10 times as wide: 640 features.
+    #[serde(rename = "wrn-28-10")]
+    Wrn2810,
+    #[serde(rename = "wrn-34-10")]
+    Wrn3410,
+    /// For large images, as in torchvision: 512 features.
+    #[serde(rename = "imagenet-resnet18")]
+    ImagenetResnet18,
+    /// For large images, as in torchvision: 2048 features.
+    #[serde(rename = "imagenet-resnet50")]
+    ImagenetResnet50,
+    /// For large images, without batch norm, with dropout: 2048 features, as in the RRM paper.
+    #[serde(rename = "imagenet-vgg16")]
+    ImagenetVgg16,
+    /// For large images, with dropout: 2048 features, as in the RRM paper.
+    #[serde(rename = "imagenet-alexnet")]
+    ImagenetAlexnet,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Teacher {
     /// A `.safetensors` file that names its network in its metadata. Absolute after checking.
     pub checkpoint: String,
-}
-
-/// The training method, with what only it needs.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Method {
-    #[serde(rename = "erm")]
-    Erm,
-    #[serde(rename = "sat")]
-    Sat(Sat),
-    #[serde(rename = "rrm")]
-    Rrm(Rrm),
-}
-
-/// PGD adversarial training (Madry et al., 2018).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Sat {
-    pub steps: u32,
-    /// In pixel units of the norm, like epsilon.
-    pub step_size: Eps,
-    pub random_start: RandomStart,
-    /// Batch-norm mode while the attack looks for its example.
-    pub batch_norm: BatchNormMode,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum RandomStart {
-    Yes,
-    No,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum BatchNormMode {
-    /// Running statistics (MadryLab).
-    Eval,
-    /// Statistics of the batch; the attack's forwards also move the running ones (locuslab).
-    Train,
-}
-
-/// Robust Representation Matching (Vaishnavi et al., 2022).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Rrm {
-    /// Weight of cross-entropy against the representation loss. Steerable.
-    pub lambda: f64,
 }
 
 /// What the adversary may do: the ball that SAT trains against and every probe and evaluation attacks in.
@@ -201,6 +199,9 @@ pub struct Train {
     /// On all parameters, as in every reference implementation of these papers.
     pub weight_decay: f64,
     pub schedule: Schedule,
+    /// Decay of the running mean of the weights that is probed, evaluated and saved in their place; 0: none is kept.
+    #[serde(default)]
+    pub ema: f64,
     /// How often a second scalars come from the device to the host, at most 10.
     pub report_hz: f64,
 }
@@ -222,7 +223,12 @@ pub enum Schedule {
     Cosine { final_lr: f64 },
     /// Linear from 0 to `lr` during the fraction `peak` of the steps, then linear to 0.
     #[serde(rename = "one-cycle")]
-    OneCycle { peak: f64 },
+    OneCycle {
+        peak: f64,
+        /// Momentum where the learning rate peaks, linear between it and `train.momentum` (PyTorch's `CyclicLR`: 0.8).
+        #[serde(default)]
+        low_momentum: Option<f64>,
+    },
     /// Multiplied by `gamma` at each of these epochs.
     #[serde(rename = "multistep")]
     Multistep { epochs: Vec<u64>, gamma: f64 },
@@ -235,6 +241,32 @@ pub struct Probe {
     pub per_epoch: u32,
     pub images: usize,
     pub steps: u32,
+}
+
+/// Looks for catastrophic overfitting: robustness on training images that breaks down from one look to the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Watch {
+    pub overfitting: Answer,
+    /// Steps between looks.
+    pub every: u64,
+    /// Training images looked at, always the same ones.
+    pub images: usize,
+    /// A fall of adversarial accuracy by more than this, as a fraction, is a break-down.
+    pub drop: f64,
+}
+
+/// What is done about a break-down, besides saying it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// Nobody looks.
+    #[default]
+    Off,
+    Warn,
+    /// Back to the weights of the last good look, and end there.
+    Stop,
+    /// Back to the weights of the last good look, and on from there with smaller attack steps.
+    RollBack,
 }
 
 /// What is measured once on the test images when training ends.
@@ -316,34 +348,36 @@ named! {
     Augment { None = "none", CropFlip = "crop-flip", CropFlipColor = "crop-flip-color", Imagenet = "imagenet" }
     Faulty { Stop = "stop", Skip = "skip" }
     Storage { Auto = "auto", Memory = "memory", Stream = "stream" }
-    Network { Fc2 = "fc2", Fc3 = "fc3", Small = "small", Resnet18 = "resnet18" }
+    Network {
+        Fc2 = "fc2",
+        Fc3 = "fc3",
+        Small = "small",
+        Dnn = "dnn",
+        Vgg11 = "vgg11",
+        Vgg16 = "vgg16",
+        Vgg19 = "vgg19",
+        Resnet18 = "resnet18",
+        Resnet50 = "resnet50",
+        PreactResnet18 = "preact-resnet18",
+        Wrn2810 = "wrn-28-10",
+        Wrn3410 = "wrn-34-10",
+        ImagenetResnet18 = "imagenet-resnet18",
+        ImagenetResnet50 = "imagenet-resnet50",
+        ImagenetVgg16 = "imagenet-vgg16",
+        ImagenetAlexnet = "imagenet-alexnet",
+    }
     AttackName { Fgsm = "fgsm", Pgd = "pgd" }
+    Iterate { Last = "last", Best = "best" }
+    Distance { Cosine = "cosine", RelativeL2 = "relative-l2" }
+    KdForm { Textbook = "textbook", Paper = "paper" }
+    Reduction { Images = "images", ImagesAndClasses = "images-and-classes" }
+    BatchNormMode { Eval = "eval", Train = "train" }
+    Answer { Off = "off", Warn = "warn", Stop = "stop", RollBack = "roll-back" }
 }
 
 impl Data {
     /// The usual `data.resize`: none for small images, else the 256 to 224 of `ImageNet`'s recipe.
     pub fn usual_resize(size: usize) -> usize {
         if size <= 64 { size } else { (size * 256 + 112) / 224 }
-    }
-}
-
-impl Method {
-    /// Names a config may use, in the order help lists them.
-    pub const NAMES: &[&str] = &["erm", "sat", "rrm"];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Erm => "erm",
-            Self::Sat(_) => "sat",
-            Self::Rrm(_) => "rrm",
-        }
-    }
-
-    /// The cross-entropy weight this run starts with, where the method has one.
-    pub fn lambda(self) -> Option<f64> {
-        match self {
-            Self::Rrm(rrm) => Some(rrm.lambda),
-            Self::Erm | Self::Sat(_) => None,
-        }
     }
 }

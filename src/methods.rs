@@ -1,19 +1,29 @@
 //! Training methods: each turns a batch into the loss to minimise, and adds only what its paper adds.
 //!
 //! The one loop in `train` owns backward, update, schedule and counters. A method sees the student, the batch and the live
-//! controls, and gives an [`Objective`]. Teachers are frozen, in eval mode and outside the graph, always.
+//! controls, and gives an [`Objective`]. Teachers are frozen, in eval mode and outside the graph, always. Random draws come from
+//! torch's generator, which the loop seeds anew before each step.
 
+pub mod ard;
 pub mod erm;
+pub mod fast_at;
+pub mod free_at;
+pub mod kd;
 pub mod laps;
 pub mod losses;
+pub mod n_fgsm;
+pub mod rdt;
 pub mod rrm;
+pub mod rslad;
 pub mod sat;
+pub mod trades;
 
 use crate::config;
 use crate::nn::Model;
 use crate::protocol::event::Term;
 use crate::protocol::{Controls, Dial};
 use laps::Laps;
+use std::rc::Rc;
 use tch::Tensor;
 
 /// Images and labels of one step, on the device.
@@ -30,13 +40,15 @@ pub struct Objective {
     pub loss: Tensor,
     /// Scalars on the device, detached, in the order of [`Method::terms`].
     pub terms: Vec<Tensor>,
+    /// A tensor of the graph whose gradient the method wants from the same backward pass; see [`Method::receive`].
+    pub also: Option<Tensor>,
 }
 
 /// What a step knows besides its batch.
 pub struct Context<'a> {
     pub controls: &'a Controls,
-    /// Seed of this step's draws on the device.
-    pub attack_seed: u64,
+    /// How many steps this minibatch has been trained on before, below the config's `replays`.
+    pub replay: u32,
     pub laps: &'a mut Laps,
 }
 
@@ -46,17 +58,58 @@ pub trait Method {
     /// What a person can turn in a run of this method.
     fn dials(&self) -> &'static [Dial];
     fn objective(&mut self, student: &Model, batch: &Batch, context: Context) -> Objective;
+    /// The gradient of the loss with respect to [`Objective::also`].
+    fn receive(&mut self, _gradient: &Tensor, _controls: &Controls) {}
+    /// What it carries from step to step, by name: saved in checkpoints, beside weights and momentum.
+    fn state(&self) -> Vec<(String, Tensor)> {
+        Vec::new()
+    }
+    /// Takes on what [`Method::state`] gave.
+    ///
+    /// # Errors
+    /// A tensor that is not its own.
+    fn restore(&mut self, state: Vec<(String, Tensor)>) -> Result<(), String> {
+        match state.first() {
+            None => Ok(()),
+            Some((name, _)) => Err(format!("the method carries no tensor '{name}'")),
+        }
+    }
 }
 
 /// The method that a config names. `teacher`: frozen; present for methods that learn from one.
-pub fn build(method: config::Method, teacher: Option<std::rc::Rc<Model>>) -> Result<Box<dyn Method>, NoTeacher> {
+pub fn build(method: config::Method, teacher: Option<Rc<Model>>) -> Result<Box<dyn Method>, NoTeacher> {
+    let teacher = || teacher.ok_or(NoTeacher(method.name()));
     Ok(match method {
         config::Method::Erm => Box::new(erm::Erm),
         config::Method::Sat(sat) => Box::new(sat::Sat::new(sat)),
-        config::Method::Rrm(_) => Box::new(rrm::Rrm::new(teacher.ok_or(NoTeacher(method.name()))?)),
+        config::Method::FastAt(fast) => Box::new(fast_at::FastAt::new(fast)),
+        config::Method::NFgsm(n) => Box::new(n_fgsm::NFgsm::new(n)),
+        config::Method::FreeAt(_) => Box::new(free_at::FreeAt::default()),
+        config::Method::Trades(trades) => Box::new(trades::Trades::new(trades)),
+        config::Method::Rrm(rrm) => Box::new(rrm::Rrm::new(rrm, teacher()?)),
+        config::Method::Kd(kd) => Box::new(kd::Kd::new(kd, teacher()?)),
+        config::Method::Rdt(_) => Box::new(rdt::Rdt),
+        config::Method::Ard(ard) => Box::new(ard::Ard::new(ard, teacher()?)),
+        config::Method::Rslad(rslad) => Box::new(rslad::Rslad::new(rslad, teacher()?)),
     })
 }
 
 #[derive(Debug, thiserror::Error)]
 #[error("the method '{0}' learns from a teacher: set teacher.checkpoint")]
 pub struct NoTeacher(&'static str);
+
+/// The inner maximisation as the live controls have it.
+fn inner(controls: &Controls) -> crate::attacks::Pgd {
+    crate::attacks::Pgd {
+        ball: crate::attacks::Ball::new(controls.norm, controls.eps),
+        steps: controls.attack_steps,
+        step_size: controls.step_size.0,
+    }
+}
+
+/// What the teacher says of these images: eval mode, no graph.
+fn ask(teacher: &Model, images: &Tensor) -> crate::nn::Output {
+    use crate::nn::{Mode, Network};
+    let _guard = tch::no_grad_guard();
+    teacher.forward(images, Mode::Eval)
+}

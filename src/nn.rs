@@ -4,17 +4,25 @@
 //! a property of the checkpoint). Batch-norm mode is an argument of each forward, never hidden state. Layers and initialisers
 //! follow PyTorch, not tch: tch's batch-norm weights start uniform and its convolutions sqrt(6) too wide.
 
+pub mod alexnet;
+pub mod body;
+pub mod catalogue;
+pub mod dnn;
+pub mod export;
 pub mod file;
+pub mod import;
 pub mod layers;
 pub mod model;
 pub mod parameters;
+pub mod preact;
 pub mod resnet;
 pub mod small;
+pub mod vgg;
 
 use tch::Tensor;
 
 pub use model::Model;
-pub use parameters::Parameters;
+pub use parameters::{Parameters, Role};
 
 /// Which statistics batch norm uses, and whether running ones move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +46,7 @@ impl From<crate::config::BatchNormMode> for Mode {
 pub struct Output {
     /// `[N, K]`, before any softmax.
     pub logits: Tensor,
-    /// `[N, D]`: the input of the last linear layer, the paper's g(x).
+    /// `[N, D]`: the input of the last linear layer (before any dropout there), the paper's g(x).
     pub features: Tensor,
 }
 

@@ -17,4 +17,5 @@ pub use scalar::{Scalar, Summary};
 pub type Step = u64;
 
 /// The shape of what is written to `events.jsonl`. A reader refuses a newer one.
-pub const FORMAT: u32 = 1;
+/// 2: more methods, dials and terms.
+pub const FORMAT: u32 = 2;

@@ -52,7 +52,11 @@ fn each_fault_is_said_exactly() {
         ),
         ("threat.norm = 'l3'", &[], "threat.norm = 'l3' is not known; did you mean \"l2\"? allowed: linf, l2"),
         ("method.lambda = 1", &[], "method.lambda belongs to method.name = \"rrm\", and this is \"erm\"; remove it"),
-        ("teacher.checkpoint = 'a'", &[], "teacher.checkpoint belongs to method.name = \"rrm\", and this is \"erm\"; remove it"),
+        (
+            "teacher.checkpoint = 'a'",
+            &[],
+            "teacher.checkpoint belongs to method.name = \"rrm\" or \"kd\" or \"rdt\" or \"ard\" or \"rslad\", and this is \"erm\"; remove it",
+        ),
         ("train.report_hz = nan", &[], "train.report_hz = nan is out of range; allowed: 0.1 to 10"),
         ("probe.images = 1001", &[], "probe.images = 1001 is out of range; allowed: 1 to data.validation, which is 1000"),
         ("probe = 3", &[], "'probe' is a section, not a key; allowed in it: per_epoch, images, steps"),
@@ -65,7 +69,7 @@ fn each_fault_is_said_exactly() {
         ("train.epochs", "write an override as key.path=value, like -s train.epochs=12"),
         (
             "train.epoch=3",
-            "unknown key 'train.epoch'; did you mean 'train.epochs'? allowed in [train]: epochs, batch, lr, momentum, nesterov, weight_decay, report_hz",
+            "unknown key 'train.epoch'; did you mean 'train.epochs'? allowed in [train]: epochs, batch, lr, momentum, nesterov, weight_decay, ema, report_hz",
         ),
     ] {
         assert_eq!(judge(ERM, &[over]).unwrap_err(), format!("-s {over}: {expected}"));
@@ -147,11 +151,11 @@ proptest! {
         config.train.schedule = match pick {
             0 => Schedule::Constant,
             1 => Schedule::Cosine { final_lr: lr / 3.0 },
-            2 => Schedule::OneCycle { peak: 0.3 },
+            2 => Schedule::OneCycle { peak: 0.3, low_momentum: Some(0.8) },
             _ => Schedule::Multistep { epochs: vec![1, 2], gamma: 0.3 },
         };
         if pick > 1 {
-            config.method = Method::Rrm(rematch::config::Rrm { lambda });
+            config.method = Method::Rrm(rematch::config::Rrm::cosine(lambda));
             config.teacher = Some(rematch::config::Teacher { checkpoint: format!("/{name}") });
         }
         prop_assert_eq!(judge(&to_toml(&config), &[]), Ok(config));

@@ -23,7 +23,7 @@ use std::sync::OnceLock;
 use tempfile::TempDir;
 
 const QUICKSTART: &str = "configs/quickstart.toml";
-const ERM: &str = "configs/quickstart-erm.toml";
+const ERM: &str = "configs/quickstart/erm.toml";
 /// One epoch, probed and evaluated on a few images only.
 const SHORT: [&str; 6] =
     ["train.epochs=1", "probe.per_epoch=1", "probe.images=50", "probe.steps=2", "evaluation.images=50", "evaluation.steps=3"];
@@ -193,7 +193,7 @@ fn a_pipe_gets_plain_lines_one_an_epoch_and_a_table_that_makes_the_number_reprod
     let ended = train(ERM, runs.path(), &settings, &[]).end();
     assert_eq!((ended.code, &*ended.err), (Some(0), ""), "{ended:?}");
     let folder = only_run(runs.path());
-    assert!(folder.file_name().unwrap().to_str().unwrap().starts_with("quickstart-erm-"), "{}", folder.display());
+    assert!(folder.file_name().unwrap().to_str().unwrap().starts_with("erm-"), "{}", folder.display());
     assert!(!ended.out.contains('\x1b'), "{}", ended.out);
     let lines: Vec<&str> = ended.out.lines().collect();
     assert!(lines[0].starts_with("erm trains fc3 on "), "{}", lines[0]);

@@ -8,7 +8,7 @@ use rematch::config::*;
 use rematch::headless::{self, Style};
 use rematch::protocol::command::{SaveOnStop, Stop, StopWhen};
 use rematch::protocol::event::*;
-use rematch::protocol::{Change, CommandId, Controls, Dial, FORMAT, Flow, Scalar, Summary};
+use rematch::protocol::{Change, CommandId, Controls, Dial, FORMAT, Scalar, Summary};
 use rematch::run::RunState;
 use rematch::run::listing::{self, Standing};
 use rematch::run::recorder::{Recorder, line};
@@ -25,7 +25,7 @@ fn config(method: Method) -> Config {
     Config {
         seed: 1,
         data: Data { source: Source::FashionMnist10k, path: None, validation: 1000, augment: Augment::None, files: None },
-        student: Student { network: Network::Fc3 },
+        student: Student { network: Network::Fc3, feature_width: None },
         teacher: Some(Teacher { checkpoint: "/assets/teacher.safetensors".into() }),
         method,
         threat: THREAT,
@@ -37,9 +37,11 @@ fn config(method: Method) -> Config {
             nesterov: Nesterov::No,
             weight_decay: 5e-4,
             schedule: Schedule::Constant,
+            ema: 0.0,
             report_hz: 10.0,
         },
         probe: Probe { per_epoch: 1, images: 250, steps: 10 },
+        watch: Watch::default(),
         evaluation: Evaluation { steps: 20, restarts: 1, images: None },
         checkpoint: Checkpoint { every_epochs: 1 },
     }
@@ -51,7 +53,7 @@ fn started(run: &str) -> Event {
         format: FORMAT,
         run: run.into(),
         program: "rematch 0.1.0".into(),
-        config: config(Method::Rrm(Rrm { lambda: 0.005 })),
+        config: config(Method::Rrm(Rrm::cosine(0.005))),
         plan: Plan { epochs: 2, steps_per_epoch: 20 },
         device: "cpu (2 threads)".into(),
         student: network("fc3"),
@@ -68,7 +70,7 @@ fn started(run: &str) -> Event {
             validation: 1000,
             test: 2000,
         },
-        controls: Controls { lambda: 0.005, lr_scale: 1.0, eps: Eps(0.1), norm: Norm::Linf, flow: Flow::Running },
+        controls: Controls::of(&config(Method::Rrm(Rrm::cosine(0.005)))),
         dials: vec![Dial::Lambda, Dial::LrScale],
         from_step: 0,
     }))
@@ -87,7 +89,7 @@ fn progress(step: u64) -> Event {
 
 fn evaluated(step: u64, purpose: Purpose, natural: f64, adversarial: f64) -> Event {
     let (split, images, steps) = match purpose {
-        Purpose::Probe => (Split::Validation, 250, 10),
+        Purpose::Probe | Purpose::Watch => (Split::Validation, 250, 10),
         Purpose::Final => (Split::Test, 2000, 20),
     };
     let attack = AttackSpec::pgd(THREAT, steps, 1, 1);

@@ -496,7 +496,7 @@ fn ascii_is_all_there_is_where_that_was_asked_for() {
 #[test]
 fn epsilon_is_turned_where_the_method_attacks() {
     let mut run = running(&["train.epochs=40", "method.name=sat", "method.steps=1"], &[], &[]);
-    run.type_in(b"jj");
+    run.type_in(b"j");
     run.type_in(b"e");
     run.says("Set ε (recorded)");
     run.type_in(b"8/255\r");

@@ -2,13 +2,15 @@
 #![cfg(feature = "torch")]
 #![expect(clippy::unwrap_used, reason = "a test says best where it broke by breaking there")]
 
+#[path = "training/methods.rs"]
+mod methods;
 #[path = "training/squares.rs"]
 mod squares;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use rematch::config::{
-    Augment, BatchNormMode, Checkpoint, Config, Data, DeviceChoice, Eps, Evaluation, Method, Nesterov, Network, Norm, Probe,
-    RandomStart, Rrm, Sat, Schedule, Source, Student, Teacher, Threat, Train,
+    Augment, BatchNormMode, Checkpoint, Config, Data, DeviceChoice, Eps, Evaluation, Iterate, Method, Nesterov, Network, Norm,
+    Probe, RandomStart, Rrm, Sat, Schedule, Source, Student, Teacher, Threat, Train, Watch,
 };
 use rematch::data::DataSet;
 use rematch::protocol::command::{Command, CommandId, Request, SaveOnStop, Stop, StopWhen};
@@ -20,7 +22,7 @@ use rematch::train::worker::Fault;
 use rematch::train::{Attended, Options, SetupError, prepare};
 use squares::images;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -36,7 +38,7 @@ fn config(method: Method, epochs: u64) -> Config {
     Config {
         seed: 7,
         data: Data { source: Source::FashionMnist10k, path: None, validation: 1000, augment: Augment::None, files: None },
-        student: Student { network: Network::Fc3 },
+        student: Student { network: Network::Fc3, feature_width: None },
         teacher: None,
         method,
         threat: Threat { norm: Norm::Linf, eps: Eps(0.1) },
@@ -48,24 +50,36 @@ fn config(method: Method, epochs: u64) -> Config {
             nesterov: Nesterov::Yes,
             weight_decay: 5e-4,
             schedule: Schedule::Cosine { final_lr: 1e-6 },
+            ema: 0.0,
             report_hz: 10.0,
         },
         probe: Probe { per_epoch: 1, images: 20, steps: 2 },
+        watch: Watch::default(),
         evaluation: Evaluation { steps: 2, restarts: 1, images: None },
         checkpoint: Checkpoint { every_epochs: 1 },
     }
 }
 
 fn sat(eps_steps: u32) -> Method {
-    Method::Sat(Sat { steps: eps_steps, step_size: Eps(0.05), random_start: RandomStart::Yes, batch_norm: BatchNormMode::Eval })
+    Method::Sat(Sat {
+        steps: eps_steps,
+        step_size: Eps(0.05),
+        random_start: RandomStart::Yes,
+        batch_norm: BatchNormMode::Eval,
+        iterate: Iterate::Last,
+    })
 }
 
 fn options() -> Options {
     Options { device: DeviceChoice::Cpu, threads: Some(1), ..Options::default() }
 }
 
+/// Torch's generator is one for the whole process, as a process has one worker; tests take turns.
+static TURN: Mutex<()> = Mutex::new(());
+
 /// A run under way.
 struct Running {
+    _turn: MutexGuard<'static, ()>,
     ask: Option<Sender<Request>>,
     records: Receiver<Arc<Record>>,
     seen: Vec<Arc<Record>>,
@@ -82,6 +96,7 @@ impl Running {
 
     /// `first`: requests that are there before the first step.
     fn starting_with(config: Config, options: Options, first: &[Command]) -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let dir = tempfile::tempdir().unwrap();
         let prepared = prepare(config, data(), options).unwrap();
         let folder = RunFolder::create(dir.path(), Some("r"), "r", "").unwrap();
@@ -93,7 +108,7 @@ impl Running {
             ask.send(Request { id: CommandId(i as u64), command: command.clone() }).unwrap();
         }
         let thread = prepared.begin("r", folder.checkpoints(), recorder, requests);
-        Self { ask: Some(ask), records, seen: Vec::new(), thread, folder: path, dir, next: first.len() as u64 }
+        Self { _turn: turn, ask: Some(ask), records, seen: Vec::new(), thread, folder: path, dir, next: first.len() as u64 }
     }
 
     fn ask(&mut self, command: Command) -> CommandId {
@@ -172,7 +187,10 @@ fn teacher() -> (TempDir, PathBuf) {
 }
 
 fn rrm(teacher: &Path, lambda: f64, epochs: u64) -> Config {
-    Config { teacher: Some(Teacher { checkpoint: teacher.display().to_string() }), ..config(Method::Rrm(Rrm { lambda }), epochs) }
+    Config {
+        teacher: Some(Teacher { checkpoint: teacher.display().to_string() }),
+        ..config(Method::Rrm(Rrm::cosine(lambda)), epochs)
+    }
 }
 
 #[test]
@@ -288,7 +306,7 @@ fn what_a_method_does_not_have_cannot_be_turned() {
             _ => None,
         })
         .collect();
-    assert_eq!(refusals, ["erm has no lambda; it can turn lr_scale, eps"]);
+    assert_eq!(refusals, ["erm has no lambda; it can turn lr_scale, eps, probes"]);
 }
 
 #[test]
@@ -367,6 +385,18 @@ fn a_panic_of_the_worker_is_an_end_with_a_message() {
 }
 
 #[test]
+fn a_student_of_another_width_learns_through_a_layer_of_the_teachers_width() {
+    let (_dir, teacher) = teacher();
+    let mut narrow = rrm(&teacher, 0.05, 2);
+    narrow.student.network = Network::Small;
+    narrow.student.feature_width = Some(128);
+    let ended = Running::start(narrow, options()).end();
+    assert_eq!(ended.outcome, Outcome::Completed);
+    let started = ended.records.iter().find_map(|r| if let Event::Started(s) = &r.event { Some(s) } else { None }).unwrap();
+    assert_eq!((started.student.features, started.config.student.feature_width), (128, Some(128)));
+}
+
+#[test]
 fn what_cannot_train_is_said_before_anything_is_written() {
     let (_dir, teacher) = teacher();
     let error = |config: Config| match prepare(config, data(), options()) {
@@ -375,8 +405,12 @@ fn what_cannot_train_is_said_before_anything_is_written() {
     };
     let mut wide = rrm(&teacher, 0.005, 1);
     wide.student.network = Network::Resnet18;
-    let text = error(wide).to_string();
+    let text = error(wide.clone()).to_string();
     assert!(text.contains("fc2") && text.contains("128 wide") && text.contains("resnet18") && text.contains("512"), "{text}");
+    assert!(text.contains("student.feature_width = 128") && text.contains("method.projector = true"), "{text}");
+    wide.student.feature_width = Some(64);
+    let text = error(wide).to_string();
+    assert!(text.contains("128 wide") && text.contains("(resnet18) 64"), "{text}");
     let mut batch = config(Method::Erm, 1);
     batch.train.batch = 81;
     assert_eq!(error(batch).to_string(), "train.batch = 81 is larger than the 80 training images; allowed: 1 to 80");
@@ -408,7 +442,9 @@ fn the_last_weights_wait_for_room_and_are_not_lost() {
     std::fs::remove_dir(folder.checkpoints()).ok();
     std::fs::write(folder.checkpoints(), "in the way").unwrap();
     let thread = prepared.begin("r", folder.checkpoints(), recorder, requests);
-    let mut run = Running { ask: Some(ask), records, seen: Vec::new(), thread, folder: folder.path().into(), dir, next: 0 };
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut run =
+        Running { _turn: turn, ask: Some(ask), records, seen: Vec::new(), thread, folder: folder.path().into(), dir, next: 0 };
     let Event::Warned { message, .. } =
         run.until("warning", |e| matches!(e, Event::Warned { message, .. } if message.contains("trying again")))
     else {

@@ -1,6 +1,6 @@
 //! FGSM (Goodfellow et al., 2015) and projected gradient descent (Madry et al., 2018, section 2.1) on cross-entropy.
 //!
-//! As MadryLab's attacker in training, without its option to keep the best iterate. The gradient is that of the sum over the batch,
+//! As MadryLab's attacker in training; which iterate is kept is for whoever watches the climb. The gradient is that of the sum over the batch,
 //! not the mean: its sign and direction are the same, and tiny gradients are not made 128 times tinier.
 
 use super::ball::Ball;
@@ -28,11 +28,24 @@ impl Pgd {
         x: &Tensor,
         labels: &Tensor,
         start: Tensor,
+        visit: impl FnMut(&Tensor, &Tensor) -> ControlFlow<()>,
+    ) -> Tensor {
+        self.climb_on(network, mode, x, start, |logits| summed_cross_entropy(logits, labels), visit)
+    }
+
+    /// The same on any loss: `loss` makes a scalar of logits, the sum over the batch.
+    pub fn climb_on(
+        &self,
+        network: &dyn Network,
+        mode: Mode,
+        x: &Tensor,
+        start: Tensor,
+        loss: impl Fn(&Tensor) -> Tensor,
         mut visit: impl FnMut(&Tensor, &Tensor) -> ControlFlow<()>,
     ) -> Tensor {
         let mut current = start;
         for _ in 0..self.steps {
-            let (logits, gradient) = gradient(network, mode, &current, labels);
+            let (logits, gradient) = gradient(network, mode, &current, &loss);
             if visit(&current, &logits).is_break() {
                 break;
             }
@@ -43,12 +56,16 @@ impl Pgd {
     }
 }
 
-/// Logits at `x` and the gradient of the summed cross-entropy with respect to `x`, both detached.
-fn gradient(network: &dyn Network, mode: Mode, x: &Tensor, labels: &Tensor) -> (Tensor, Tensor) {
+/// The loss that PGD and FGSM climb.
+pub fn summed_cross_entropy(logits: &Tensor, labels: &Tensor) -> Tensor {
+    logits.cross_entropy_loss::<Tensor>(labels, None, Reduction::Sum, -100, 0.0)
+}
+
+/// Logits at `x` and the gradient of their loss with respect to `x`, both detached.
+pub fn gradient(network: &dyn Network, mode: Mode, x: &Tensor, loss: impl Fn(&Tensor) -> Tensor) -> (Tensor, Tensor) {
     let x = x.detach().set_requires_grad(true);
     let logits = network.forward(&x, mode).logits;
-    let loss = logits.cross_entropy_loss::<Tensor>(labels, None, Reduction::Sum, -100, 0.0);
-    let gradient = Tensor::run_backward(&[&loss], &[&x], false, false).remove(0);
+    let gradient = Tensor::run_backward(&[&loss(&logits)], &[&x], false, false).remove(0);
     (logits.detach(), gradient)
 }
 

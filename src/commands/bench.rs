@@ -26,7 +26,7 @@ pub fn step(args: &BenchStep) -> anyhow::Result<u8> {
             let device = device.split(' ').next().unwrap_or("cpu").to_string();
             writeln!(
                 std::io::stdout(),
-                "rematch {} {device} {net:9} {method:5} batch {} images/s {:10.1} ({:.1}..{:.1})",
+                "rematch {} {device} {net:17} {method:5} batch {} images/s {:10.1} ({:.1}..{:.1})",
                 env!("CARGO_PKG_VERSION"),
                 args.batch,
                 rate.median,

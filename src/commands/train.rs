@@ -57,6 +57,7 @@ mod working {
             threads: args.threads.map(usize::from),
             resume: None,
             attended: if ui == Ui::Tui { Attended::Yes } else { Attended::No },
+            cache: rematch::train::robust_set::usual_folder(),
             fault: std::env::var("REMATCH_FAULT").ok().and_then(|text| Fault::parse(&text)),
         };
         if ui == Ui::Tui {

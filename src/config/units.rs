@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// A radius in pixel space `[0, 1]`: the perturbation budget, or a step of an attack.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Eps(pub f64);
 

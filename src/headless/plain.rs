@@ -33,9 +33,7 @@ impl<'a> Plain<'a> {
                         format!("{} {} -> {} from step {step}{note}\n", dial.name(), dial.show(old), dial.show(new))
                     }
                     (Change::Flow(Flow::Paused), ..) => format!("paused before step {step}{note}\n"),
-                    (Change::Flow(Flow::Running) | Change::Lambda(_) | Change::LrScale(_) | Change::Eps(_), ..) => {
-                        format!("goes on from step {step}{note}\n")
-                    }
+                    _ => format!("goes on from step {step}{note}\n"),
                 }
             }
             Event::Refused { reason, .. } => format!("refused: {reason}\n"),
@@ -52,6 +50,7 @@ impl<'a> Plain<'a> {
                 format!("warning{place}: {message}\n")
             }
             Event::Finished(finished) => self.finished(finished, state),
+            Event::Preparing(p) => format!("{}: {} of {}\n", p.what, p.done, p.total),
             Event::Saved(_) | Event::Progress(_) | Event::Machine(_) | Event::Said { .. } => String::new(),
         }
     }
@@ -192,10 +191,11 @@ fn epoch_line(epoch: &EpochFinished, state: &RunState) -> String {
     if let Some(probe) = state.probes().last() {
         let _ = write!(line, "  nat {}  {} {}", percent(probe.natural), probe.attack.short(), percent(probe.adversarial));
     }
-    for (term, name) in [(Term::Total, "loss"), (Term::CrossEntropy, "ce"), (Term::Representation, "rep")] {
-        if state.series.contains_key(&term) {
-            let _ = write!(line, "  {name} {:.3}", state.latest(term).0);
-        }
+    for &term in
+        state.series.keys().filter(|term| !matches!(term, Term::WeightedCrossEntropy | Term::Cosine | Term::TrainAccuracy))
+    {
+        let name = if term == Term::Total { "loss" } else { term.name() };
+        let _ = write!(line, "  {name} {:.3}", state.latest(term).0);
     }
     let _ = write!(line, "  {:.1} s", epoch.train_seconds);
     if let Some(share) = data_share(state) {

@@ -14,15 +14,20 @@ impl Method for Erm {
 
     /// Epsilon is that of the probes.
     fn dials(&self) -> &'static [Dial] {
-        &[Dial::LrScale, Dial::Eps]
+        &[Dial::LrScale, Dial::Eps, Dial::Probes]
     }
 
     fn objective(&mut self, student: &Model, batch: &Batch, context: Context) -> Objective {
         context.laps.time(Part::ForwardBackward, || {
             let logits = student.forward(&batch.images, Mode::Train).logits;
-            let loss = losses::cross_entropy(&logits, &batch.labels);
-            let value = loss.detach();
-            Objective { terms: vec![value.shallow_clone(), value, losses::accuracy(&logits, &batch.labels)], loss }
+            plain(&logits, batch)
         })
     }
+}
+
+/// Cross-entropy alone, of the images that the logits are of.
+pub(super) fn plain(logits: &tch::Tensor, batch: &Batch) -> Objective {
+    let loss = losses::cross_entropy(logits, &batch.labels);
+    let value = loss.detach();
+    Objective { terms: vec![value.shallow_clone(), value, losses::accuracy(logits, &batch.labels)], loss, also: None }
 }

@@ -1,11 +1,12 @@
 //! Models in `.safetensors` files: tensors by name in the usual memory order, everything else in the metadata.
 //!
-//! Metadata: `format` (`rematch-model-1`), `network`, `shape`, `classes`, `mean`, `std` (JSON), and `provenance` (JSON: what made
-//! it, from which config and seed, and how well it does). Nothing in such a file is ever executed.
+//! Metadata: `format` (`rematch-model-1`), `network`, `shape`, `classes`, `mean`, `std` (JSON), where they apply `feature_width`
+//! and `projector` (whole numbers), and `provenance` (JSON: what made it, from which config and seed, and how well it does). Nothing in such a file is ever executed.
 
-use super::model::{Description, Model, ModelError, Normalize};
-use super::parameters::Role;
+use super::model::{Description, Model, ModelError, Normalize, Outline};
+use super::parameters::{Parameter, Role};
 use crate::config::Network;
+use crate::pytorch;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,13 @@ pub enum FileError {
     Unreadable { path: PathBuf, source: std::io::Error },
     #[error("{}: not a whole .safetensors file ({why}); it may be truncated or of another kind", path.display())]
     Malformed { path: PathBuf, why: String },
+    #[error("{}: this is a PyTorch checkpoint; make a model of it first: rematch import {}", path.display(), path.display())]
+    PyTorch { path: PathBuf },
+    #[error(
+        "{}: this is TorchScript, a program that would be run; only a teacher can be one, with teacher.torchscript = true where you trust it",
+        path.display()
+    )]
+    TorchScript { path: PathBuf },
     #[error("{}: a .safetensors file, but not a model of rematch: {why}", path.display())]
     Foreign { path: PathBuf, why: String },
     #[error("{}: its tensors are not those of the network '{network}' that it names: {why}", path.display())]
@@ -52,6 +60,12 @@ pub fn encode(tensors: &[(String, Tensor)], metadata: HashMap<String, String>) -
 /// The tensors and the metadata of a safetensors file. Only 32-bit floats.
 pub fn decode(path: &Path) -> Result<(Named, HashMap<String, String>), FileError> {
     let bytes = std::fs::read(path).map_err(|source| FileError::Unreadable { path: path.into(), source })?;
+    if pytorch::is_torchscript(&bytes) {
+        return Err(FileError::TorchScript { path: path.into() });
+    }
+    if pytorch::looks_like_pytorch(&bytes) {
+        return Err(FileError::PyTorch { path: path.into() });
+    }
     let malformed = |why: String| FileError::Malformed { path: path.into(), why };
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| malformed(e.to_string()))?;
     let file = SafeTensors::deserialize(&bytes).map_err(|e| malformed(e.to_string()))?;
@@ -73,7 +87,7 @@ impl Model {
     pub fn to_bytes(&self, provenance: &serde_json::Value) -> Vec<u8> {
         let d = &self.description;
         let json = |value: &dyn Fn() -> serde_json::Value| value().to_string();
-        let metadata = HashMap::from([
+        let mut metadata = HashMap::from([
             ("format".into(), FORMAT.into()),
             ("network".into(), d.network.name().into()),
             ("shape".into(), json(&|| d.shape.to_vec().into())),
@@ -82,6 +96,8 @@ impl Model {
             ("std".into(), json(&|| d.normalize.std.clone().into())),
             ("provenance".into(), provenance.to_string()),
         ]);
+        let widths = [("feature_width", d.feature_width), ("projector", d.projector)];
+        metadata.extend(widths.into_iter().filter_map(|(key, width)| Some((key.to_string(), width?.to_string()))));
         let tensors: Vec<(String, Tensor)> =
             self.parameters.entries().iter().map(|p| (p.name.clone(), p.tensor.detach())).collect();
         encode(&tensors, metadata)
@@ -92,21 +108,20 @@ impl Model {
         let (tensors, metadata) = decode(path)?;
         let description = describe(&metadata).map_err(|why| FileError::Foreign { path: path.into(), why })?;
         let network = description.network.name();
-        let model = Self::new(description, 0, device).map_err(|source| FileError::Model { path: path.into(), source })?;
-        model.fill(&tensors).map_err(|why| FileError::Tensors { path: path.into(), network, why })?;
+        let outline = Outline::new(description, device).map_err(|source| FileError::Model { path: path.into(), source })?;
+        let model = outline.fill(&tensors).map_err(|why| FileError::Tensors { path: path.into(), network, why })?;
         let provenance = metadata.get("provenance").and_then(|p| serde_json::from_str(p).ok()).unwrap_or_default();
         Ok((model, provenance))
     }
 
     /// Takes on these values: exactly the network's tensors, in their shapes, all finite.
+    ///
+    /// # Errors
+    /// Which tensor is missing, of another shape, not finite, or too many.
     pub fn fill(&self, tensors: &[(String, Tensor)]) -> Result<(), String> {
         let _guard = tch::no_grad_guard();
-        let mut left: HashMap<&str, &Tensor> = tensors.iter().map(|(n, t)| (n.as_str(), t)).collect();
-        for p in self.parameters.entries() {
-            let tensor = left.remove(p.name.as_str()).ok_or_else(|| format!("tensor '{}' is missing", p.name))?;
-            if tensor.size() != p.tensor.size() {
-                return Err(format!("tensor '{}' has shape {:?}, expected {:?}", p.name, tensor.size(), p.tensor.size()));
-            }
+        let fitting = matching(self.parameters.entries(), tensors)?;
+        for (p, tensor) in self.parameters.entries().iter().zip(fitting) {
             if !bool::try_from(tensor.isfinite().all()).unwrap_or(false) {
                 return Err(format!("tensor '{}' holds a NaN or an infinity", p.name));
             }
@@ -117,10 +132,38 @@ impl Model {
                 Role::Buffer => p.tensor.shallow_clone().copy_(tensor),
             }
         }
-        match left.keys().min() {
-            None => Ok(()),
-            Some(name) => Err(format!("tensor '{name}' does not belong to it ({} such)", left.len())),
+        Ok(())
+    }
+}
+
+impl Outline {
+    /// The network with these values: exactly its tensors, in their shapes, all finite. Where the tensors do not fit, nothing was
+    /// allocated for them.
+    ///
+    /// # Errors
+    /// Which tensor is missing, of another shape, not finite, or too many.
+    pub fn fill(self, tensors: &[(String, Tensor)]) -> Result<Model, String> {
+        matching(self.entries(), tensors)?;
+        let model = self.finish();
+        model.fill(tensors)?;
+        Ok(model)
+    }
+}
+
+/// For each entry the tensor of its name and shape.
+fn matching<'a>(entries: &[Parameter], tensors: &'a [(String, Tensor)]) -> Result<Vec<&'a Tensor>, String> {
+    let mut left: HashMap<&str, &Tensor> = tensors.iter().map(|(n, t)| (n.as_str(), t)).collect();
+    let mut fitting = Vec::with_capacity(entries.len());
+    for p in entries {
+        let tensor = left.remove(p.name.as_str()).ok_or_else(|| format!("tensor '{}' is missing", p.name))?;
+        if tensor.size() != p.tensor.size() {
+            return Err(format!("tensor '{}' has shape {:?}, expected {:?}", p.name, tensor.size(), p.tensor.size()));
         }
+        fitting.push(tensor);
+    }
+    match left.keys().min() {
+        None => Ok(fitting),
+        Some(name) => Err(format!("tensor '{name}' does not belong to it ({} such)", left.len())),
     }
 }
 
@@ -149,7 +192,8 @@ fn describe(metadata: &HashMap<String, String>) -> Result<Description, String> {
     if !(2..=100_000).contains(&classes.len()) {
         return Err(format!("it has {} classes; allowed: 2 to 100000", classes.len()));
     }
-    Ok(Description { network, shape, classes, normalize })
+    let width = |key: &str| metadata.get(key).map(|text| parse::<usize>(key, text)).transpose();
+    Ok(Description { network, shape, classes, normalize, feature_width: width("feature_width")?, projector: width("projector")? })
 }
 
 #[cfg(test)]
@@ -159,7 +203,14 @@ mod tests {
 
     fn description() -> Description {
         let normalize = Normalize { mean: vec![0.286], std: vec![0.353] };
-        Description { network: Network::Fc3, shape: [1, 28, 28], classes: (0..10).map(|i| format!("c{i}")).collect(), normalize }
+        Description {
+            network: Network::Fc3,
+            shape: [1, 28, 28],
+            classes: (0..10).map(|i| format!("c{i}")).collect(),
+            normalize,
+            feature_width: None,
+            projector: None,
+        }
     }
 
     #[test]
@@ -178,6 +229,37 @@ mod tests {
     }
 
     #[test]
+    fn layers_between_widths_are_in_the_file_and_named_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("m.safetensors");
+        let wide = Description { feature_width: Some(48), projector: Some(96), ..description() };
+        let model = Model::new(wide.clone(), 3, Device::Cpu).unwrap();
+        std::fs::write(&path, model.to_bytes(&serde_json::json!({}))).unwrap();
+        let (back, _) = Model::read(&path, Device::Cpu).unwrap();
+        assert_eq!(back.description, wide);
+        let x = crate::nn::channels_last(&Tensor::rand([4, 1, 28, 28], (Kind::Float, Device::Cpu)));
+        let (a, b) = (model.forward(&x, Mode::Eval), back.forward(&x, Mode::Eval));
+        assert!(a.logits == b.logits && model.project(&a.features) == back.project(&b.features));
+        // Where the metadata names other widths than the tensors have, or none, the file is refused before anything is allocated:
+        // 65536 x 65536 numbers would be 17 gigabytes.
+        let (tensors, metadata) = decode(&path).unwrap();
+        for (key, said, expected) in [
+            ("feature_width", Some("65536"), "tensor 'head.weight' has shape [10, 48], expected [10, 65536]"),
+            ("projector", Some("65536"), "tensor 'projector.weight' has shape [96, 48], expected [65536, 48]"),
+            ("projector", None, "tensor 'projector.bias' does not belong to it (2 such)"),
+            ("projector", Some("0"), "projector = 0 is out of range; allowed: 1 to 65536"),
+            ("feature_width", Some("-1"), "its metadata 'feature_width' is '-1'"),
+        ] {
+            let mut other = metadata.clone();
+            other.remove(key);
+            other.extend(said.map(|said| (key.to_string(), said.to_string())));
+            std::fs::write(&path, encode(&tensors, other)).unwrap();
+            let error = Model::read(&path, Device::Cpu).err().unwrap().to_string();
+            assert!(error.contains(expected) && error.contains("m.safetensors"), "{error}");
+        }
+    }
+
+    #[test]
     fn what_is_not_a_model_is_refused_by_name_and_reason() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("m.safetensors");
@@ -191,7 +273,7 @@ mod tests {
         };
         assert!(refused(&[]).contains("truncated"));
         assert!(refused(&whole[..whole.len() / 2]).contains("truncated"));
-        assert!(refused(b"PK\x03\x04 this is a zip file of another kind").contains("not a whole .safetensors"));
+        assert!(refused(b"PK\x03\x04 this is a zip file of another kind").contains("rematch import"));
         let bare = encode(&[("w".to_string(), Tensor::zeros([2], (Kind::Float, Device::Cpu)))], HashMap::new());
         assert!(refused(&bare).contains("no 'format'"));
         let other = Model::new(Description { network: Network::Fc2, ..description() }, 3, Device::Cpu).unwrap();

@@ -5,37 +5,96 @@ use super::parameters::{Builder, Init, Role};
 use std::cell::RefCell;
 use tch::Tensor;
 
-/// How a convolution is laid out.
+/// How a convolution is laid out and how its weights start.
 #[derive(Clone, Copy, Debug)]
 pub struct Shape {
-    pub input: i64,
-    pub output: i64,
-    pub kernel: i64,
-    pub stride: i64,
+    input: i64,
+    output: i64,
+    kernel: i64,
+    stride: i64,
+    padding: i64,
+    bias: Bias,
+    start: Start,
 }
 
-/// A convolution without bias, padded by `kernel / 2`; a batch norm follows it in every network here.
-struct Conv {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bias {
+    None,
+    Learned,
+}
+
+/// How weights start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// PyTorch's own: uniform in +-1/sqrt(fan in), the bias too.
+    FanIn,
+    /// Normal with variance 2 / fan out (He et al., 2015), the bias 0: torchvision's networks and `WideResNet`.
+    FanOut,
+}
+
+impl Shape {
+    /// Square kernel, stride 1, padded by `kernel / 2`, no bias, PyTorch's own start.
+    pub const fn new(input: i64, output: i64, kernel: i64) -> Self {
+        Self { input, output, kernel, stride: 1, padding: kernel / 2, bias: Bias::None, start: Start::FanIn }
+    }
+
+    #[must_use]
+    pub const fn stride(self, stride: i64) -> Self {
+        Self { stride, ..self }
+    }
+
+    #[must_use]
+    pub const fn padding(self, padding: i64) -> Self {
+        Self { padding, ..self }
+    }
+
+    #[must_use]
+    pub const fn biased(self) -> Self {
+        Self { bias: Bias::Learned, ..self }
+    }
+
+    #[must_use]
+    pub const fn start(self, start: Start) -> Self {
+        Self { start, ..self }
+    }
+}
+
+/// A convolution; with a batch norm behind it, see [`ConvNorm`].
+pub struct Conv {
     weight: Tensor,
+    bias: Option<Tensor>,
     stride: i64,
     padding: i64,
 }
 
 impl Conv {
-    fn new(b: &mut Builder, name: &str, s: Shape) -> Self {
-        let bound = 1.0 / ((s.input * s.kernel * s.kernel) as f64).sqrt();
-        let shape = [s.output, s.input, s.kernel, s.kernel];
-        let weight = b.within(name, |b| b.make("weight", &shape, Init::Uniform(bound), Role::Trainable));
-        Self { weight, stride: s.stride, padding: s.kernel / 2 }
+    pub fn new(b: &mut Builder, name: &str, s: Shape) -> Self {
+        let area = s.kernel * s.kernel;
+        let fan_in = Init::Uniform(1.0 / ((s.input * area) as f64).sqrt());
+        let (weight, bias) = match s.start {
+            Start::FanIn => (fan_in, fan_in),
+            Start::FanOut => (Init::Normal((2.0 / (s.output * area) as f64).sqrt()), Init::Zeros),
+        };
+        b.within(name, |b| Self {
+            weight: b.make("weight", &[s.output, s.input, s.kernel, s.kernel], weight, Role::Trainable),
+            bias: (s.bias == Bias::Learned).then(|| b.make("bias", &[s.output], bias, Role::Trainable)),
+            stride: s.stride,
+            padding: s.padding,
+        })
     }
 
-    fn forward(&self, x: &Tensor) -> Tensor {
-        x.conv2d(&self.weight, None::<&Tensor>, self.stride, self.padding, 1, 1)
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        x.conv2d(&self.weight, self.bias.as_ref(), self.stride, self.padding, 1, 1)
+    }
+
+    /// ReLU behind it, in place: no backward needs what it overwrites.
+    pub fn relu(&self, x: &Tensor) -> Tensor {
+        self.forward(x).relu_()
     }
 }
 
 /// Momentum 0.1, epsilon 1e-5, weight 1, bias 0.
-struct BatchNorm {
+pub struct BatchNorm {
     weight: Tensor,
     bias: Tensor,
     running_mean: Tensor,
@@ -43,7 +102,7 @@ struct BatchNorm {
 }
 
 impl BatchNorm {
-    fn new(b: &mut Builder, name: &str, width: i64) -> Self {
+    pub fn new(b: &mut Builder, name: &str, width: i64) -> Self {
         b.within(name, |b| Self {
             weight: b.make("weight", &[width], Init::Ones, Role::Trainable),
             bias: b.make("bias", &[width], Init::Zeros, Role::Trainable),
@@ -52,7 +111,7 @@ impl BatchNorm {
         })
     }
 
-    fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+    pub fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
         let train = mode == Mode::Train;
         x.batch_norm(
             Some(&self.weight),
@@ -64,6 +123,11 @@ impl BatchNorm {
             1e-5,
             true,
         )
+    }
+
+    /// ReLU behind it, in place: the backward of batch norm needs its input, not its output.
+    pub fn relu(&self, x: &Tensor, mode: Mode) -> Tensor {
+        self.forward(x, mode).relu_()
     }
 }
 
@@ -102,7 +166,11 @@ impl ConvNorm {
         let norm = &self.norm;
         let scale = &norm.weight * (&norm.running_var + 1e-5).rsqrt();
         let weight = &self.conv.weight * scale.view([-1, 1, 1, 1]);
-        let bias = &norm.bias - &norm.running_mean * &scale;
+        let mean = match &self.conv.bias {
+            Some(bias) => &norm.running_mean - bias,
+            None => norm.running_mean.shallow_clone(),
+        };
+        let bias = &norm.bias - mean * &scale;
         *self.folded.borrow_mut() = Some((weight, bias));
     }
 
@@ -117,11 +185,17 @@ pub struct Linear {
 }
 
 impl Linear {
+    /// Starts as PyTorch starts it: uniform in +-1/sqrt(fan in), the bias too.
     pub fn new(b: &mut Builder, name: &str, input: i64, output: i64) -> Self {
         let bound = Init::Uniform(1.0 / (input as f64).sqrt());
+        Self::starting(b, name, (input, output), [bound, bound])
+    }
+
+    /// `size`: input, output; `inits`: of the weight and of the bias.
+    pub fn starting(b: &mut Builder, name: &str, size: (i64, i64), inits: [Init; 2]) -> Self {
         b.within(name, |b| Self {
-            weight: b.make("weight", &[output, input], bound, Role::Trainable),
-            bias: b.make("bias", &[output], bound, Role::Trainable),
+            weight: b.make("weight", &[size.1, size.0], inits[0], Role::Trainable),
+            bias: b.make("bias", &[size.1], inits[1], Role::Trainable),
         })
     }
 

@@ -2,10 +2,10 @@
 //!
 //! Reading and writing files is [`super::file`]'s.
 
-use super::layers::ConvNorm;
-use super::parameters::{Builder, Parameters, Role};
-use super::resnet::Resnet18;
-use super::small::{FullyConnected, Small};
+use super::body::Body;
+use super::catalogue::{self, Takes};
+use super::layers::{ConvNorm, Linear};
+use super::parameters::{Builder, Parameter, Parameters, Role};
 use super::{Mode, Network, Output};
 use crate::config;
 use crate::protocol::event::NetworkFacts;
@@ -20,6 +20,12 @@ pub struct Description {
     pub shape: [usize; 3],
     pub classes: Vec<String>,
     pub normalize: Normalize,
+    /// Width of the features where it is not the network's own: a trainable linear layer `added_linear`, without activation, lies
+    /// between the network and its head (Vaishnavi et al., 2022, for their ResNet-50). 1 to 65536.
+    pub feature_width: Option<usize>,
+    /// Width that [`Model::project`] gives: a linear layer `projector` beside the way to the logits, for training only (Romero et
+    /// al., 2015). 1 to 65536.
+    pub projector: Option<usize>,
 }
 
 /// Per-channel statistics in pixel units: the model sees `(x - mean) / std`. Empty: pixels as they are.
@@ -29,16 +35,69 @@ pub struct Normalize {
     pub std: Vec<f64>,
 }
 
-enum Body {
-    FullyConnected(FullyConnected),
-    Small(Small),
-    Resnet18(Resnet18),
+struct Layers {
+    body: Box<dyn Body>,
+    head: Linear,
+    added: Option<Linear>,
+    projector: Option<Linear>,
+}
+
+impl Layers {
+    fn new(b: &mut Builder, d: &Description) -> Result<Self, ModelError> {
+        let takes = catalogue::takes(d.network);
+        let [channels, height, width] = d.shape;
+        if !takes.shape(d.shape) {
+            return Err(ModelError::Shape { network: d.network.name(), takes, channels, height, width });
+        }
+        for (what, asked) in [("feature_width", d.feature_width), ("projector", d.projector)] {
+            if let Some(width) = asked.filter(|width| !(1..=WIDEST).contains(width)) {
+                return Err(ModelError::Width { what, width });
+            }
+        }
+        let body = catalogue::body(b, d.network, channels as i64, height as i64);
+        let features = d.feature_width.map_or(body.width(), |width| width as i64);
+        let head = body.head(b, features, d.classes.len() as i64);
+        // Initial weights depend on the place in this order: what is optional comes last.
+        let added = d.feature_width.map(|_| Linear::new(b, "added_linear", body.width(), features));
+        let projector = d.projector.map(|width| Linear::new(b, "projector", features, width as i64));
+        Ok(Self { body, head, added, projector })
+    }
+}
+
+/// A network of which only the names and shapes of its tensors are there yet: what a file must hold to be read as it.
+///
+/// Nothing of the network's size is allocated before [`Self::finish`].
+pub struct Outline {
+    description: Description,
+    builder: Builder,
+    layers: Layers,
+    device: Device,
+}
+
+impl Outline {
+    /// # Errors
+    /// When the network does not take images of this shape, or a width is out of its range.
+    pub fn new(description: Description, device: Device) -> Result<Self, ModelError> {
+        let mut builder = Builder::blank(device);
+        let layers = Layers::new(&mut builder, &description)?;
+        Ok(Self { description, builder, layers, device })
+    }
+
+    /// Names, shapes and roles; the values mean nothing.
+    pub fn entries(&self) -> &[Parameter] {
+        self.builder.entries()
+    }
+
+    /// The network with all its numbers 0, for [`Model::fill`].
+    pub(super) fn finish(self) -> Model {
+        Model::of(self.description, self.builder, self.layers, self.device)
+    }
 }
 
 pub struct Model {
     pub description: Description,
     pub parameters: Parameters,
-    body: Body,
+    layers: Layers,
     /// `[1, C, 1, 1]` each: `x * scale + shift`.
     affine: Option<(Tensor, Tensor)>,
     frozen: Cell<bool>,
@@ -56,48 +115,36 @@ impl Network for Folded<'_> {
 impl Drop for Folded<'_> {
     fn drop(&mut self) {
         if !self.0.frozen.get() {
-            self.0.convs().for_each(ConvNorm::unfold);
+            self.0.layers.body.folds().into_iter().for_each(ConvNorm::unfold);
         }
     }
 }
+
+/// Of `added_linear` and of `projector`.
+const WIDEST: usize = 65_536;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     #[error(
         "the network '{network}' takes images of {takes}, but the data has {channels}x{height}x{width} (channels, height, width); choose another network or other data"
     )]
-    Shape { network: &'static str, takes: &'static str, channels: usize, height: usize, width: usize },
+    Shape { network: &'static str, takes: Takes, channels: usize, height: usize, width: usize },
+    #[error("{what} = {width} is out of range; allowed: 1 to {WIDEST}")]
+    Width { what: &'static str, width: usize },
 }
 
 impl Model {
     /// A new network with initial weights drawn from `seed`.
     ///
     /// # Errors
-    /// When the network does not take images of this shape.
+    /// When the network does not take images of this shape, or a width is out of its range.
     pub fn new(description: Description, seed: u64, device: Device) -> Result<Self, ModelError> {
-        let [channels, height, width] = description.shape;
-        let name = description.network.name();
-        let fits = |takes: &'static str, fits: bool| {
-            if fits { Ok(()) } else { Err(ModelError::Shape { network: name, takes, channels, height, width }) }
-        };
-        let (c, side, classes) = (channels as i64, height as i64, description.classes.len() as i64);
-        let square = height == width && (1..=4).contains(&channels);
         let mut b = Builder::new(seed, device);
-        let body = match description.network {
-            config::Network::Fc2 | config::Network::Fc3 => {
-                fits("16x16 to 64x64 pixels", square && (16..=64).contains(&height))?;
-                let extra = usize::from(description.network == config::Network::Fc3);
-                Body::FullyConnected(FullyConnected::new(&mut b, c, side, classes, extra))
-            }
-            config::Network::Small => {
-                fits("16x16 to 64x64 pixels", square && (16..=64).contains(&height))?;
-                Body::Small(Small::new(&mut b, c, classes))
-            }
-            config::Network::Resnet18 => {
-                fits("28x28 to 64x64 pixels", square && (28..=64).contains(&height))?;
-                Body::Resnet18(Resnet18::new(&mut b, c, classes))
-            }
-        };
+        let layers = Layers::new(&mut b, &description)?;
+        Ok(Self::of(description, b, layers, device))
+    }
+
+    fn of(description: Description, b: Builder, layers: Layers, device: Device) -> Self {
         let affine = (!description.normalize.mean.is_empty()).then(|| {
             let row = |values: Vec<f32>| Tensor::from_slice(&values).view([1, -1, 1, 1]).to_device(device);
             let n = &description.normalize;
@@ -105,16 +152,31 @@ impl Model {
             let shift = n.mean.iter().zip(&n.std).map(|(m, s)| (-m / s) as f32).collect();
             (row(scale), row(shift))
         });
-        Ok(Self { description, parameters: b.finish(), body, affine, frozen: Cell::new(false) })
+        Self { description, parameters: b.finish(), layers, affine, frozen: Cell::new(false) }
     }
 
-    /// Width of the penultimate layer.
+    /// Width of the head's input, g(x): that of [`Output::features`].
     pub fn features(&self) -> u64 {
-        (match &self.body {
-            Body::FullyConnected(_) => FullyConnected::FEATURES,
-            Body::Small(_) => Small::FEATURES,
-            Body::Resnet18(_) => Resnet18::FEATURES,
-        }) as u64
+        self.description.feature_width.map_or(self.layers.body.width() as u64, |width| width as u64)
+    }
+
+    /// Width of what [`Self::project`] gives.
+    pub fn projected(&self) -> u64 {
+        self.description.projector.map_or(self.features(), |width| width as u64)
+    }
+
+    /// `[N, D]` features to what is compared with a teacher's, `[N, P]`: through the projector, or as they are where there is none.
+    pub fn project(&self, features: &Tensor) -> Tensor {
+        match &self.layers.projector {
+            Some(projector) => projector.forward(features),
+            None => features.shallow_clone(),
+        }
+    }
+
+    /// Whether passes in train mode draw from torch's generator (dropout): who trains must then seed it anew for each step, or a
+    /// resumed run is not the same run.
+    pub fn draws(&self) -> bool {
+        self.layers.body.draws()
     }
 
     pub fn facts(&self) -> NetworkFacts {
@@ -125,26 +187,37 @@ impl Model {
         }
     }
 
-    fn convs(&self) -> Box<dyn Iterator<Item = &ConvNorm> + '_> {
-        match &self.body {
-            Body::FullyConnected(net) => Box::new(net.convs()),
-            Body::Small(net) => Box::new(net.convs()),
-            Body::Resnet18(net) => Box::new(net.convs()),
-        }
-    }
-
     /// The same network for many eval-mode passes in a row, with batch norm folded into its convolutions. Weights must not change
     /// before the answer is dropped.
     pub fn folded(&self) -> Folded<'_> {
         if !self.frozen.get() {
-            self.convs().for_each(ConvNorm::fold);
+            self.layers.body.folds().into_iter().for_each(ConvNorm::fold);
         }
         Folded(self)
     }
 
+    /// Another network of the same make with the same weights and statistics.
+    pub fn twin(&self, device: Device) -> Self {
+        let twin = Self::new(self.description.clone(), 0, device).expect("one like it was made before");
+        let _guard = tch::no_grad_guard();
+        twin.parameters.flat().shallow_clone().copy_(self.parameters.flat());
+        twin.take_statistics(self);
+        twin
+    }
+
+    /// Copies the running statistics of a network of the same make.
+    pub fn take_statistics(&self, other: &Self) {
+        let _guard = tch::no_grad_guard();
+        for (own, its) in self.parameters.entries().iter().zip(other.parameters.entries()) {
+            if own.role == Role::Buffer {
+                own.tensor.shallow_clone().copy_(&its.tensor);
+            }
+        }
+    }
+
     /// Neither weights nor statistics will ever change again: a teacher, or a model that is only evaluated.
     pub fn freeze(&self) {
-        self.convs().for_each(ConvNorm::fold);
+        self.layers.body.folds().into_iter().for_each(ConvNorm::fold);
         self.frozen.set(true);
         for p in self.parameters.entries().iter().filter(|p| p.role == Role::Trainable) {
             let _ = p.tensor.shallow_clone().set_requires_grad(false);
@@ -159,10 +232,18 @@ impl Network for Model {
             Some((scale, shift)) => shift.addcmul(images, scale),
             None => images.shallow_clone(),
         };
-        match &self.body {
-            Body::FullyConnected(net) => net.forward(&x, mode),
-            Body::Small(net) => net.forward(&x, mode),
-            Body::Resnet18(net) => net.forward(&x, mode),
+        let Layers { body, head, added, .. } = &self.layers;
+        let own = body.features(&x, mode);
+        let onward = match (body.dropout(), mode) {
+            (Some(p), Mode::Train) => own.dropout(p, true),
+            _ => own.shallow_clone(),
+        };
+        match added {
+            Some(added) => {
+                let features = added.forward(&onward);
+                Output { logits: head.forward(&features), features }
+            }
+            None => Output { logits: head.forward(&onward), features: own },
         }
     }
 }
@@ -203,7 +284,14 @@ mod tests {
 
     pub fn description(network: config::Network, shape: [usize; 3]) -> Description {
         let normalize = Normalize { mean: vec![0.3; shape[0]], std: vec![0.35; shape[0]] };
-        Description { network, shape, classes: (0..10).map(|i| i.to_string()).collect(), normalize }
+        Description {
+            network,
+            shape,
+            classes: (0..10).map(|i| i.to_string()).collect(),
+            normalize,
+            feature_width: None,
+            projector: None,
+        }
     }
 
     #[test]
@@ -228,7 +316,8 @@ mod tests {
 
     #[test]
     fn a_folded_network_is_the_same_function_and_unfolds_again() {
-        for network in [config::Network::Fc3, config::Network::Small, config::Network::Resnet18] {
+        for network in [config::Network::Fc3, config::Network::Small, config::Network::Resnet18, config::Network::PreactResnet18]
+        {
             let model = Model::new(description(network, [1, 28, 28]), 1, Device::Cpu).unwrap();
             let x = super::super::channels_last(&Tensor::rand([8, 1, 28, 28], (Kind::Float, Device::Cpu)));
             for _ in 0..3 {
@@ -262,9 +351,102 @@ mod tests {
     }
 
     #[test]
+    fn initial_weights_stay_what_they_were() {
+        // A seed stands in configs and in files; what it means must not change with the code. FNV-1a over the bits.
+        for (network, shape, expected) in [
+            (config::Network::Small, [1, 28, 28], 0x8449_939f_4cca_1e68),
+            (config::Network::Fc2, [1, 28, 28], 0x2b06_933a_3616_0879),
+            (config::Network::Fc3, [1, 28, 28], 0x018c_0739_801e_64cb),
+            (config::Network::Resnet18, [3, 32, 32], 0x02d1_5b12_0c10_b2e8),
+        ] {
+            let model = Model::new(description(network, shape), 7, Device::Cpu).unwrap();
+            let mut hash = 0xcbf2_9ce4_8422_2325u64;
+            for value in crate::train::meter::floats(model.parameters.flat()) {
+                hash = (hash ^ u64::from(value.to_bits())).wrapping_mul(0x0100_0000_01b3);
+            }
+            assert_eq!(hash, expected, "{network:?}: {hash:#018x}");
+        }
+    }
+
+    #[test]
+    fn families_with_their_own_start_have_it() {
+        let model = Model::new(description(config::Network::ImagenetResnet18, [3, 64, 64]), 5, Device::Cpu).unwrap();
+        let of = |name: &str| {
+            let p = model.parameters.trainable().find(|p| p.name == name).unwrap();
+            (p.tensor.mean(Kind::Float).double_value(&[]), p.tensor.std(true).double_value(&[]))
+        };
+        let (mean, std) = of("layer4.1.conv2.weight"); // fan out 512 * 9
+        let expected = (2.0f64 / 4608.0).sqrt();
+        assert!((std / expected - 1.0).abs() < 0.01 && mean.abs() < 0.01 * expected, "{mean} {std}, expected {expected}");
+        let (_, std) = of("fc.weight"); // uniform in +-1/sqrt(512)
+        assert!((std * 512f64.sqrt() * 3f64.sqrt() - 1.0).abs() < 0.05, "{std}");
+    }
+
+    #[test]
     fn images_of_the_wrong_shape_are_refused() {
         let error = Model::new(description(config::Network::Fc3, [1, 8, 8]), 1, Device::Cpu).err().unwrap().to_string();
-        assert!(error.contains("fc3") && error.contains("1x8x8"), "{error}");
+        assert!(error.contains("fc3") && error.contains("1x8x8") && error.contains("16x16 to 64x64"), "{error}");
+        let error = Model::new(description(config::Network::Vgg11, [3, 28, 28]), 1, Device::Cpu).err().unwrap().to_string();
+        assert!(error.contains("vgg11") && error.contains("32x32 to 64x64"), "{error}");
+        let error =
+            Outline::new(description(config::Network::ImagenetVgg16, [3, 32, 32]), Device::Cpu).err().unwrap().to_string();
+        assert!(error.contains("64x64 to 1024x1024"), "{error}");
+    }
+
+    #[test]
+    fn an_added_layer_gives_the_features_and_feeds_the_head() {
+        let plain = description(config::Network::Small, [1, 28, 28]);
+        let wide = Description { feature_width: Some(96), ..plain.clone() };
+        let model = Model::new(wide.clone(), 1, Device::Cpu).unwrap();
+        assert_eq!((model.features(), model.projected()), (96, 96));
+        let x = super::super::channels_last(&Tensor::rand([4, 1, 28, 28], (Kind::Float, Device::Cpu)));
+        let out = model.forward(&x, Mode::Eval);
+        let of = |name: &str| model.parameters.trainable().find(|p| p.name == name).unwrap().tensor.shallow_clone();
+        assert_eq!(of("added_linear.weight").size(), [96, 64]);
+        assert!(out.logits == out.features.linear(&of("head.weight"), Some(&of("head.bias"))));
+        // Without an activation: features of a linear layer are of both signs, those behind ReLU and an average are not.
+        assert!(out.features.min().double_value(&[]) < 0.0);
+        let own = Model::new(plain, 1, Device::Cpu).unwrap();
+        assert!(own.forward(&x, Mode::Eval).features.min().double_value(&[]) >= 0.0);
+        let none = Description { feature_width: Some(0), ..wide };
+        let error = Model::new(none, 1, Device::Cpu).err().unwrap().to_string();
+        assert_eq!(error, "feature_width = 0 is out of range; allowed: 1 to 65536");
+    }
+
+    #[test]
+    fn a_projector_is_beside_the_way_to_the_logits() {
+        let plain = description(config::Network::Small, [1, 28, 28]);
+        let own = Model::new(plain.clone(), 1, Device::Cpu).unwrap();
+        let model = Model::new(Description { projector: Some(128), ..plain }, 1, Device::Cpu).unwrap();
+        assert_eq!((model.features(), model.projected()), (64, 128));
+        let x = super::super::channels_last(&Tensor::rand([4, 1, 28, 28], (Kind::Float, Device::Cpu)));
+        let out = model.forward(&x, Mode::Train);
+        assert!(out.logits == own.forward(&x, Mode::Train).logits, "the initial weights of the rest are the same");
+        assert!(own.project(&out.features) == out.features);
+        let projected = model.project(&out.features);
+        assert_eq!(projected.size(), [4, 128]);
+        let gradient = model.parameters.gradient(&projected.square().mean(Kind::Float));
+        let reached = model.parameters.named(&gradient).into_iter().filter(|(_, g)| g.abs().max().double_value(&[]) > 0.0);
+        let names: Vec<String> = reached.map(|(name, _)| name).collect();
+        assert!(names.iter().any(|n| n == "projector.weight") && names.iter().any(|n| n == "conv1.weight"), "{names:?}");
+        assert!(!names.iter().any(|n| n.starts_with("head")), "{names:?}");
+    }
+
+    #[test]
+    fn dropout_draws_in_train_mode_only_and_by_seed() {
+        let _guard = tch::no_grad_guard();
+        let model = Outline::new(description(config::Network::ImagenetAlexnet, [1, 64, 64]), Device::Cpu).unwrap().finish();
+        let _ = model.parameters.flat().shallow_clone().uniform_(-0.02, 0.02); // sooner than 49 million counted draws
+        assert!(model.draws());
+        let x = super::super::channels_last(&Tensor::rand([2, 1, 64, 64], (Kind::Float, Device::Cpu)));
+        let logits = |mode, seed| {
+            tch::manual_seed(seed);
+            model.forward(&x, mode).logits
+        };
+        assert!(logits(Mode::Eval, 1) == logits(Mode::Eval, 2));
+        assert!(logits(Mode::Train, 1) == logits(Mode::Train, 1));
+        assert!(logits(Mode::Train, 1) != logits(Mode::Train, 2));
+        assert!(!Model::new(description(config::Network::Dnn, [1, 28, 28]), 1, Device::Cpu).unwrap().draws());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! One flat tensor makes the optimizer a handful of operations however many layers there are, and momentum one tensor to save.
 //! Convolution weights lie in it with their channels last; files always hold them in the usual order.
 
-use crate::random::{self, Purpose};
+use crate::random::{self, Purpose, Stream};
 use tch::{Device, Kind, Tensor};
 
 /// What a named tensor is.
@@ -22,10 +22,18 @@ pub struct Parameter {
 
 /// Collects the tensors of a network while its layers are made.
 pub struct Builder {
-    seed: u64,
+    start: Start,
     device: Device,
     entries: Vec<Parameter>,
     path: Vec<String>,
+}
+
+/// Where the first values come from.
+#[derive(Clone, Copy, Debug)]
+enum Start {
+    Seed(u64),
+    /// All are 0, and until [`Builder::finish`] they have shapes but take no memory.
+    Blank,
 }
 
 /// How a tensor starts.
@@ -35,11 +43,23 @@ pub enum Init {
     Ones,
     /// Uniform in `[-bound, bound]`; PyTorch's layers use `1 / sqrt(fan_in)`.
     Uniform(f64),
+    /// Normal with mean 0 and this standard deviation.
+    Normal(f64),
 }
 
 impl Builder {
     pub fn new(seed: u64, device: Device) -> Self {
-        Self { seed, device, entries: Vec::new(), path: Vec::new() }
+        Self { start: Start::Seed(seed), device, entries: Vec::new(), path: Vec::new() }
+    }
+
+    /// For a network whose values come from a file: names and shapes are known before anything of their size is allocated.
+    pub fn blank(device: Device) -> Self {
+        Self { start: Start::Blank, device, entries: Vec::new(), path: Vec::new() }
+    }
+
+    /// What was made so far, in order.
+    pub fn entries(&self) -> &[Parameter] {
+        &self.entries
     }
 
     /// Names of what `build` makes begin with `name.`.
@@ -52,23 +72,30 @@ impl Builder {
 
     /// A new tensor. Values are drawn on the host, so that they do not depend on the device.
     pub fn make(&mut self, name: &str, shape: &[i64], init: Init, role: Role) -> Tensor {
-        let mut tensor = match init {
-            Init::Zeros => Tensor::zeros(shape, (Kind::Float, Device::Cpu)),
-            Init::Ones => Tensor::ones(shape, (Kind::Float, Device::Cpu)),
-            Init::Uniform(bound) => {
-                let mut stream = random::Stream::new(random::seed(self.seed, Purpose::Weights, self.entries.len() as u64));
-                let count = shape.iter().product::<i64>() as usize;
-                let values: Vec<f32> = (0..count).map(|_| (2.0 * stream.unit() - 1.0) * bound as f32).collect();
-                Tensor::from_slice(&values).view(shape)
-            }
-        }
-        .to_device(self.device);
+        let mut tensor = match self.start {
+            Start::Seed(seed) => self.drawn(seed, shape, init).to_device(self.device),
+            // Strides of 0: every element is the same one.
+            Start::Blank => Tensor::empty_strided(shape, vec![0; shape.len()], (Kind::Float, self.device)),
+        };
         if role == Role::Trainable {
             tensor = tensor.set_requires_grad(true);
         }
         let name = self.path.iter().map(String::as_str).chain([name]).collect::<Vec<_>>().join(".");
         self.entries.push(Parameter { name, tensor: tensor.shallow_clone(), role });
         tensor
+    }
+
+    fn drawn(&self, seed: u64, shape: &[i64], init: Init) -> Tensor {
+        let stream = Stream::new(random::seed(seed, Purpose::Weights, self.entries.len() as u64));
+        let count = shape.iter().product::<i64>() as usize;
+        let host = (Kind::Float, Device::Cpu);
+        let values = match init {
+            Init::Zeros => return Tensor::zeros(shape, host),
+            Init::Ones => return Tensor::ones(shape, host),
+            Init::Uniform(bound) => stream.many(count, |s| [(2.0 * s.unit() - 1.0) * bound as f32]),
+            Init::Normal(std) => stream.many(count, |s| s.normals().map(|x| x * std as f32)),
+        };
+        Tensor::from_slice(&values).view(shape)
     }
 
     /// Moves all trainable tensors into one flat one; the layers keep their handles and see it.
@@ -80,9 +107,17 @@ impl Builder {
         for parameter in trainable() {
             let _guard = tch::no_grad_guard();
             let mut place = view(&flat, at, &parameter.tensor.size());
-            place.copy_(&parameter.tensor.detach());
+            if matches!(self.start, Start::Seed(_)) {
+                place.copy_(&parameter.tensor.detach());
+            }
             parameter.tensor.shallow_clone().set_data(&place);
             at += parameter.tensor.numel() as i64;
+        }
+        if matches!(self.start, Start::Blank) {
+            for buffer in self.entries.iter().filter(|p| p.role == Role::Buffer) {
+                let zeros = Tensor::zeros(buffer.tensor.size(), (Kind::Float, self.device));
+                buffer.tensor.shallow_clone().set_data(&zeros);
+            }
         }
         Parameters { entries: self.entries, flat }
     }
@@ -122,8 +157,15 @@ impl Parameters {
 
     /// `[P]`: the gradient of `loss`, in the order of [`Self::flat`]. Parameters that the loss does not reach have gradient 0.
     pub fn gradient(&self, loss: &Tensor) -> Tensor {
+        self.gradients(loss, None).0
+    }
+
+    /// The same, and from the same backward pass the gradient with respect to one more tensor of the graph.
+    pub fn gradients(&self, loss: &Tensor, other: Option<&Tensor>) -> (Tensor, Option<Tensor>) {
         let tensors: Vec<&Tensor> = self.trainable().map(|p| &p.tensor).collect();
-        let gradients = Tensor::run_backward(&[loss], &tensors, false, false);
+        let all: Vec<&Tensor> = tensors.iter().copied().chain(other).collect();
+        let mut gradients = Tensor::run_backward(&[loss], &all, false, false);
+        let of_other = other.and_then(|_| gradients.pop());
         let flat: Vec<Tensor> = gradients
             .iter()
             .zip(&tensors)
@@ -137,7 +179,7 @@ impl Parameters {
                 }
             })
             .collect();
-        Tensor::cat(&flat, 0)
+        (Tensor::cat(&flat, 0), of_other)
     }
 
     /// A tensor that is laid out like [`Self::flat`] (momentum, say), cut into named tensors in the usual memory order.

@@ -1,14 +1,15 @@
 //! What a person can steer, the ranges it may take, and its value at a moment.
 
-use crate::config::Method;
 use crate::config::units::{self, Eps, Norm};
+use crate::config::{Config, Method, Trades};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The live values. They multiply or replace what the config says; schedules themselves are never changed.
+/// The live values. They multiply or replace what the config says; schedules themselves are never changed. What a method has no
+/// use for is carried along unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Controls {
-    /// Cross-entropy weight of RRM; carried along unused by methods without one.
+    /// Cross-entropy weight of RRM.
     pub lambda: f64,
     /// `lr = schedule(step) * lr_scale`.
     pub lr_scale: f64,
@@ -16,6 +17,54 @@ pub struct Controls {
     pub eps: Eps,
     pub norm: Norm,
     pub flow: Flow,
+    /// Steps of each training attack.
+    #[serde(default)]
+    pub attack_steps: u32,
+    /// Length of one of them.
+    #[serde(default)]
+    pub step_size: Eps,
+    /// Of KD and ARD.
+    #[serde(default)]
+    pub temperature: f64,
+    /// Share of the teacher's term of KD, ARD and RSLAD.
+    #[serde(default)]
+    pub alpha: f64,
+    /// Weight of TRADES' divergence.
+    #[serde(default)]
+    pub beta: f64,
+    /// Probes an epoch.
+    #[serde(default)]
+    pub probes: u32,
+}
+
+impl Controls {
+    /// What a run begins with.
+    pub fn of(config: &Config) -> Self {
+        let method = config.method;
+        let (attack_steps, step_size) = method.attack().unwrap_or_default();
+        Self {
+            lambda: method.lambda().unwrap_or(0.0),
+            lr_scale: 1.0,
+            eps: config.threat.eps,
+            norm: config.threat.norm,
+            flow: Flow::Running,
+            attack_steps,
+            step_size,
+            temperature: match method {
+                Method::Kd(kd) => kd.temperature,
+                Method::Ard(ard) => ard.temperature,
+                _ => 0.0,
+            },
+            alpha: match method {
+                Method::Kd(kd) => kd.alpha,
+                Method::Ard(ard) => ard.alpha,
+                Method::Rslad(rslad) => rslad.alpha,
+                _ => 0.0,
+            },
+            beta: if let Method::Trades(Trades { beta, .. }) = method { beta } else { 0.0 },
+            probes: config.probe.per_epoch,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +81,12 @@ pub enum Dial {
     Lambda,
     LrScale,
     Eps,
+    AttackSteps,
+    StepSize,
+    Temperature,
+    Alpha,
+    Beta,
+    Probes,
 }
 
 /// One change of one control.
@@ -41,11 +96,27 @@ pub enum Change {
     Lambda(f64),
     LrScale(f64),
     Eps(Eps),
+    AttackSteps(u32),
+    StepSize(Eps),
+    Temperature(f64),
+    Alpha(f64),
+    Beta(f64),
+    Probes(u32),
     Flow(Flow),
 }
 
 impl Dial {
-    pub const ALL: &[Self] = &[Self::Lambda, Self::LrScale, Self::Eps];
+    pub const ALL: &[Self] = &[
+        Self::Lambda,
+        Self::LrScale,
+        Self::Eps,
+        Self::AttackSteps,
+        Self::StepSize,
+        Self::Temperature,
+        Self::Alpha,
+        Self::Beta,
+        Self::Probes,
+    ];
 
     /// As the papers write it.
     pub fn symbol(self) -> &'static str {
@@ -53,6 +124,12 @@ impl Dial {
             Self::Lambda => "λ",
             Self::LrScale => "lr",
             Self::Eps => "ε",
+            Self::AttackSteps => "K",
+            Self::StepSize => "η",
+            Self::Temperature => "T",
+            Self::Alpha => "α",
+            Self::Beta => "β",
+            Self::Probes => "P",
         }
     }
 
@@ -62,6 +139,12 @@ impl Dial {
             Self::Lambda => "lambda",
             Self::LrScale => "lr_scale",
             Self::Eps => "eps",
+            Self::AttackSteps => "attack_steps",
+            Self::StepSize => "step_size",
+            Self::Temperature => "temperature",
+            Self::Alpha => "alpha",
+            Self::Beta => "beta",
+            Self::Probes => "probes",
         }
     }
 
@@ -70,18 +153,34 @@ impl Dial {
         match (self, method) {
             (Self::Lambda, _) => "ce weight",
             (Self::LrScale, _) => "lr scale",
-            (Self::Eps, Method::Sat(_)) => "radius",
-            (Self::Eps, Method::Erm | Method::Rrm(_)) => "probe radius",
+            (Self::Eps, _) if method.attacks() => "radius",
+            (Self::Eps, _) => "probe radius",
+            (Self::AttackSteps, _) => "attack steps",
+            (Self::StepSize, _) => "step size",
+            (Self::Temperature, _) => "temperature",
+            (Self::Alpha, Method::Rslad(_)) => "attacked share",
+            (Self::Alpha, _) => "teacher share",
+            (Self::Beta, _) => "kl weight",
+            (Self::Probes, _) => "probes/epoch",
         }
     }
 
     /// Smallest and largest allowed value, both included.
     pub fn range(self, norm: Norm) -> (f64, f64) {
         match self {
-            Self::Lambda => (0.0, 1e6),
+            Self::Lambda | Self::Beta => (0.0, 1e6),
             Self::LrScale => (0.0, 1e3),
-            Self::Eps => (0.0, norm.largest_eps()),
+            Self::Eps | Self::StepSize => (0.0, norm.largest_eps()),
+            Self::AttackSteps => (1.0, 1000.0),
+            Self::Temperature => (1e-3, 1e3),
+            Self::Alpha => (0.0, 1.0),
+            Self::Probes => (0.0, 1000.0),
         }
+    }
+
+    /// Whether it counts something.
+    pub fn is_whole(self) -> bool {
+        matches!(self, Self::AttackSteps | Self::Probes)
     }
 
     pub fn to(self, value: f64) -> Change {
@@ -89,14 +188,20 @@ impl Dial {
             Self::Lambda => Change::Lambda(value),
             Self::LrScale => Change::LrScale(value),
             Self::Eps => Change::Eps(Eps(value)),
+            Self::AttackSteps => Change::AttackSteps(value as u32),
+            Self::StepSize => Change::StepSize(Eps(value)),
+            Self::Temperature => Change::Temperature(value),
+            Self::Alpha => Change::Alpha(value),
+            Self::Beta => Change::Beta(value),
+            Self::Probes => Change::Probes(value as u32),
         }
     }
 
     /// As people read it: epsilon as `8/255` where it is that.
     pub fn show(self, value: f64) -> String {
         match self {
-            Self::Eps => Eps(value).to_string(),
-            Self::Lambda | Self::LrScale => plain(value),
+            Self::Eps | Self::StepSize => Eps(value).to_string(),
+            _ => plain(value),
         }
     }
 
@@ -123,10 +228,13 @@ impl Dial {
     /// The value and the allowed range.
     pub fn check(self, value: f64, norm: Norm) -> Result<(), String> {
         let (low, high) = self.range(norm);
-        if value.is_finite() && (low..=high).contains(&value) {
-            Ok(())
+        let range = format!("{} to {}", plain(low), plain(high));
+        if !value.is_finite() || !(low..=high).contains(&value) {
+            Err(format!("{} = {} is out of range; allowed: {range}", self.name(), plain(value)))
+        } else if self.is_whole() && value.fract() != 0.0 {
+            Err(format!("{} = {} is not a whole number; allowed: {range}", self.name(), plain(value)))
         } else {
-            Err(format!("{} = {} is out of range; allowed: {} to {}", self.name(), plain(value), plain(low), plain(high)))
+            Ok(())
         }
     }
 }
@@ -150,6 +258,12 @@ impl Controls {
             Dial::Lambda => self.lambda,
             Dial::LrScale => self.lr_scale,
             Dial::Eps => self.eps.0,
+            Dial::AttackSteps => f64::from(self.attack_steps),
+            Dial::StepSize => self.step_size.0,
+            Dial::Temperature => self.temperature,
+            Dial::Alpha => self.alpha,
+            Dial::Beta => self.beta,
+            Dial::Probes => f64::from(self.probes),
         }
     }
 
@@ -165,6 +279,12 @@ impl Controls {
             Change::Lambda(v) => self.lambda = v,
             Change::LrScale(v) => self.lr_scale = v,
             Change::Eps(v) => self.eps = v,
+            Change::AttackSteps(v) => self.attack_steps = v,
+            Change::StepSize(v) => self.step_size = v,
+            Change::Temperature(v) => self.temperature = v,
+            Change::Alpha(v) => self.alpha = v,
+            Change::Beta(v) => self.beta = v,
+            Change::Probes(v) => self.probes = v,
             Change::Flow(v) => self.flow = v,
         }
         Ok(self)
@@ -172,11 +292,9 @@ impl Controls {
 
     /// The change that would bring `change`'s control back to what it is now.
     pub fn present(&self, change: Change) -> Change {
-        match change {
-            Change::Lambda(_) => Change::Lambda(self.lambda),
-            Change::LrScale(_) => Change::LrScale(self.lr_scale),
-            Change::Eps(_) => Change::Eps(self.eps),
-            Change::Flow(_) => Change::Flow(self.flow),
+        match change.dial() {
+            Some((dial, _)) => dial.to(self.value(dial)),
+            None => Change::Flow(self.flow),
         }
     }
 }
@@ -188,6 +306,12 @@ impl Change {
             Self::Lambda(v) => Some((Dial::Lambda, v)),
             Self::LrScale(v) => Some((Dial::LrScale, v)),
             Self::Eps(v) => Some((Dial::Eps, v.0)),
+            Self::AttackSteps(v) => Some((Dial::AttackSteps, f64::from(v))),
+            Self::StepSize(v) => Some((Dial::StepSize, v.0)),
+            Self::Temperature(v) => Some((Dial::Temperature, v)),
+            Self::Alpha(v) => Some((Dial::Alpha, v)),
+            Self::Beta(v) => Some((Dial::Beta, v)),
+            Self::Probes(v) => Some((Dial::Probes, f64::from(v))),
             Self::Flow(_) => None,
         }
     }
@@ -195,13 +319,10 @@ impl Change {
 
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Flow(Flow::Paused) => f.write_str("paused"),
-            Self::Flow(Flow::Running) => f.write_str("resumed"),
-            Self::Lambda(_) | Self::LrScale(_) | Self::Eps(_) => {
-                let (dial, value) = self.dial().unwrap_or((Dial::Lambda, f64::NAN));
-                write!(f, "{} {}", dial.symbol(), dial.show(value))
-            }
+        match (self, self.dial()) {
+            (_, Some((dial, value))) => write!(f, "{} {}", dial.symbol(), dial.show(value)),
+            (Self::Flow(Flow::Paused), None) => f.write_str("paused"),
+            (_, None) => f.write_str("resumed"),
         }
     }
 }
@@ -225,7 +346,27 @@ mod tests {
         let message = Dial::Eps.parse("1.5", 0.1, Norm::Linf).unwrap_err();
         assert_eq!(message, "eps = 1.5 is out of range; allowed: 0 to 1");
         assert!(Dial::Lambda.parse("-1", 0.1, Norm::Linf).unwrap_err().contains("allowed: 0 to"));
+        assert_eq!(
+            Dial::AttackSteps.parse("2.5", 7.0, Norm::Linf).unwrap_err(),
+            "attack_steps = 2.5 is not a whole number; allowed: 1 to 1000"
+        );
         assert!(Dial::Lambda.parse("soon", 0.1, Norm::Linf).unwrap_err().contains("not a number"));
+    }
+
+    #[test]
+    fn every_dial_sets_and_gives_back_its_own_value() {
+        let text = "{\"lambda\":1,\"lr_scale\":1,\"eps\":0.1,\"norm\":\"linf\",\"flow\":\"running\"}";
+        let controls: Controls = serde_json::from_str(text).expect("what older runs wrote");
+        for &dial in Dial::ALL {
+            let (low, high) = dial.range(Norm::Linf);
+            let value = if dial.is_whole() { 3.0 } else { low + (high - low) / 4.0 };
+            let change = dial.to(value);
+            let turned = controls.with(change).expect("within its range");
+            assert_eq!(turned.value(dial), value, "{dial:?}");
+            assert_eq!(controls.present(change).dial(), Some((dial, controls.value(dial))), "{dial:?}");
+            let others = Dial::ALL.iter().filter(|other| **other != dial);
+            assert!(others.into_iter().all(|&other| turned.value(other) == controls.value(other)), "{dial:?}");
+        }
     }
 
     #[test]

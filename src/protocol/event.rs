@@ -48,6 +48,8 @@ pub enum Event {
     EpochFinished(EpochFinished),
     /// Sent after the checkpoint has its final name.
     Saved(Saved),
+    /// Work before the first step that takes long, a few times a second.
+    Preparing(Preparing),
     Machine(Machine),
     Warned {
         step: Option<Step>,
@@ -126,6 +128,15 @@ pub struct DataFacts {
     pub test: u64,
 }
 
+/// How far work before the first step has come.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Preparing {
+    /// `robust data set`.
+    pub what: String,
+    pub done: u64,
+    pub total: u64,
+}
+
 /// What happened since the last report. At most `report_hz` of these a second.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
@@ -153,8 +164,33 @@ pub enum Term {
     Representation,
     /// Mean cosine between student's and teacher's features.
     Cosine,
+    /// `L_R` as a relative L2 distance, where that is what is minimised.
+    Distance,
+    /// The teacher's term of KD, ARD and RSLAD, with temperature and reduction as the method has them, unweighted.
+    Distillation,
+    /// RSLAD's term on clean images, unweighted.
+    CleanDistillation,
+    /// TRADES' divergence between clean and attacked outputs, unweighted.
+    Divergence,
     /// Share of the batch classified correctly, on the images the step trained on (adversarial ones for SAT).
     TrainAccuracy,
+}
+
+impl Term {
+    /// As legends and lines name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Total => "total",
+            Self::CrossEntropy => "ce",
+            Self::WeightedCrossEntropy => "λ·ce",
+            Self::Representation | Self::Distance => "rep",
+            Self::Cosine => "cos",
+            Self::Distillation => "kd",
+            Self::CleanDistillation => "kd clean",
+            Self::Divergence => "kl",
+            Self::TrainAccuracy => "acc",
+        }
+    }
 }
 
 /// Milliseconds a step over the last second or so. On a GPU measured at synchronised sample steps.
@@ -214,6 +250,8 @@ pub enum Split {
 pub enum Purpose {
     /// Cheap, on the way; never the final number.
     Probe,
+    /// A look at training images for catastrophic overfitting.
+    Watch,
     /// The number to quote.
     Final,
 }
@@ -274,6 +312,8 @@ pub enum Warning {
     Teacher,
     /// Files left out, images enlarged.
     Data,
+    /// Robustness on training images broke down.
+    Overfitting,
     Other,
 }
 

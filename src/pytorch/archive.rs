@@ -22,17 +22,18 @@ pub(super) fn read(bytes: Vec<u8>, limits: &Limits) -> Result<Checkpoint, Fault>
         return Err(malformed("a zip file without one data.pkl, so none of torch.save"));
     };
     if let Some(order) = files.get(&format!("{root}/byteorder"))
-        && &bytes[order.clone()] != b"little"
+        && &bytes[order.stored("byteorder")?] != b"little"
     {
         return Err(malformed("its numbers are big-endian; save it again on a little-endian machine"));
     }
-    let place = files[&format!("{root}/data.pkl")].clone();
+    let place = files[&format!("{root}/data.pkl")].stored("data.pkl")?;
     let (pickle, _) = pickle::load(&bytes[place], &limits.pickle)?;
     let found = storage::find(&pickle).map_err(Fault::Malformed)?;
     let mut storages = Vec::new();
     for (key, storage) in found {
-        let place = files.get(&format!("{root}/data/{key}")).cloned();
-        let place = place.ok_or_else(|| Fault::Malformed(format!("the numbers '{root}/data/{key}' are missing")))?;
+        let name = format!("{root}/data/{key}");
+        let place =
+            files.get(&name).ok_or_else(|| Fault::Malformed(format!("the numbers '{name}' are missing")))?.stored(&name)?;
         storages.push(storage.placed(&key, place).map_err(Fault::Malformed)?);
     }
     let (entries, unread) = listing::list(&pickle, &storages, limits).map_err(Fault::Malformed)?;
@@ -44,7 +45,23 @@ pub(super) fn is_torchscript(bytes: &[u8]) -> bool {
     directory(bytes).is_ok_and(|files| program(&files))
 }
 
-fn program(files: &HashMap<String, Range<usize>>) -> bool {
+/// Where a file's content lies.
+struct File {
+    place: Range<usize>,
+    compressed: bool,
+}
+
+impl File {
+    fn stored(&self, name: &str) -> Result<Range<usize>, Fault> {
+        if self.compressed {
+            let why = "is compressed, which torch.save never does: it was packed again; unpack and save it with torch.save";
+            return Err(Fault::Malformed(format!("'{name}' in it {why}")));
+        }
+        Ok(self.place.clone())
+    }
+}
+
+fn program(files: &HashMap<String, File>) -> bool {
     files.keys().any(|name| name.ends_with("/constants.pkl")) && files.keys().any(|name| name.contains("/code/"))
 }
 
@@ -66,7 +83,7 @@ fn u64_at(bytes: &[u8], from: usize) -> Result<u64, String> {
 }
 
 /// Where the content of each file lies.
-fn directory(bytes: &[u8]) -> Result<HashMap<String, Range<usize>>, String> {
+fn directory(bytes: &[u8]) -> Result<HashMap<String, File>, String> {
     let lowest = bytes.len().saturating_sub(22 + 65_535);
     let end = (lowest..(bytes.len() + 1).saturating_sub(22)).rev().find(|&i| bytes[i..].starts_with(b"PK\x05\x06"));
     let end = end.ok_or("a zip file without its directory: truncated?")?;
@@ -104,19 +121,15 @@ fn directory(bytes: &[u8]) -> Result<HashMap<String, Range<usize>>, String> {
         if flags & 1 != 0 {
             return Err(format!("'{text}' in it is encrypted"));
         }
-        if method != 0 || packed != size {
-            return Err(format!(
-                "'{text}' in it is compressed, which torch.save never does: a zip file of another kind, or packed again; unpack and save it with torch.save"
-            ));
-        }
         let local = usize::try_from(local).map_err(|_| "a truncated zip file")?;
         if at(bytes, local)? != *b"PK\x03\x04" {
             return Err(format!("'{text}' is not where the directory says"));
         }
         let content = local as u64 + 30 + u16_at(bytes, local + 26)? + u16_at(bytes, local + 28)?;
-        let last = content.checked_add(size).filter(|&last| last <= bytes.len() as u64);
+        let last = content.checked_add(packed).filter(|&last| last <= bytes.len() as u64);
         let last = last.ok_or_else(|| format!("'{text}' reaches beyond the end of the file: truncated?"))?;
-        if files.insert(text.to_owned(), content as usize..last as usize).is_some() {
+        let file = File { place: content as usize..last as usize, compressed: method != 0 || packed != size };
+        if files.insert(text.to_owned(), file).is_some() {
             return Err(format!("'{text}' is in it twice"));
         }
     }

@@ -243,7 +243,12 @@ fn must_survive(event: &Event) -> bool {
         | Event::Saved(_)
         | Event::Warned { .. }
         | Event::Finished(_) => true,
-        Event::Progress(_) | Event::Evaluated(_) | Event::EpochFinished(_) | Event::Machine(_) | Event::Said { .. } => false,
+        Event::Progress(_)
+        | Event::Evaluated(_)
+        | Event::EpochFinished(_)
+        | Event::Preparing(_)
+        | Event::Machine(_)
+        | Event::Said { .. } => false,
     }
 }
 

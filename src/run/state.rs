@@ -7,8 +7,8 @@ use crate::config::Eps;
 use crate::protocol::command::{CommandId, Stop};
 use crate::protocol::controls::{Change, Controls, Dial, Flow};
 use crate::protocol::event::{
-    EpochFinished, Evaluated, Event, Finished, Machine, Outcome, Part, Purpose, Record, Saved, Split, Started, Term, Timing,
-    Voice, Whose,
+    EpochFinished, Evaluated, Event, Finished, Machine, Outcome, Part, Preparing, Purpose, Record, Saved, Split, Started, Term,
+    Timing, Voice, Whose,
 };
 use crate::protocol::{Scalar, Step, Summary};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -47,6 +47,8 @@ pub struct RunState {
     pub log: VecDeque<LogLine>,
     pub saved: Option<(u64, Saved)>,
     pub finished: Option<Finished>,
+    /// Work before the first step that is not done yet.
+    pub preparing: Option<Preparing>,
     pub warnings: u64,
     answers: HashMap<CommandId, Answer>,
     answered: VecDeque<CommandId>,
@@ -99,6 +101,7 @@ impl MarkerKind {
             Self::Dial(Dial::Lambda) => 'λ',
             Self::Dial(Dial::LrScale) => 'L',
             Self::Dial(Dial::Eps) => 'ε',
+            Self::Dial(dial) => dial.symbol().chars().next().unwrap_or('D'),
             Self::Saved => 'S',
             Self::Warning => '!',
             Self::Resumed => 'R',
@@ -196,6 +199,10 @@ impl RunState {
                 );
                 self.saved = Some((at, saved.clone()));
             }
+            Event::Preparing(preparing) => {
+                self.last_progress_ms = at;
+                self.preparing = (preparing.done < preparing.total).then(|| preparing.clone());
+            }
             Event::Machine(machine) => {
                 if self.machine.len() == MACHINE_HISTORY {
                     self.machine.pop_front();
@@ -236,6 +243,7 @@ impl RunState {
         self.controls = Some(started.controls);
         self.step = started.from_step;
         self.finished = None;
+        self.preparing = None;
         self.phase = match started.controls.flow {
             Flow::Running => Phase::Running,
             Flow::Paused => Phase::Paused,
@@ -427,7 +435,7 @@ impl RunState {
     /// Whether no step is due before a probe or the final evaluation: the worker is at it then, and the step stands still.
     pub fn evaluating(&self) -> bool {
         let Some(started) = self.started.as_ref().filter(|_| self.phase == Phase::Running && self.step > 0) else { return false };
-        let (per, n) = (started.plan.steps_per_epoch.max(1), u64::from(started.config.probe.per_epoch));
+        let (per, n) = (started.plan.steps_per_epoch.max(1), self.controls.map_or(0, |c| u64::from(c.probes)));
         let done = (self.step - 1) % per + 1;
         let probe =
             (1..=n).any(|i| (per * i).div_ceil(n) == done) && self.probes().next_back().is_none_or(|e| e.step < self.step);
@@ -444,7 +452,7 @@ impl RunState {
         let probes_left = self
             .started
             .as_ref()
-            .map_or(0.0, |s| left / s.plan.steps_per_epoch.max(1) as f64 * f64::from(s.config.probe.per_epoch));
+            .map_or(0.0, |s| left / s.plan.steps_per_epoch.max(1) as f64 * self.controls.map_or(0.0, |c| f64::from(c.probes)));
         Some(left * self.step_seconds + probes_left * per_probe)
     }
 }

@@ -6,11 +6,11 @@
 use super::device;
 use super::sgd::Sgd;
 use super::worker::SetupError;
-use crate::config::{self, BatchNormMode, Eps, Method, Nesterov, Network, Norm, RandomStart, Rrm, Sat, Schedule, Train};
+use crate::config::{self, BatchNormMode, Eps, Iterate, Method, Nesterov, Network, Norm, RandomStart, Rrm, Sat, Schedule, Train};
 use crate::methods::laps::Laps;
 use crate::methods::{self, Batch, Context};
-use crate::nn::channels_last;
 use crate::nn::model::{Description, Model, Normalize};
+use crate::nn::{catalogue, channels_last};
 use crate::protocol::{Controls, Flow};
 use crate::random::{self, Purpose, Stream};
 use std::rc::Rc;
@@ -83,21 +83,43 @@ struct Steps {
 impl Steps {
     fn new(case: Case, device: Device) -> Result<Self, SetupError> {
         let eps = Eps(8.0 / 255.0);
-        let shape = if case.network == Network::Resnet18 { [3, 32, 32] } else { [1, 28, 28] };
+        let shape = catalogue::takes(case.network).usual;
         let classes = (0..10).map(|i| i.to_string()).collect();
-        let description = Description { network: case.network, shape, classes, normalize: Normalize::default() };
+        let description = Description {
+            network: case.network,
+            shape,
+            classes,
+            normalize: Normalize::default(),
+            feature_width: None,
+            projector: None,
+        };
         let student = Model::new(description.clone(), 0, device)?;
         let teacher = Model::new(description, 1, device)?;
         teacher.freeze();
         let method = match case.method {
-            "rrm" => Method::Rrm(Rrm { lambda: 0.005 }),
+            "rrm" => Method::Rrm(Rrm::cosine(0.005)),
             "sat" => Method::Sat(Sat {
                 steps: 7,
                 step_size: Eps(2.0 / 255.0),
                 random_start: RandomStart::Yes,
                 batch_norm: BatchNormMode::Eval,
+                iterate: Iterate::Last,
             }),
             _ => Method::Erm,
+        };
+        let (attack_steps, step_size) = method.attack().unwrap_or_default();
+        let controls = Controls {
+            lambda: 0.005,
+            lr_scale: 1.0,
+            eps,
+            norm: Norm::Linf,
+            flow: Flow::Running,
+            attack_steps,
+            step_size,
+            temperature: 1.0,
+            alpha: 1.0,
+            beta: 1.0,
+            probes: 0,
         };
         let settings = Train {
             epochs: 1,
@@ -107,6 +129,7 @@ impl Steps {
             nesterov: Nesterov::No,
             weight_decay: 5e-4,
             schedule: Schedule::Constant,
+            ema: 0.0,
             report_hz: 1.0,
         };
         let mut stream = Stream::new(random::seed(0, Purpose::Bench, 0));
@@ -119,7 +142,7 @@ impl Steps {
             method: methods::build(method, Some(Rc::new(teacher)))?,
             student,
             batch: Batch { images, labels: Tensor::from_slice(&labels).to_device(device) },
-            controls: Controls { lambda: 0.005, lr_scale: 1.0, eps, norm: Norm::Linf, flow: Flow::Running },
+            controls,
             laps: Laps::new(device),
             done: 1,
         })
@@ -127,14 +150,11 @@ impl Steps {
 
     fn one(&mut self) {
         self.laps.step(self.done);
-        let context = Context {
-            controls: &self.controls,
-            attack_seed: random::seed(0, Purpose::AttackStart, self.done),
-            laps: &mut self.laps,
-        };
+        tch::manual_seed(random::seed(0, Purpose::AttackStart, self.done) as i64);
+        let context = Context { controls: &self.controls, replay: 0, laps: &mut self.laps };
         let objective = self.method.objective(&self.student, &self.batch, context);
         let gradient = self.student.parameters.gradient(&objective.loss);
-        self.sgd.step(&self.student.parameters, gradient, 0.01);
+        self.sgd.step(&self.student.parameters, gradient, 0.01, None);
         self.done += 1;
     }
 }

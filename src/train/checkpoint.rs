@@ -1,10 +1,12 @@
 //! Everything training needs to go on as if it had never stopped, in a folder that appears whole or not at all.
 //!
 //! `checkpoints/step-00000710/` holds `model.safetensors` (usable by itself as a teacher), `optimizer.safetensors` (the momentum by
-//! parameter name) and `state.json`. Randomness needs nothing saved: it is a function of seed and step. Retention: what a person
+//! parameter name) and `state.json`; with `train.ema` the model is the mean of weights and `training.safetensors` holds the weights
+//! themselves; `method.safetensors` is there where a method carries tensors from step to step (Free AT's perturbation). Randomness needs nothing saved: it is a function of seed and step. Retention: what a person
 //! asked for stays; of the periodic ones the newest two and the best stay.
 
 use super::sgd::Sgd;
+use crate::config::Eps;
 use crate::nn::Model;
 use crate::nn::file::{self, FileError};
 use crate::protocol::{Controls, Step};
@@ -12,10 +14,14 @@ use crate::run::store::write_atomically;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use tch::Tensor;
 
 pub const FORMAT: u32 = 1;
 const MODEL: &str = "model.safetensors";
 const OPTIMIZER: &str = "optimizer.safetensors";
+/// The weights in training, where `MODEL` is their mean.
+const TRAINING: &str = "training.safetensors";
+const METHOD: &str = "method.safetensors";
 const STATE: &str = "state.json";
 
 /// What is not a tensor.
@@ -32,6 +38,30 @@ pub struct State {
     pub changes: u64,
     pub train_seconds: f64,
     pub evaluation_seconds: f64,
+    #[serde(default)]
+    pub watched: Watched,
+}
+
+/// What the watch for catastrophic overfitting knows from look to look.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Watched {
+    /// Adversarial accuracies of the last good looks, oldest first.
+    pub looks: Vec<f64>,
+    /// The radius they were found under.
+    pub eps: Option<Eps>,
+    /// The present break-down has been told.
+    pub told: bool,
+    pub went_back: u32,
+}
+
+/// The tensors of a checkpoint.
+pub struct Parts<'a> {
+    pub student: &'a Model,
+    /// The mean of its weights, where one is kept: what is judged and what others may use.
+    pub mean: Option<&'a Model>,
+    pub sgd: &'a Sgd,
+    /// What the method carries from step to step.
+    pub method: Vec<(String, Tensor)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,8 +94,7 @@ pub struct Written {
 /// Saves into `checkpoints/step-N`. One that is there already for this step is replaced.
 pub fn save(
     checkpoints: &Path,
-    model: &Model,
-    sgd: &Sgd,
+    tensors: &Parts,
     state: &State,
     provenance: &serde_json::Value,
 ) -> Result<Written, CheckpointError> {
@@ -75,10 +104,18 @@ pub fn save(
         let path = path.to_path_buf();
         move |source| CheckpointError::Unwritable { path, source }
     };
-    let momentum =
-        file::encode(&model.parameters.named(sgd.velocity()), HashMap::from([("format".into(), "rematch-momentum-1".into())]));
+    let format = |name: &str| HashMap::from([("format".into(), name.into())]);
+    let student = tensors.student;
+    let momentum = file::encode(&student.parameters.named(tensors.sgd.velocity()), format("rematch-momentum-1"));
     let state_json = serde_json::to_vec_pretty(state).map_err(|e| fail(&path)(e.into()))?;
-    let parts = [(MODEL, model.to_bytes(provenance)), (OPTIMIZER, momentum), (STATE, state_json)];
+    let model = tensors.mean.unwrap_or(student).to_bytes(provenance);
+    let mut parts = vec![(MODEL, model), (OPTIMIZER, momentum), (STATE, state_json)];
+    if tensors.mean.is_some() {
+        parts.push((TRAINING, student.to_bytes(provenance)));
+    }
+    if !tensors.method.is_empty() {
+        parts.push((METHOD, file::encode(&tensors.method, format("rematch-method-1"))));
+    }
     if partial.exists() {
         std::fs::remove_dir_all(&partial).map_err(fail(&partial))?;
     }
@@ -147,12 +184,26 @@ fn read_state(checkpoint: &Path) -> Result<State, CheckpointError> {
     Ok(state)
 }
 
-/// Puts a checkpoint's weights and momentum into place and gives its state.
-pub fn restore(checkpoint: &Path, model: &Model, sgd: &Sgd) -> Result<State, CheckpointError> {
+/// Puts a checkpoint's weights, their mean and the momentum into place and gives its state and what the method carried.
+pub fn restore(
+    checkpoint: &Path,
+    model: &Model,
+    mean: Option<&Model>,
+    sgd: &Sgd,
+) -> Result<(State, Vec<(String, Tensor)>), CheckpointError> {
     let state = read_state(checkpoint)?;
     let malformed = |name: &str, why: String| CheckpointError::Malformed { path: checkpoint.join(name), why };
-    let (tensors, _) = file::decode(&checkpoint.join(MODEL))?;
-    model.fill(&tensors).map_err(|why| malformed(MODEL, why))?;
+    let fill = |name: &str, model: &Model| -> Result<(), CheckpointError> {
+        let (tensors, _) = file::decode(&checkpoint.join(name))?;
+        model.fill(&tensors).map_err(|why| malformed(name, why))
+    };
+    match mean {
+        Some(mean) => {
+            fill(TRAINING, model)?;
+            fill(MODEL, mean)?;
+        }
+        None => fill(MODEL, model)?,
+    }
     let (momentum, _) = file::decode(&checkpoint.join(OPTIMIZER))?;
     let expected = model.parameters.trainable().count();
     if momentum.len() != expected {
@@ -163,7 +214,14 @@ pub fn restore(checkpoint: &Path, model: &Model, sgd: &Sgd) -> Result<State, Che
             return Err(malformed(OPTIMIZER, format!("tensor '{name}' does not belong to this network")));
         }
     }
-    Ok(state)
+    let carried = checkpoint.join(METHOD);
+    let carried = if carried.exists() { file::decode(&carried)?.0 } else { Vec::new() };
+    Ok((state, carried))
+}
+
+/// What a method's own file should not have been.
+pub(super) fn foreign(checkpoint: &Path, why: String) -> CheckpointError {
+    CheckpointError::Malformed { path: checkpoint.join(METHOD), why }
 }
 
 /// The model file that a path means: the file itself, a checkpoint's, or that of a run's newest checkpoint.

@@ -147,6 +147,8 @@ mod tests {
             shape: [1, 28, 28],
             classes: (0..10).map(|i| i.to_string()).collect(),
             normalize: Normalize { mean: vec![0.5], std: vec![0.3] },
+            feature_width: None,
+            projector: None,
         };
         Model::new(description, 4, Device::Cpu).unwrap()
     }

@@ -2,6 +2,7 @@
 //!
 //! A random part (`imagenet`) is cut out of the image as it is stored, at the network's size; streamed files are cut at their own.
 
+use super::meter;
 use crate::config::Augment;
 use crate::data::Images;
 use crate::methods::Batch;
@@ -34,6 +35,18 @@ impl Memory {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// All images, N*C*H*W, on the host.
+    pub fn bytes(&self) -> Vec<u8> {
+        meter::bytes(&self.images)
+    }
+
+    /// Other images with the same labels; `pixels`: as [`Self::bytes`] gives them.
+    #[must_use]
+    pub fn with_pixels(&self, pixels: &[u8]) -> Self {
+        let images = Tensor::from_slice(pixels).view(self.images.size().as_slice()).to_device(self.device);
+        Self { images, labels: self.labels.shallow_clone(), device: self.device }
     }
 
     /// The images at these places, as they are.

@@ -105,6 +105,12 @@ pub fn floats(tensor: &Tensor) -> Vec<f32> {
     Vec::try_from(host).expect("a flat tensor of floats")
 }
 
+/// The values of a tensor of bytes.
+pub fn bytes(tensor: &Tensor) -> Vec<u8> {
+    let host = tensor.to_device(Device::Cpu).to_kind(Kind::Uint8).contiguous().view([-1]);
+    Vec::try_from(host).expect("a flat tensor of bytes")
+}
+
 /// A boolean tensor's values.
 pub fn flags(tensor: &Tensor) -> Vec<bool> {
     let host = tensor.to_device(Device::Cpu).to_kind(Kind::Bool).contiguous().view([-1]);

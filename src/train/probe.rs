@@ -37,7 +37,7 @@ impl Trainer {
 
     /// The teacher under the same attack on the same images: the reference lines of the accuracy chart.
     pub(super) fn probe_teacher(&mut self, ends: &mut Ends) -> Result<(), RunError> {
-        if self.teacher.is_none() || self.config.probe.per_epoch == 0 {
+        if self.teacher.is_none() || self.controls.probes == 0 {
             return Ok(());
         }
         self.teacher_probed_at = Some(self.controls.eps.0);
@@ -84,12 +84,12 @@ impl Trainer {
     /// Measures and says what was found; `None` when a stop that waits came first.
     fn measure(&mut self, ends: &mut Ends, look: Look) -> Result<Option<Evaluated>, RunError> {
         let (set, split) = match look.purpose {
-            Purpose::Probe => (&self.validation, Split::Validation),
+            Purpose::Probe | Purpose::Watch => (&self.validation, Split::Validation),
             Purpose::Final => (&self.test, Split::Test),
         };
         let model = match (look.of, &self.teacher) {
             (Whose::Teacher, Some(teacher)) => teacher,
-            (Whose::Teacher, None) | (Whose::Student, _) => &self.student,
+            (Whose::Teacher, None) | (Whose::Student, _) => self.ema.as_ref().map_or(&self.student, |ema| &ema.model),
         };
         let indices = evaluate::subset(set.len(), look.images);
         let begin = Instant::now();

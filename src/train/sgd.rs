@@ -26,14 +26,15 @@ impl Sgd {
         }
     }
 
-    /// Moves the parameters by one step. `gradient`: `[P]`, used up.
-    pub fn step(&mut self, parameters: &Parameters, mut gradient: Tensor, lr: f64) {
+    /// Moves the parameters by one step. `gradient`: `[P]`, used up. `momentum`: of this step, where it is not always the same.
+    pub fn step(&mut self, parameters: &Parameters, mut gradient: Tensor, lr: f64, momentum: Option<f64>) {
+        let momentum = momentum.unwrap_or(self.momentum);
         let _guard = tch::no_grad_guard();
         let mut weights = parameters.flat().shallow_clone();
         let _ = gradient.g_add_(&(&weights * self.weight_decay));
-        let _ = self.velocity.g_mul_scalar_(self.momentum).g_add_(&gradient);
+        let _ = self.velocity.g_mul_scalar_(momentum).g_add_(&gradient);
         let update = match self.nesterov {
-            Nesterov::Yes => gradient.g_add_(&(&self.velocity * self.momentum)).g_mul_scalar_(lr),
+            Nesterov::Yes => gradient.g_add_(&(&self.velocity * momentum)).g_mul_scalar_(lr),
             Nesterov::No => &self.velocity * lr,
         };
         let _ = weights.g_sub_(&update);
@@ -76,11 +77,12 @@ mod tests {
                 nesterov,
                 weight_decay: 0.01,
                 schedule: crate::config::Schedule::Constant,
+                ema: 0.0,
                 report_hz: 1.0,
             };
             let mut sgd = Sgd::new(&settings, &parameters);
             for g in [1.0f32, 2.0, -1.0] {
-                sgd.step(&parameters, Tensor::from_slice(&[g]), 0.1);
+                sgd.step(&parameters, Tensor::from_slice(&[g]), 0.1, None);
             }
             let ours = w.double_value(&[0]);
             assert!((ours - reference(nesterov)).abs() < 1e-6, "{nesterov:?}: {ours}");

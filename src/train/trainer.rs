@@ -5,12 +5,15 @@
 //! no history.
 
 use super::checkpoint::{self, Reason};
+use super::ema::Ema;
 use super::ends::{Ends, RETRY, RunError, tell};
 use super::meter::Meter;
 use super::pace::Pace;
 use super::pool::Pool;
+use super::robust_set::Made;
 use super::schedule;
 use super::sgd::Sgd;
+use super::watch::{Verdict, Watch};
 use super::worker::{Attended, Facts, Fault};
 use crate::config::Config;
 use crate::methods::laps::Laps;
@@ -20,7 +23,7 @@ use crate::protocol::command::{Command, CommandId, Request, SaveOnStop, StopWhen
 use crate::protocol::event::{EpochFinished, Evaluated, Part, Plan, Progress, Saved, Timing, Warning};
 use crate::protocol::{Change, Controls, Event, Flow, Outcome, Step, Stop};
 use crate::random::{self, Purpose};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -32,6 +35,11 @@ pub struct Trainer {
     pub teacher: Option<Rc<Model>>,
     pub method: Box<dyn Method>,
     pub sgd: Sgd,
+    /// The mean of weights that is judged and saved in the student's place.
+    pub ema: Option<Ema>,
+    pub watch: Watch,
+    /// Where what takes long to make is kept for later runs.
+    pub cache: Option<PathBuf>,
     pub train: Pool,
     pub validation: Pool,
     pub test: Pool,
@@ -74,7 +82,14 @@ impl Trainer {
             tell(ends, Event::Warned { step: None, kind: Warning::Teacher, message })?;
         }
         self.tell_of_data(ends)?;
+        if self.robust_set(ends)? == Made::NotAll {
+            return match self.boundary(ends)? {
+                Boundary::Stop(stop) => self.stopped(ends, stop),
+                Boundary::GoOn => Ok(Outcome::Stopped),
+            };
+        }
         self.probe_teacher(ends)?;
+        self.keep_good();
         let steps = self.plan.steps();
         let mut stop_after_epoch = None;
         let mut order = Vec::new();
@@ -96,6 +111,9 @@ impl Trainer {
             self.tell_of_data(ends)?;
             if self.meter.due() {
                 self.report(ends, &mut second)?;
+            }
+            if self.watch(ends)? == Verdict::Stop {
+                return self.stopped(ends, Stop::NOW_AND_SAVE);
             }
             let done = in_epoch + 1;
             if self.probe_due(done) {
@@ -146,7 +164,8 @@ impl Trainer {
         let (data, batch) = (&self.config.data, self.config.train.batch);
         // Steps count up from 0 and epochs down from the end: their seeds never meet.
         let seed = random::seed(self.config.seed, Purpose::Augment, u64::MAX - epoch);
-        self.train.begin_epoch(order, step_in_epoch * batch, batch, data.augment, seed);
+        let minibatch = step_in_epoch / self.config.method.replays() as usize;
+        self.train.begin_epoch(order, minibatch * batch, batch, data.augment, seed);
     }
 
     /// What was found out about the data's files, here and while evaluating.
@@ -166,21 +185,31 @@ impl Trainer {
         }
         self.laps.step(self.step);
         let seed = self.config.seed;
-        let from = (self.step % self.plan.steps_per_epoch) as usize * self.config.train.batch;
+        let replays = u64::from(self.config.method.replays());
+        let minibatch = self.step / replays;
+        let from = (self.step % self.plan.steps_per_epoch / replays) as usize * self.config.train.batch;
         let indices = &order[from..(from + self.config.train.batch).min(order.len())];
         let batch = self.laps.time(Part::Data, || {
-            self.train.augmented(indices, self.config.data.augment, random::seed(seed, Purpose::Augment, self.step))
+            self.train.augmented(indices, self.config.data.augment, random::seed(seed, Purpose::Augment, minibatch))
         })?;
-        let context = Context {
-            controls: &self.controls,
-            attack_seed: random::seed(seed, Purpose::AttackStart, self.step),
-            laps: &mut self.laps,
-        };
+        tch::manual_seed(random::seed(seed, Purpose::AttackStart, self.step) as i64);
+        let replay = (self.step % replays) as u32;
+        let context = Context { controls: &self.controls, replay, laps: &mut self.laps };
         let objective = self.method.objective(&self.student, &batch, context);
         let parameters = &self.student.parameters;
-        let gradient = self.laps.time(Part::ForwardBackward, || parameters.gradient(&objective.loss));
+        let (gradient, other) =
+            self.laps.time(Part::ForwardBackward, || parameters.gradients(&objective.loss, objective.also.as_ref()));
+        if let Some(other) = other {
+            self.method.receive(&other, &self.controls);
+        }
         let lr = self.lr();
-        self.laps.time(Part::Update, || self.sgd.step(&self.student.parameters, gradient, lr));
+        let momentum = schedule::momentum(&self.config.train.schedule, self.config.train.momentum, self.plan, self.step);
+        self.laps.time(Part::Update, || {
+            self.sgd.step(&self.student.parameters, gradient, lr, momentum);
+            if let Some(ema) = &self.ema {
+                ema.update(&self.student, self.step + 1);
+            }
+        });
         let took = begin.elapsed();
         self.meter.push(&objective.terms, indices.len(), took);
         self.train_time += begin.elapsed();
@@ -195,7 +224,7 @@ impl Trainer {
 
     /// Probes are spread evenly over the epoch, the last at its end. `done`: steps done in this epoch.
     fn probe_due(&self, done: u64) -> bool {
-        let (per, n) = (self.plan.steps_per_epoch, u64::from(self.config.probe.per_epoch));
+        let (per, n) = (self.plan.steps_per_epoch, u64::from(self.controls.probes));
         n > 0 && (0..n).any(|i| (per * (i + 1)).div_ceil(n) == done)
     }
 
@@ -295,7 +324,13 @@ impl Trainer {
     }
 
     /// Makes a change: on disk first, then in force.
-    fn set(&mut self, ends: &mut Ends, by: Option<CommandId>, change: Change, note: Option<String>) -> Result<(), RunError> {
+    pub(super) fn set(
+        &mut self,
+        ends: &mut Ends,
+        by: Option<CommandId>,
+        change: Change,
+        note: Option<String>,
+    ) -> Result<(), RunError> {
         let allowed = match change.dial() {
             Some((dial, _)) if !self.method.dials().contains(&dial) => {
                 Err(format!("{} has no {}; it can turn {}", self.config.method.name(), dial.name(), names(self.method.dials())))
@@ -341,6 +376,13 @@ impl Trainer {
             changes: self.changes,
             train_seconds: self.train_time.as_secs_f64(),
             evaluation_seconds: self.evaluation_time.as_secs_f64(),
+            watched: self.watch.watched.clone(),
+        };
+        let parts = checkpoint::Parts {
+            student: &self.student,
+            mean: self.ema.as_ref().map(|ema| &ema.model),
+            sgd: &self.sgd,
+            method: self.method.state(),
         };
         let provenance = serde_json::json!({
             "program": ends.started.program,
@@ -355,7 +397,7 @@ impl Trainer {
         });
         let mut warned = false;
         let saved = loop {
-            match checkpoint::save(&ends.checkpoints, &self.student, &self.sgd, &state, &provenance) {
+            match checkpoint::save(&ends.checkpoints, &parts, &state, &provenance) {
                 // The weights a run ends with are what it was for: wait for room rather than lose them.
                 Err(error) if matches!(reason, Reason::Final | Reason::Stopped) && !ends.inbox.stop_waits() => {
                     if !warned {

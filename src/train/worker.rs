@@ -5,6 +5,7 @@
 //! the thread its run folder and lets it go.
 
 use super::device::{self, DeviceError};
+use super::ema::Ema;
 use super::ends::{self, Ends, Trouble};
 use super::inbox::Inbox;
 use super::meter::Meter;
@@ -12,8 +13,9 @@ use super::pace::Pace;
 use super::pool::Pool;
 use super::sgd::Sgd;
 use super::trainer::Trainer;
+use super::watch::Watch;
 use super::{checkpoint, evaluate};
-use crate::config::{Config, DeviceChoice, Threat};
+use crate::config::{Config, DeviceChoice, Method, Projector, Rrm, Threat};
 use crate::data::decoders::Decoders;
 use crate::data::{DataError, DataSet, Portion};
 use crate::methods::{self, NoTeacher, laps::Laps};
@@ -41,6 +43,8 @@ pub struct Options {
     pub resume: Option<PathBuf>,
     pub attended: Attended,
     pub fault: Option<Fault>,
+    /// Where what takes long to make is kept for later runs; `None`: nowhere.
+    pub cache: Option<PathBuf>,
 }
 
 /// Whether somebody is there who can decide what to do about a loss that is not finite.
@@ -223,22 +227,34 @@ fn build(config: Config, data: &DataSet, options: &Options) -> Result<(Trainer, 
     if config.probe.per_epoch > 0 && config.probe.images > validation {
         return Err(SetupError::ProbeImages { asked: config.probe.images, images: validation });
     }
+    let read = match &config.teacher {
+        None => None,
+        Some(settings) => {
+            let path = PathBuf::from(&settings.checkpoint);
+            let path = checkpoint::model_file(&path).unwrap_or(path);
+            let (teacher, provenance) = Model::read(&path, device).map_err(SetupError::TeacherFile)?;
+            Some((path, teacher, provenance))
+        }
+    };
+    let projected = matches!(config.method, Method::Rrm(Rrm { projector: Projector::Yes, .. }));
+    if let (Method::Rdt(_), Portion::Streamed(_)) = (config.method, &data.train) {
+        return Err(super::robust_set::needs_memory().into());
+    }
     let sample = data.train.sample(STATISTICS)?;
     let description = Description {
         network: config.student.network,
         shape: sample.shape,
         classes: data.classes.clone(),
         normalize: model::statistics(&sample.pixels, sample.shape),
+        feature_width: config.student.feature_width,
+        projector: read.as_ref().filter(|_| projected).map(|(_, teacher, _)| teacher.features() as usize),
     };
     let student = Model::new(description, config.seed, device)?;
     let mut remarks = Vec::new();
-    let (teacher, teacher_facts) = match &config.teacher {
+    let (teacher, teacher_facts) = match read {
         None => (None, None),
-        Some(settings) => {
-            let path = PathBuf::from(&settings.checkpoint);
-            let path = checkpoint::model_file(&path).unwrap_or(path);
-            let (teacher, provenance) = Model::read(&path, device).map_err(SetupError::TeacherFile)?;
-            fits(&teacher, &student).map_err(|why| SetupError::TeacherMismatch { path: path.clone(), why })?;
+        Some((path, teacher, provenance)) => {
+            fits(config.method, &teacher, &student).map_err(|why| SetupError::TeacherMismatch { path: path.clone(), why })?;
             teacher.freeze();
             remarks.extend(odd(&teacher, &student, &provenance, config.threat));
             let facts =
@@ -247,20 +263,20 @@ fn build(config: Config, data: &DataSet, options: &Options) -> Result<(Trainer, 
         }
     };
     let method = methods::build(config.method, teacher.clone())?;
-    let plan = Plan { epochs: config.train.epochs, steps_per_epoch: images.div_ceil(config.train.batch) as u64 };
-    let controls = Controls {
-        lambda: config.method.lambda().unwrap_or(0.0),
-        lr_scale: 1.0,
-        eps: config.threat.eps,
-        norm: config.threat.norm,
-        flow: Flow::Running,
+    let plan = Plan {
+        epochs: config.train.epochs,
+        steps_per_epoch: images.div_ceil(config.train.batch) as u64 * u64::from(config.method.replays()),
     };
+    let controls = Controls::of(&config);
     let sgd = Sgd::new(&config.train, &student.parameters);
     let decoders = Decoders::default();
     let mut trainer = Trainer {
         plan,
         teacher,
         sgd,
+        ema: (config.train.ema > 0.0).then(|| Ema::new(&student, config.train.ema, plan.steps(), device)),
+        watch: Watch::default(),
+        cache: options.cache.clone(),
         train: Pool::new(&data.train, device, &decoders),
         validation: Pool::new(&data.validation, device, &decoders),
         test: Pool::new(&data.test, device, &decoders),
@@ -286,7 +302,10 @@ fn build(config: Config, data: &DataSet, options: &Options) -> Result<(Trainer, 
         facts: Facts { teacher: teacher_facts, data: data_facts(data) },
     };
     if let Some(from) = &options.resume {
-        let state = checkpoint::restore(from, &trainer.student, &trainer.sgd)?;
+        let mean = trainer.ema.as_ref().map(|ema| &ema.model);
+        let (state, carried) = checkpoint::restore(from, &trainer.student, mean, &trainer.sgd)?;
+        trainer.method.restore(carried).map_err(|why| checkpoint::foreign(from, why))?;
+        trainer.watch.watched = state.watched;
         trainer.step = state.step;
         trainer.controls = Controls { flow: Flow::Running, ..state.controls };
         trainer.last_adversarial = state.adversarial;
@@ -333,7 +352,7 @@ fn data_facts(data: &DataSet) -> DataFacts {
 }
 
 /// Whether this teacher can teach this student.
-fn fits(teacher: &Model, student: &Model) -> Result<(), String> {
+fn fits(method: Method, teacher: &Model, student: &Model) -> Result<(), String> {
     let (t, s) = (&teacher.description, &student.description);
     if t.shape != s.shape {
         return Err(format!("it takes images of {:?} (channels, height, width), the data has {:?}", t.shape, s.shape));
@@ -341,13 +360,15 @@ fn fits(teacher: &Model, student: &Model) -> Result<(), String> {
     if t.classes.len() != s.classes.len() {
         return Err(format!("it knows {} classes, the data has {}", t.classes.len(), s.classes.len()));
     }
-    if teacher.features() != student.features() {
+    let (wanted, given) = (teacher.features(), student.projected());
+    // Only representations have to be as wide as each other; answers are as wide as there are classes.
+    if matches!(method, Method::Rrm(_)) && wanted != given {
         return Err(format!(
-            "its features ({}) are {} wide, the student's ({}) {}; choose a student of the same width",
+            "its features ({}) are {wanted} wide, the student's ({}) {given}; set student.feature_width = {wanted} (a linear layer \
+             before the student's head) or method.projector = true (one beside it, for training only), or choose a student of the \
+             same width",
             t.network.name(),
-            teacher.features(),
             s.network.name(),
-            student.features()
         ));
     }
     Ok(())

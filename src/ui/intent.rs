@@ -238,6 +238,12 @@ fn propose(screen: &mut Screen, state: &RunState, to: impl Fn(f64) -> f64) {
     let value = to(present);
     // Four digits are what is shown: what is applied must be exactly that.
     let value = format!("{value:.3e}").parse().unwrap_or(value);
+    // A count moves by one at least.
+    let value = match (dial.is_whole(), value.total_cmp(&present)) {
+        (false, _) | (true, std::cmp::Ordering::Equal) => value,
+        (true, std::cmp::Ordering::Greater) => value.ceil().max(present + 1.0),
+        (true, std::cmp::Ordering::Less) => value.floor().min(present - 1.0),
+    };
     suggest(screen, state, dial, value);
 }
 

@@ -193,7 +193,7 @@ impl Screen {
                 match change {
                     Change::Flow(Flow::Paused) => self.paused_at_ms = self.paused_at_ms.or(Some(record.at_ms)),
                     Change::Flow(Flow::Running) => self.paused_at_ms = None,
-                    Change::Lambda(_) | Change::LrScale(_) | Change::Eps(_) => {}
+                    _ => {}
                 }
             }
             Event::Warned { message, .. } => self.toast(Mood::Bad, format!("! {}", first_line(message))),
@@ -220,6 +220,7 @@ impl Screen {
             | Event::Evaluated(_)
             | Event::EpochFinished(_)
             | Event::Saved(_)
+            | Event::Preparing(_)
             | Event::Machine(_)
             | Event::Said { .. } => {}
         }

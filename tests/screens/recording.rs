@@ -50,10 +50,14 @@ fn threat() -> Threat {
 
 fn started(kind: Kind, machines: Machines) -> Event {
     let method = match kind {
-        Kind::Rrm => Method::Rrm(Rrm { lambda: 0.5 }),
-        Kind::Sat => {
-            Method::Sat(Sat { steps: 7, step_size: Eps(0.025), random_start: RandomStart::Yes, batch_norm: BatchNormMode::Eval })
-        }
+        Kind::Rrm => Method::Rrm(Rrm::cosine(0.5)),
+        Kind::Sat => Method::Sat(Sat {
+            steps: 7,
+            step_size: Eps(0.025),
+            random_start: RandomStart::Yes,
+            batch_norm: BatchNormMode::Eval,
+            iterate: Iterate::Last,
+        }),
     };
     let facts = |name: &str| NetworkFacts { name: name.into(), parameters: 421_642, features: 128 };
     let teacher = (kind == Kind::Rrm).then(|| "assets/teacher.safetensors".to_string());
@@ -64,7 +68,7 @@ fn started(kind: Kind, machines: Machines) -> Event {
         config: Config {
             seed: 1,
             data: Data { source: Source::FashionMnist10k, path: None, validation: 1_000, augment: Augment::None, files: None },
-            student: Student { network: Network::Fc3 },
+            student: Student { network: Network::Fc3, feature_width: None },
             teacher: teacher.clone().map(|checkpoint| Teacher { checkpoint }),
             method,
             threat: threat(),
@@ -76,9 +80,11 @@ fn started(kind: Kind, machines: Machines) -> Event {
                 nesterov: Nesterov::No,
                 weight_decay: 5e-4,
                 schedule: Schedule::Cosine { final_lr: 0.0 },
+                ema: 0.0,
                 report_hz: 4.0,
             },
             probe: Probe { per_epoch: 1, images: 256, steps: 10 },
+            watch: Watch::default(),
             evaluation: Evaluation { steps: 20, restarts: 1, images: None },
             checkpoint: Checkpoint { every_epochs: 1 },
         },
@@ -94,7 +100,19 @@ fn started(kind: Kind, machines: Machines) -> Event {
             validation: 1_000,
             test: 2_000,
         },
-        controls: Controls { lambda: 0.5, lr_scale: 1.0, eps: Eps(0.1), norm: Norm::Linf, flow: Flow::Running },
+        controls: Controls {
+            lambda: 0.5,
+            lr_scale: 1.0,
+            eps: Eps(0.1),
+            norm: Norm::Linf,
+            flow: Flow::Running,
+            attack_steps: 7,
+            step_size: Eps(0.025),
+            temperature: 0.0,
+            alpha: 0.0,
+            beta: 0.0,
+            probes: 1,
+        },
         dials: if kind == Kind::Rrm { vec![Dial::Lambda, Dial::LrScale, Dial::Eps] } else { vec![Dial::LrScale, Dial::Eps] },
         from_step: 0,
     }))
@@ -142,7 +160,7 @@ fn evaluated(of: Whose, purpose: Purpose, step: u64) -> Event {
         Whose::Student => (0.8 - 0.5 * (-8.0 * t).exp(), 0.45 - 0.35 * (-5.0 * t).exp() + 0.01 * noise(step)),
     };
     let (split, images, steps) = match purpose {
-        Purpose::Probe => (Split::Validation, 256, 10),
+        Purpose::Probe | Purpose::Watch => (Split::Validation, 256, 10),
         Purpose::Final => (Split::Test, 2_000, 20),
     };
     let attack = AttackSpec::pgd(threat(), steps, 1, 1);

@@ -3,8 +3,9 @@
 use super::judge::{Judge, Typed, as_whole, default_of};
 use super::keys::Key;
 use crate::config::{
-    Augment, BatchNormMode, Checkpoint, Config, Data, Eps, Evaluation, Faulty, ImageFiles, Method, Nesterov, Network, Norm,
-    Probe, RandomStart, Rrm, Sat, Schedule, Source, Storage, Student, Teacher, Threat, Train,
+    Answer, Ard, Augment, BatchNormMode, Checkpoint, Config, Data, Distance, Eps, Evaluation, FastAt, Faulty, FreeAt, ImageFiles,
+    Iterate, Kd, KdForm, Method, NFgsm, Nesterov, Network, Norm, Probe, Projector, RandomStart, Rdt, Reduction, Rrm, Rslad, Sat,
+    Schedule, Source, Storage, Student, Teacher, Threat, Trades, Train, Watch,
 };
 
 impl Judge<'_> {
@@ -80,25 +81,14 @@ impl Judge<'_> {
         let threat = Threat { norm: self.norm()?, eps: Eps(self.real("threat.eps")?) };
         let validation = self.size("data.validation")?;
         let lr = self.real("train.lr")?;
-        let method = match named("method.name")?.as_str() {
-            "erm" => Method::Erm,
-            "sat" => {
-                let steps = self.count("method.steps")?;
-                let usual = (2.5 * threat.eps.0 / f64::from(steps)).min(threat.norm.largest_eps());
-                Method::Sat(Sat {
-                    steps,
-                    step_size: Eps(self.real("method.step_size").unwrap_or(usual)),
-                    random_start: self.on("method.random_start", RandomStart::Yes, RandomStart::No)?,
-                    batch_norm: if named("method.batch_norm")? == "train" { BatchNormMode::Train } else { BatchNormMode::Eval },
-                })
-            }
-            "rrm" => Method::Rrm(Rrm { lambda: self.real("method.lambda")? }),
-            _ => return None,
-        };
+        let method = self.method(threat)?;
         let schedule = match named("train.schedule.name")?.as_str() {
             "constant" => Schedule::Constant,
             "cosine" => Schedule::Cosine { final_lr: self.real("train.schedule.final_lr").unwrap_or(lr.min(1e-6)) },
-            "one-cycle" => Schedule::OneCycle { peak: self.real("train.schedule.peak")? },
+            "one-cycle" => Schedule::OneCycle {
+                peak: self.real("train.schedule.peak")?,
+                low_momentum: self.real("train.schedule.low_momentum"),
+            },
             "multistep" => match self.get("train.schedule.epochs")? {
                 Typed::Epochs(epochs) => Schedule::Multistep {
                     epochs: epochs.into_iter().map(|epoch| u64::try_from(epoch).ok()).collect::<Option<_>>()?,
@@ -117,7 +107,10 @@ impl Judge<'_> {
                 augment: Augment::ALL.iter().copied().find(|a| a.name() == augment)?,
                 files: self.image_files(&source),
             },
-            student: Student { network: Network::ALL.iter().copied().find(|n| n.name() == network)? },
+            student: Student {
+                network: Network::ALL.iter().copied().find(|n| n.name() == network)?,
+                feature_width: self.size("student.feature_width"),
+            },
             teacher: named("teacher.checkpoint").map(|checkpoint| Teacher { checkpoint }),
             method,
             threat,
@@ -129,6 +122,7 @@ impl Judge<'_> {
                 nesterov: self.on("train.nesterov", Nesterov::Yes, Nesterov::No)?,
                 weight_decay: self.real("train.weight_decay")?,
                 schedule,
+                ema: self.real("train.ema")?,
                 report_hz: self.real("train.report_hz")?,
             },
             probe: Probe {
@@ -136,12 +130,105 @@ impl Judge<'_> {
                 images: self.size("probe.images").unwrap_or(validation.min(500)),
                 steps: self.count("probe.steps")?,
             },
+            watch: Watch {
+                overfitting: match named("watch.overfitting") {
+                    Some(name) => Answer::ALL.iter().copied().find(|a| a.name() == name)?,
+                    None if method.single_step() => Answer::Warn,
+                    None => Answer::Off,
+                },
+                every: self.long("watch.every")?,
+                images: self.size("watch.images")?,
+                drop: self.real("watch.drop")?,
+            },
             evaluation: Evaluation {
                 steps: self.count("evaluation.steps")?,
                 restarts: self.count("evaluation.restarts")?,
                 images: self.size("evaluation.images"),
             },
             checkpoint: Checkpoint { every_epochs: self.long("checkpoint.every_epochs")? },
+        })
+    }
+
+    fn method(&self, threat: Threat) -> Option<Method> {
+        let name = self.text("method.name")?;
+        let steps = |usual: u32| self.count("method.steps").unwrap_or(usual);
+        let step_size = |usual: f64| Eps(self.real("method.step_size").unwrap_or(usual.min(threat.norm.largest_eps())));
+        let pgd_step = |steps: u32| step_size(2.5 * threat.eps.0 / f64::from(steps));
+        let batch_norm = |usual: BatchNormMode| match self.text("method.batch_norm") {
+            Some(name) => BatchNormMode::ALL.iter().copied().find(|b| b.name() == name),
+            None => Some(usual),
+        };
+        let replays = |usual: u32| self.count("method.replays").unwrap_or(usual);
+        let temperature = |usual: f64| self.real("method.temperature").unwrap_or(usual);
+        let alpha = |usual: f64| self.real("method.alpha").unwrap_or(usual);
+        let reduction = || {
+            let name = self.text("method.reduction")?;
+            Reduction::ALL.iter().copied().find(|r| r.name() == name)
+        };
+        Some(match name.as_str() {
+            "erm" => Method::Erm,
+            "sat" => {
+                let iterate = self.text("method.iterate")?;
+                Method::Sat(Sat {
+                    steps: steps(7),
+                    step_size: pgd_step(steps(7)),
+                    random_start: self.on("method.random_start", RandomStart::Yes, RandomStart::No)?,
+                    batch_norm: batch_norm(BatchNormMode::Eval)?,
+                    iterate: Iterate::ALL.iter().copied().find(|i| i.name() == iterate)?,
+                })
+            }
+            "fast-at" => {
+                let steps = steps(1);
+                let step_size = if steps == 1 { step_size(1.25 * threat.eps.0) } else { pgd_step(steps) };
+                Method::FastAt(FastAt { steps, step_size, batch_norm: batch_norm(BatchNormMode::Train)? })
+            }
+            "n-fgsm" => Method::NFgsm(NFgsm {
+                step_size: step_size(threat.eps.0),
+                noise: self.real("method.noise")?,
+                batch_norm: batch_norm(BatchNormMode::Train)?,
+            }),
+            "free-at" => Method::FreeAt(FreeAt { replays: replays(8) }),
+            "trades" => Method::Trades(Trades {
+                beta: self.real("method.beta")?,
+                steps: steps(10),
+                step_size: pgd_step(steps(10)),
+                batch_norm: batch_norm(BatchNormMode::Eval)?,
+            }),
+            "rrm" => {
+                let distance = self.text("method.distance")?;
+                Method::Rrm(Rrm {
+                    lambda: self.real("method.lambda")?,
+                    distance: Distance::ALL.iter().copied().find(|d| d.name() == distance)?,
+                    replays: replays(1),
+                    projector: self.on("method.projector", Projector::Yes, Projector::No)?,
+                })
+            }
+            "kd" => {
+                let form = self.text("method.form")?;
+                let form = KdForm::ALL.iter().copied().find(|f| f.name() == form)?;
+                let usual = if form == KdForm::Textbook { 4.0 } else { 30.0 };
+                Method::Kd(Kd { form, temperature: temperature(usual), alpha: alpha(1.0) })
+            }
+            "rdt" => Method::Rdt(Rdt {
+                inversion_steps: self.count("method.inversion_steps")?,
+                inversion_step_size: self.real("method.inversion_step_size")?,
+            }),
+            "ard" => Method::Ard(Ard {
+                temperature: temperature(30.0),
+                alpha: alpha(1.0),
+                steps: steps(10),
+                step_size: pgd_step(steps(10)),
+                batch_norm: batch_norm(BatchNormMode::Train)?,
+                reduction: reduction()?,
+            }),
+            "rslad" => Method::Rslad(Rslad {
+                alpha: alpha(5.0 / 6.0),
+                steps: steps(10),
+                step_size: pgd_step(steps(10)),
+                batch_norm: batch_norm(BatchNormMode::Eval)?,
+                reduction: reduction()?,
+            }),
+            _ => return None,
         })
     }
 }

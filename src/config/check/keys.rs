@@ -83,8 +83,29 @@ use Fallback::{From, Is, Required};
 const SOURCES: &[&str] = &["fashion-mnist-10k", "idx", "cifar10", "cifar100", "folder", "restricted-imagenet"];
 const ON_DISK: &[&str] = &["idx", "cifar10", "cifar100", "folder", "restricted-imagenet"];
 const FILES: Option<Only> = Some(only("data.source", &["folder", "restricted-imagenet"]));
-const SAT: Option<Only> = Some(only("method.name", &["sat"]));
-const RRM: Option<Only> = Some(only("method.name", &["rrm"]));
+const fn methods(names: &'static [&'static str]) -> Option<Only> {
+    Some(only("method.name", names))
+}
+
+/// As in [`crate::config::Network`].
+const NETWORKS: &[&str] = &[
+    "fc2",
+    "fc3",
+    "small",
+    "dnn",
+    "vgg11",
+    "vgg16",
+    "vgg19",
+    "resnet18",
+    "resnet50",
+    "preact-resnet18",
+    "wrn-28-10",
+    "wrn-34-10",
+    "imagenet-resnet18",
+    "imagenet-resnet50",
+    "imagenet-vgg16",
+    "imagenet-alexnet",
+];
 
 /// Every key, in the order a config is written in.
 pub const KEYS: &[Key] = &[
@@ -115,14 +136,111 @@ pub const KEYS: &[Key] = &[
         FILES,
         "images are decoded once, or while training; auto: once up to 4 GiB",
     ),
-    key("student.network", Kind::Name(&["fc2", "fc3", "small", "resnet18"]), Required, None, "network to train"),
-    key("teacher.checkpoint", Kind::Path, Required, RRM, ".safetensors file of the robust teacher"),
+    key("student.network", Kind::Name(NETWORKS), Required, None, "network to train"),
+    key("student.feature_width", whole(1, 65_536), From("the network's own"), None, "width of its features, by a linear layer"),
+    key(
+        "teacher.checkpoint",
+        Kind::Path,
+        Required,
+        methods(&["rrm", "kd", "rdt", "ard", "rslad"]),
+        ".safetensors file of the robust teacher",
+    ),
     key("method.name", Kind::Name(crate::config::Method::NAMES), Required, None, "training method"),
-    key("method.lambda", real(Included(0.0), Included(1e6)), Required, RRM, "weight of cross-entropy; steerable"),
-    key("method.steps", whole(1, 1000), Is("7"), SAT, "PGD steps of each training attack"),
-    key("method.step_size", Kind::Radius, From("2.5 eps / steps"), SAT, "length of one PGD step, in the unit of the norm"),
-    key("method.random_start", Kind::Switch, Is("true"), SAT, "start the attack at a random point of the ball"),
-    key("method.batch_norm", Kind::Name(&["eval", "train"]), Is("\"eval\""), SAT, "batch-norm mode while the attack searches"),
+    key("method.lambda", real(Included(0.0), Included(1e6)), Required, methods(&["rrm"]), "weight of cross-entropy; steerable"),
+    key(
+        "method.distance",
+        Kind::Name(&["cosine", "relative-l2"]),
+        Is("\"cosine\""),
+        methods(&["rrm"]),
+        "how far apart two representations are",
+    ),
+    key("method.projector", Kind::Switch, Is("false"), methods(&["rrm"]), "a training-only linear layer to the teacher's width"),
+    key(
+        "method.replays",
+        whole(1, 100),
+        From("1; 8 for free-at"),
+        methods(&["rrm", "free-at"]),
+        "optimizer steps on each minibatch",
+    ),
+    key(
+        "method.steps",
+        whole(1, 1000),
+        From("7 for sat, 1 for fast-at, else 10"),
+        methods(&["sat", "fast-at", "trades", "ard", "rslad"]),
+        "steps of each training attack; steerable",
+    ),
+    key(
+        "method.step_size",
+        Kind::Radius,
+        From("2.5 eps / steps; 1.25 eps for fast-at with one step; eps for n-fgsm"),
+        methods(&["sat", "fast-at", "n-fgsm", "trades", "ard", "rslad"]),
+        "length of one step, in the unit of the norm; steerable",
+    ),
+    key(
+        "method.noise",
+        real(Included(0.0), Included(100.0)),
+        Is("2.0"),
+        methods(&["n-fgsm"]),
+        "half width of the noise before the step, in multiples of eps",
+    ),
+    key("method.random_start", Kind::Switch, Is("true"), methods(&["sat"]), "start the attack at a random point of the ball"),
+    key(
+        "method.batch_norm",
+        Kind::Name(&["eval", "train"]),
+        From("eval for sat, trades, rslad; train for fast-at, n-fgsm, ard, as their authors ran them"),
+        methods(&["sat", "fast-at", "n-fgsm", "trades", "ard", "rslad"]),
+        "batch-norm mode while the attack searches",
+    ),
+    key(
+        "method.iterate",
+        Kind::Name(&["last", "best"]),
+        Is("\"last\""),
+        methods(&["sat"]),
+        "point of the attack's path to train on",
+    ),
+    key(
+        "method.beta",
+        real(Included(0.0), Included(1e6)),
+        Is("6.0"),
+        methods(&["trades"]),
+        "weight of the divergence; steerable",
+    ),
+    key(
+        "method.form",
+        Kind::Name(&["textbook", "paper"]),
+        Is("\"textbook\""),
+        methods(&["kd"]),
+        "distillation by the textbook, or as the RRM paper ran it",
+    ),
+    key(
+        "method.temperature",
+        real(Excluded(0.0), Included(1e3)),
+        From("4 for textbook kd, else 30"),
+        methods(&["kd", "ard"]),
+        "softness of the teacher's answers; steerable",
+    ),
+    key(
+        "method.alpha",
+        real(Included(0.0), Included(1.0)),
+        From("1; 5/6 for rslad"),
+        methods(&["kd", "ard", "rslad"]),
+        "share of the teacher's term (rslad: of its term on attacked images); steerable",
+    ),
+    key(
+        "method.reduction",
+        Kind::Name(&["images", "images-and-classes"]),
+        Is("\"images-and-classes\""),
+        methods(&["ard", "rslad"]),
+        "what the divergence is averaged over; the authors' code: both",
+    ),
+    key("method.inversion_steps", whole(1, 100_000), Is("1000"), methods(&["rdt"]), "gradient steps that make each robust image"),
+    key(
+        "method.inversion_step_size",
+        real(Excluded(0.0), Included(100.0)),
+        Is("0.1"),
+        methods(&["rdt"]),
+        "length of each of them, in L2",
+    ),
     key("threat.norm", Kind::Name(&["linf", "l2"]), Is("\"linf\""), None, "norm of the adversary's ball"),
     key("threat.eps", Kind::Radius, Required, None, "radius of the ball, pixels being 0 to 1; 0.1 or \"8/255\""),
     key("train.epochs", whole(1, 100_000), Required, None, "passes over the training images"),
@@ -131,6 +249,13 @@ pub const KEYS: &[Key] = &[
     key("train.momentum", real(Included(0.0), Excluded(1.0)), Is("0.9"), None, "momentum of SGD"),
     key("train.nesterov", Kind::Switch, Is("false"), None, "Nesterov's form of momentum"),
     key("train.weight_decay", real(Included(0.0), Included(1.0)), Is("5e-4"), None, "weight decay, on all parameters"),
+    key(
+        "train.ema",
+        real(Included(0.0), Excluded(1.0)),
+        Is("0.0"),
+        None,
+        "decay of the mean of weights that is judged and saved; 0: none, 0.995 is usual",
+    ),
     key("train.report_hz", real(Included(0.1), Included(10.0)), Is("2"), None, "reports of scalars a second"),
     key(
         "train.schedule.name",
@@ -154,6 +279,13 @@ pub const KEYS: &[Key] = &[
         "fraction of the steps at which the learning rate peaks",
     ),
     key(
+        "train.schedule.low_momentum",
+        real(Included(0.0), Excluded(1.0)),
+        From("train.momentum: it does not cycle"),
+        Some(only("train.schedule.name", &["one-cycle"])),
+        "momentum at the peak (PyTorch's CyclicLR: 0.8)",
+    ),
+    key(
         "train.schedule.epochs",
         Kind::Epochs,
         Required,
@@ -167,7 +299,7 @@ pub const KEYS: &[Key] = &[
         Some(only("train.schedule.name", &["multistep"])),
         "factor on the learning rate",
     ),
-    key("probe.per_epoch", whole(0, 1000), Is("1"), None, "probes an epoch, the last at its end; 0: none"),
+    key("probe.per_epoch", whole(0, 1000), Is("1"), None, "probes an epoch, the last at its end; 0: none; steerable"),
     key(
         "probe.images",
         whole(1, 1_000_000),
@@ -176,6 +308,16 @@ pub const KEYS: &[Key] = &[
         "validation images a probe looks at",
     ),
     key("probe.steps", whole(1, 1000), Is("10"), None, "PGD steps of a probe"),
+    key(
+        "watch.overfitting",
+        Kind::Name(&["off", "warn", "stop", "roll-back"]),
+        From("warn for fast-at with one step, n-fgsm and free-at; else off"),
+        None,
+        "what is done when robustness on training images breaks down",
+    ),
+    key("watch.every", whole(1, 1_000_000), Is("200"), None, "steps between looks"),
+    key("watch.images", whole(1, 100_000), Is("256"), None, "training images looked at, with PGD-5"),
+    key("watch.drop", real(Excluded(0.0), Excluded(1.0)), Is("0.2"), None, "fall of adversarial accuracy that is a break-down"),
     key("evaluation.steps", whole(1, 10_000), Is("20"), None, "PGD steps of the final evaluation"),
     key("evaluation.restarts", whole(1, 1000), Is("1"), None, "random restarts of the final evaluation"),
     key(

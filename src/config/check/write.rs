@@ -3,7 +3,7 @@
 //! Every value is written out, defaults too: a run's own config must not change its meaning when a default does.
 
 use super::keys::KEYS;
-use crate::config::{BatchNormMode, Config, Method, Nesterov, RandomStart, Schedule};
+use crate::config::{Config, Method, Nesterov, Projector, RandomStart, Schedule};
 use std::fmt::Write as _;
 
 /// The text of `runs/<id>/config.toml`.
@@ -29,11 +29,6 @@ fn value(config: &Config, path: &str) -> Option<String> {
     let real = |v: f64| Some(format!("{v:?}"));
     let whole = |v: usize| Some(v.to_string());
     let count = |v: u32| Some(v.to_string());
-    let (sat, rrm) = match config.method {
-        Method::Erm => (None, None),
-        Method::Sat(sat) => (Some(sat), None),
-        Method::Rrm(rrm) => (None, Some(rrm)),
-    };
     let train = &config.train;
     match path {
         "seed" => Some(config.seed.to_string()),
@@ -46,18 +41,9 @@ fn value(config: &Config, path: &str) -> Option<String> {
         "data.faulty" => config.data.files.and_then(|files| text(files.faulty.name())),
         "data.storage" => config.data.files.and_then(|files| text(files.storage.name())),
         "student.network" => text(config.student.network.name()),
+        "student.feature_width" => config.student.feature_width.and_then(whole),
         "teacher.checkpoint" => config.teacher.as_ref().and_then(|teacher| text(&teacher.checkpoint)),
         "method.name" => text(config.method.name()),
-        "method.lambda" => rrm.and_then(|rrm| real(rrm.lambda)),
-        "method.steps" => sat.and_then(|sat| count(sat.steps)),
-        "method.step_size" => sat.and_then(|sat| real(sat.step_size.0)),
-        "method.random_start" => sat.map(|sat| (sat.random_start == RandomStart::Yes).to_string()),
-        "method.batch_norm" => sat.and_then(|sat| {
-            text(match sat.batch_norm {
-                BatchNormMode::Eval => "eval",
-                BatchNormMode::Train => "train",
-            })
-        }),
         "threat.norm" => text(config.threat.norm.name()),
         "threat.eps" => real(config.threat.eps.0),
         "train.epochs" => Some(train.epochs.to_string()),
@@ -73,19 +59,56 @@ fn value(config: &Config, path: &str) -> Option<String> {
             Schedule::OneCycle { .. } => "one-cycle",
             Schedule::Multistep { .. } => "multistep",
         }),
+        "train.ema" => real(train.ema),
+        other if other.starts_with("method.") => method(config.method, other),
         other => match (&train.schedule, other) {
             (Schedule::Cosine { final_lr }, "train.schedule.final_lr") => real(*final_lr),
-            (Schedule::OneCycle { peak }, "train.schedule.peak") => real(*peak),
+            (Schedule::OneCycle { peak, .. }, "train.schedule.peak") => real(*peak),
+            (Schedule::OneCycle { low_momentum, .. }, "train.schedule.low_momentum") => low_momentum.and_then(real),
             (Schedule::Multistep { epochs, .. }, "train.schedule.epochs") => Some(format!("{epochs:?}")),
             (Schedule::Multistep { gamma, .. }, "train.schedule.gamma") => real(*gamma),
             (_, "probe.per_epoch") => count(config.probe.per_epoch),
             (_, "probe.images") => whole(config.probe.images),
             (_, "probe.steps") => count(config.probe.steps),
+            (_, "watch.overfitting") => text(config.watch.overfitting.name()),
+            (_, "watch.every") => Some(config.watch.every.to_string()),
+            (_, "watch.images") => whole(config.watch.images),
+            (_, "watch.drop") => real(config.watch.drop),
             (_, "evaluation.steps") => count(config.evaluation.steps),
             (_, "evaluation.restarts") => count(config.evaluation.restarts),
             (_, "evaluation.images") => config.evaluation.images.and_then(whole),
             (_, "checkpoint.every_epochs") => Some(config.checkpoint.every_epochs.to_string()),
             (_, _) => None,
         },
+    }
+}
+
+/// The keys that depend on the method.
+fn method(method: Method, path: &str) -> Option<String> {
+    let text = |s: &str| Some(toml_edit::Value::from(s).to_string());
+    let real = |v: f64| Some(format!("{v:?}"));
+    match (method, path) {
+        (_, "method.steps") if method.has_steps() => method.attack().map(|(steps, _)| steps.to_string()),
+        (_, "method.step_size") => method.attack().and_then(|(_, step_size)| real(step_size.0)),
+        (_, "method.batch_norm") => method.batch_norm().and_then(|mode| text(mode.name())),
+        (Method::FreeAt(_) | Method::Rrm(_), "method.replays") => Some(method.replays().to_string()),
+        (Method::Sat(sat), "method.random_start") => Some((sat.random_start == RandomStart::Yes).to_string()),
+        (Method::Sat(sat), "method.iterate") => text(sat.iterate.name()),
+        (Method::NFgsm(n), "method.noise") => real(n.noise),
+        (Method::Trades(trades), "method.beta") => real(trades.beta),
+        (Method::Rrm(rrm), "method.lambda") => real(rrm.lambda),
+        (Method::Rrm(rrm), "method.distance") => text(rrm.distance.name()),
+        (Method::Rrm(rrm), "method.projector") => Some((rrm.projector == Projector::Yes).to_string()),
+        (Method::Kd(kd), "method.form") => text(kd.form.name()),
+        (Method::Kd(kd), "method.temperature") => real(kd.temperature),
+        (Method::Kd(kd), "method.alpha") => real(kd.alpha),
+        (Method::Rdt(rdt), "method.inversion_steps") => Some(rdt.inversion_steps.to_string()),
+        (Method::Rdt(rdt), "method.inversion_step_size") => real(rdt.inversion_step_size),
+        (Method::Ard(ard), "method.temperature") => real(ard.temperature),
+        (Method::Ard(ard), "method.alpha") => real(ard.alpha),
+        (Method::Ard(ard), "method.reduction") => text(ard.reduction.name()),
+        (Method::Rslad(rslad), "method.alpha") => real(rslad.alpha),
+        (Method::Rslad(rslad), "method.reduction") => text(rslad.reduction.name()),
+        _ => None,
     }
 }

@@ -1,6 +1,7 @@
 //! The three charts: which curves, in which unit, under which title. How a curve is drawn is [`crate::ui::chart`]'s business.
 
 use super::{Focused, Pen, value};
+use crate::config::Method;
 use crate::protocol::event::Term;
 use crate::run::Series;
 use crate::ui::chart::{Bounds, Curve, Scale, SeriesChart, Unit};
@@ -64,18 +65,31 @@ fn chart<'a>(pen: &'a Pen, curves: &'a [Curve<'a>]) -> SeriesChart<'a> {
 }
 
 pub(super) fn loss(pen: &Pen, area: Rect, buffer: &mut Buffer) {
-    let matched = pen.state.series.contains_key(&Term::Representation);
+    let has = |term: Term| pen.state.series.contains_key(&term);
+    let matched = has(Term::Representation);
     // Minus a cosine lies between -1 and 0, a small lambda * CE just above 0: on one axis neither would show its course. Drawn
     // 1 higher, all three fall towards 0, the sum stays the sum, and a logarithmic axis can show them.
-    let lifted = 1.0;
-    let terms: &[(Term, &str, f64)] = if matched {
-        &[(Term::Representation, "rep", lifted), (Term::WeightedCrossEntropy, "λ·ce", 0.0), (Term::Total, "total", lifted)]
-    } else if pen.state.series.contains_key(&Term::CrossEntropy) {
+    let lifted = if matched { 1.0 } else { 0.0 };
+    let parts = [
+        Term::Representation,
+        Term::Distance,
+        Term::Distillation,
+        Term::CleanDistillation,
+        Term::Divergence,
+        Term::WeightedCrossEntropy,
+        Term::CrossEntropy,
+    ];
+    let weighted = has(Term::WeightedCrossEntropy);
+    let mut terms: Vec<(Term, &str, f64)> = parts
+        .into_iter()
+        .filter(|&term| has(term) && !(weighted && term == Term::CrossEntropy))
+        .map(|term| (term, term.name(), if term == Term::Representation { lifted } else { 0.0 }))
+        .collect();
+    match terms.as_slice() {
         // Without a second term they are one curve.
-        &[(Term::Total, "total = ce", 0.0)]
-    } else {
-        &[(Term::Total, "total", 0.0)]
-    };
+        [(Term::CrossEntropy, ..)] => terms = vec![(Term::Total, "total = ce", 0.0)],
+        _ => terms.push((Term::Total, "total", lifted)),
+    }
     let newest = |term| {
         // Nothing yet is not the same as a loss that is not a number.
         if pen.state.series.contains_key(&term) { value(pen.state.latest(term).0) } else { "--".into() }
@@ -150,10 +164,10 @@ pub(super) fn accuracy(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     chart.render(inner, buffer, pen.screen.palette, pen.screen.glyphs);
 }
 
-/// The cosine where there is a teacher, else how well the batches themselves are classified.
+/// The cosine where representations are matched, else how well the batches themselves are classified.
 pub(super) fn third(pen: &Pen, area: Rect, buffer: &mut Buffer) {
-    let has_teacher = pen.state.started.as_ref().is_none_or(|s| s.teacher.is_some());
-    let (term, name, short, factor, top) = if has_teacher {
+    let matches = pen.state.started.as_ref().is_none_or(|s| matches!(s.config.method, Method::Rrm(_)));
+    let (term, name, short, factor, top) = if matches {
         (Term::Cosine, "cos(student,teacher)", "cos", 1.0, 1.0)
     } else {
         (Term::TrainAccuracy, "Train accuracy %", "batch", 100.0, 100.0)

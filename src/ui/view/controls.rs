@@ -1,7 +1,7 @@
 //! The Controls pane: what is in force, what is proposed, and what is on its way. Three different things, told apart in words.
 
 use super::{Pen, line_at, lines_at, value};
-use crate::config::{Method, Schedule};
+use crate::config::Schedule;
 use crate::protocol::Dial;
 use crate::protocol::event::Term;
 use crate::run::session::Access;
@@ -19,10 +19,19 @@ pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
         return;
     };
     let mut lines = Vec::with_capacity(12);
-    for (i, &dial) in started.dials.iter().enumerate() {
-        lines.push(row(pen, i, dial, controls.value(dial), inner.width));
+    // Where not all fit: those around the chosen one, and always the line that says what became of a proposal.
+    let dials = &started.dials;
+    let room = usize::from(inner.height).saturating_sub(1).clamp(1, dials.len().max(1));
+    let first = (pen.screen.dial + 1).saturating_sub(room).min(dials.len().saturating_sub(room));
+    for (i, &dial) in dials.iter().enumerate().skip(first).take(room) {
+        let mut line = row(pen, i, dial, controls.value(dial), inner.width);
+        let more = (i == first && first > 0) || (i + 1 == first + room && i + 1 < dials.len());
+        if more && let Some(sign) = line.spans.first_mut() {
+            sign.content = sign.content.replacen(' ', "…", usize::from(sign.content.starts_with(' '))).into();
+        }
+        lines.push(line);
     }
-    lines.push(proposal(pen, &started.dials));
+    lines.push(proposal(pen, dials));
     let fact = |text: String| Line::from(pen.span(Tone::Dim, text));
     let latest = |term| value(pen.state.latest(term).0);
     let has = |term| pen.state.series.contains_key(&term);
@@ -47,11 +56,7 @@ pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let whole = format!("lr {lr} of {} {schedule}", Dial::LrScale.show(config.train.lr));
     let lr = if whole.len() <= usize::from(inner.width) { whole } else { format!("lr {lr} {schedule}") };
     lines.push(Line::from(pen.span(Tone::Text, lr)));
-    lines.push(fact(match config.method {
-        Method::Erm => format!("erm  batch {}", config.train.batch),
-        Method::Sat(sat) => format!("sat K {} α {}  b {}", sat.steps, sat.step_size, config.train.batch),
-        Method::Rrm(_) => format!("rrm  batch {}", config.train.batch),
-    }));
+    lines.push(fact(format!("{}  batch {}", config.method.describe(), config.train.batch)));
     lines.push(fact(format!("{} {}", controls.norm, started.student.name)));
     lines_at(inner, &lines, buffer);
 }

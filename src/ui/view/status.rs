@@ -15,10 +15,12 @@ use crate::ui::theme::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
+use std::fmt::Write as _;
 
 pub(super) fn word(pen: &Pen) -> &'static str {
     match &pen.state.phase {
         Phase::Preparing => "PREPARING",
+        Phase::Running if pen.state.preparing.is_some() => "PREPARING",
         Phase::Running if pen.state.evaluating() || pen.screen.waiting.iter().any(|(_, asked)| *asked == Asked::Probe) => {
             "EVALUATING"
         }
@@ -49,6 +51,9 @@ pub(super) fn header(pen: &Pen, area: Rect, buffer: &mut Buffer) {
         && stop.when == StopWhen::AfterEpoch
     {
         word.push_str(" after this epoch");
+    }
+    if let (Phase::Running, Some(p)) = (&state.phase, &state.preparing) {
+        let _ = write!(word, " {} {}/{}", p.what, p.done, p.total);
     }
     let run = state.started.as_ref().map_or("", |s| s.run.as_str());
     let (epoch, _) = state.epoch();
@@ -193,15 +198,8 @@ fn crosshair(pen: &Pen, step: u64, line: &mut Line<'static>) {
         let note = marker.note.as_ref().map_or_else(String::new, |n| format!(" ({n})"));
         line.push_span(pen.span(Tone::Warn, format!("  {}{note}", marker.text)));
     }
-    let names = [
-        (Term::Total, "total"),
-        (Term::CrossEntropy, "ce"),
-        (Term::Representation, "rep"),
-        (Term::Cosine, "cos"),
-        (Term::TrainAccuracy, "acc"),
-    ];
-    for (term, name) in names {
-        let Some(series) = pen.state.series.get(&term) else { continue };
+    for (term, series) in pen.state.series.iter().filter(|(term, _)| **term != Term::WeightedCrossEntropy) {
+        let name = term.name();
         let at = series.within(0, step + 2).end.checked_sub(1);
         if let Some(point) = at.and_then(|i| series.points().get(i)) {
             line.push_span(pen.span(Tone::Text, format!("  {name} {}", value(f64::from(point.mean)))));

@@ -1,0 +1,324 @@
+//! `rematch import`: a PyTorch checkpoint becomes a model of rematch, or is only listed.
+
+use crate::cli::Import;
+use anyhow::{Context, bail};
+use rematch::pytorch::mapping::{self, Mapped};
+use rematch::pytorch::{Checkpoint, Limits, What};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
+use std::io::Write;
+
+/// Normalisers that people train with, and who does.
+const PRESETS: [(&str, [[f64; 3]; 2], &str); 4] = [
+    (
+        "cifar10",
+        [[0.4914, 0.4822, 0.4465], [0.2471, 0.2435, 0.2616]],
+        "locuslab's fast_adversarial and robust_overfitting, RRM l_inf",
+    ),
+    ("cifar10-madry", [[0.4914, 0.4822, 0.4465], [0.2023, 0.1994, 0.2010]], "MadryLab's robustness, RRM l_2"),
+    ("imagenet", [[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]], "torchvision"),
+    ("restricted-imagenet", [[0.4717, 0.4499, 0.3837], [0.2600, 0.2516, 0.2575]], "MadryLab's and RRM's Restricted ImageNet"),
+];
+
+pub fn run(args: &Import) -> anyhow::Result<u8> {
+    let limits = Limits::default();
+    let name = args.file.display();
+    let file = Checkpoint::open(&args.file, &limits).map_err(|e| anyhow::anyhow!("{name}: {e}"))?;
+    let sha256 = format!("{:x}", Sha256::digest(file.bytes()));
+    let mapped = mapping::map(&file, &limits);
+    if args.dry_run {
+        let (facts, words) = (facts(args, &file, &sha256, mapped.as_ref().ok()), words(args, &file, &sha256, mapped.as_ref()));
+        let (network, found) = network(args, mapped.as_ref());
+        let mut out = std::io::stdout();
+        if args.json {
+            let mut facts = facts;
+            facts["network"] = network;
+            facts["entries"] = file.entries.iter().map(entry).collect();
+            writeln!(out, "{facts}")?;
+        } else {
+            write!(out, "{words}network      {found}\n\n{}", table(&file))?;
+        }
+        return Ok(0);
+    }
+    let mapped = mapped.map_err(|why| anyhow::anyhow!("{name}: {why} (--dry-run lists everything in it)"))?;
+    convert(args, &file, &sha256, &mapped)
+}
+
+/// What the file is, as JSON: the provenance of what is made of it.
+fn facts(args: &Import, file: &Checkpoint, sha256: &str, mapped: Option<&Mapped>) -> Value {
+    let name = args.file.file_name().map(|name| name.to_string_lossy().into_owned());
+    let mut facts = json!({
+        "imported_from": name,
+        "sha256": sha256,
+        "bytes": file.bytes().len(),
+        "container": file.container.name(),
+        "left_unread": file.unread,
+    });
+    if let Some(mapped) = mapped {
+        facts["section"] = json!(mapped.section.join("."));
+        facts["prefixes"] = json!(mapped.prefixes);
+        facts["dtypes"] = json!(dtypes(mapped));
+        facts["tensors"] = json!(mapped.tensors.len());
+        facts["numbers"] =
+            mapped.numbers.iter().map(|(key, v)| (key.clone(), json!(v))).collect::<serde_json::Map<_, _>>().into();
+        facts["ignored"] = mapped
+            .ignored
+            .iter()
+            .map(|(why, keys)| (why.words().to_owned(), json!(keys.len())))
+            .collect::<serde_json::Map<_, _>>()
+            .into();
+        facts["normaliser"] =
+            mapped.normaliser.as_ref().map_or(Value::Null, |n| json!({"key": n.key, "mean": n.mean, "std": n.std}));
+    }
+    facts
+}
+
+fn dtypes(mapped: &Mapped) -> Vec<String> {
+    let mut counts: Vec<(&str, usize)> = Vec::new();
+    for (_, spec) in &mapped.tensors {
+        match counts.iter_mut().find(|(name, _)| *name == spec.dtype.name()) {
+            Some((_, n)) => *n += 1,
+            None => counts.push((spec.dtype.name(), 1)),
+        }
+    }
+    counts.into_iter().map(|(name, n)| format!("{n} {name}")).collect()
+}
+
+/// The same for people.
+fn words(args: &Import, file: &Checkpoint, sha256: &str, mapped: Result<&Mapped, &String>) -> String {
+    let mut text = String::new();
+    let mut line = |what: &str, says: &str| {
+        let _ = writeln!(text, "{what:<12} {says}"); // writing to a String does not fail
+    };
+    line("file", &format!("{}, {} bytes, {}", args.file.display(), file.bytes().len(), file.container.name()));
+    line("sha256", sha256);
+    match mapped {
+        Err(why) => line("weights", &format!("not found: {why}")),
+        Ok(mapped) => {
+            let place =
+                if mapped.section.is_empty() { "at the top".into() } else { format!("under '{}'", mapped.section.join("' '")) };
+            let prefix = if mapped.prefixes.is_empty() {
+                String::new()
+            } else {
+                format!("; taken off every key: {}", mapped.prefixes.join(" "))
+            };
+            line("weights", &format!("{} tensors ({}) {place}{prefix}", mapped.tensors.len(), dtypes(mapped).join(", ")));
+            for (key, value) in &mapped.numbers {
+                line("", &format!("{key} = {value}"));
+            }
+            for (why, keys) in &mapped.ignored {
+                line(
+                    "ignored",
+                    &format!("{} {}: {}{}", keys.len(), why.words(), keys[0], if keys.len() > 1 { ", ..." } else { "" }),
+                );
+            }
+            match &mapped.normaliser {
+                Some(n) => line("normaliser", &format!("mean {:?}, std {:?} from '{}'", n.mean, n.std, n.key)),
+                None => line("normaliser", "none in the file"),
+            }
+        }
+    }
+    for object in &file.unread {
+        line("left unread", object);
+    }
+    text
+}
+
+fn entry(entry: &rematch::pytorch::Entry) -> Value {
+    match &entry.what {
+        What::Tensor(spec) => json!({"key": entry.path, "kind": "tensor", "dtype": spec.dtype.name(), "shape": spec.shape}),
+        What::Number(v) => json!({"key": entry.path, "kind": "number", "value": v}),
+        What::Text(v) => json!({"key": entry.path, "kind": "text", "value": v}),
+        What::Other(v) => json!({"key": entry.path, "kind": "other", "value": v}),
+    }
+}
+
+/// Every key, what it is and its shape.
+fn table(file: &Checkpoint) -> String {
+    let keys: Vec<String> = file.entries.iter().map(|entry| entry.path.join(" / ")).collect();
+    let width = keys.iter().map(String::len).max().unwrap_or(0).min(70);
+    let mut text = String::new();
+    for (entry, key) in file.entries.iter().zip(keys) {
+        let says = match &entry.what {
+            What::Tensor(spec) => format!("{:<5} {:?}", spec.dtype.name(), spec.shape),
+            What::Number(v) => format!("number {v}"),
+            What::Text(v) => format!("text {v:?}"),
+            What::Other(v) => v.clone(),
+        };
+        let _ = writeln!(text, "{key:<width$}  {says}");
+    }
+    // A key is the file's own text, and a terminal obeys what it is shown.
+    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+}
+
+/// What is wanted as normaliser, and from where. Options come before the file.
+#[cfg(feature = "torch")]
+fn normaliser(args: &Import, mapped: &Mapped) -> anyhow::Result<(Vec<f64>, Vec<f64>, String)> {
+    if let (Some(mean), Some(std)) = (&args.mean, &args.std) {
+        if mean.len() != std.len() {
+            bail!("--mean has {} numbers and --std {}; give one a channel", mean.len(), std.len());
+        }
+        if mean.iter().any(|m| !m.is_finite()) || std.iter().any(|s| !s.is_finite() || *s <= 0.0) {
+            bail!("--mean must be finite, --std finite and above 0");
+        }
+        return Ok((mean.clone(), std.clone(), "--mean and --std".into()));
+    }
+    match args.normalize.as_deref() {
+        Some("none") => return Ok((Vec::new(), Vec::new(), "--normalize none".into())),
+        Some(name) => {
+            let (_, [mean, std], _) = PRESETS.iter().find(|(n, ..)| *n == name).context("no such normaliser")?;
+            return Ok((mean.to_vec(), std.to_vec(), format!("--normalize {name}")));
+        }
+        None => {}
+    }
+    match &mapped.normaliser {
+        Some(n) => Ok((n.mean.clone(), n.std.clone(), format!("the file's '{}'", n.key))),
+        None => {
+            let mut choices =
+                String::from("\n  --normalize none                 TRADES, MART, ARD, RSLAD: pixels in [0, 1] as they are");
+            for (name, [mean, std], who) in PRESETS {
+                let _ = write!(choices, "\n  --normalize {name:<20} {who}: mean {mean:?}, std {std:?}");
+            }
+            bail!(
+                "{}: it does not say how images were normalised, and a wrong guess ruins a teacher without a word; say it with --mean and --std, or one of{choices}",
+                args.file.display()
+            )
+        }
+    }
+}
+
+#[cfg(not(feature = "torch"))]
+fn network(_: &Import, _: Result<&Mapped, &String>) -> (Value, String) {
+    (Value::Null, "not looked for: this build only views".into())
+}
+
+#[cfg(not(feature = "torch"))]
+fn convert(_: &Import, _: &Checkpoint, _: &str, _: &Mapped) -> anyhow::Result<u8> {
+    Err(super::no_torch("import; it can list a file with --dry-run"))
+}
+
+#[cfg(feature = "torch")]
+fn identify(args: &Import, mapped: &Mapped) -> Result<rematch::nn::import::Identity, String> {
+    use rematch::config::Network;
+    let only = args.arch.as_ref().and_then(|name| Network::ALL.iter().copied().find(|n| n.name() == name));
+    rematch::nn::import::identify(mapped, only, args.shape)
+}
+
+#[cfg(feature = "torch")]
+fn network(args: &Import, mapped: Result<&Mapped, &String>) -> (Value, String) {
+    match mapped.map_err(Clone::clone).and_then(|mapped| identify(args, mapped)) {
+        Ok(id) => {
+            let [c, h, w] = id.shape;
+            let words = format!("{} for {c}x{h}x{w}, {} classes", id.network.name(), id.classes);
+            (json!({"name": id.network.name(), "shape": id.shape, "classes": id.classes}), words)
+        }
+        Err(why) => (Value::Null, format!("unknown: {why}")),
+    }
+}
+
+#[cfg(feature = "torch")]
+fn convert(args: &Import, file: &Checkpoint, sha256: &str, mapped: &Mapped) -> anyhow::Result<u8> {
+    use rematch::nn::{import, model::Normalize};
+
+    super::openmp::settle();
+    let name = args.file.display();
+    let out = args.out.clone().unwrap_or_else(|| args.file.with_extension("safetensors"));
+    if out == args.file {
+        bail!("{name}: the model would replace the file it is made of; name another with --out");
+    }
+    let identity = identify(args, mapped)
+        .map_err(|why| anyhow::anyhow!("{name}: {why} (--dry-run lists everything in it; --arch names the network)"))?;
+    let (mean, std, from) = normaliser(args, mapped)?;
+    let classes = args.classes.as_ref().map(|path| -> anyhow::Result<Vec<String>> {
+        let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(String::from).collect())
+    });
+    let normalize = Normalize { mean, std };
+    let model = import::build(file, mapped, &identity, classes.transpose()?, normalize.clone())
+        .map_err(|why| anyhow::anyhow!("{name}: {why}"))?;
+    let mut provenance = facts(args, file, sha256, Some(mapped));
+    provenance["normaliser"] = json!({"from": from, "mean": normalize.mean, "std": normalize.std});
+    provenance["program"] = json!(concat!("rematch ", env!("CARGO_PKG_VERSION")));
+    rematch::run::store::write_atomically(&out, &model.to_bytes(&provenance)).with_context(|| out.display().to_string())?;
+    drop(model);
+
+    let mut facts = facts(args, file, sha256, Some(mapped));
+    facts["network"] = network(args, Ok(mapped)).0;
+    facts["normaliser"] = provenance["normaliser"].clone();
+    facts["out"] = json!(out.display().to_string());
+    let probed = args.data.as_ref().map(|config| probe(&out, config)).transpose()?;
+    let mut stdout = std::io::stdout();
+    if args.json {
+        facts["probe"] = probed.as_ref().map_or(Value::Null, |p| p.facts.clone());
+        writeln!(stdout, "{facts}")?;
+    } else {
+        write!(stdout, "{}", words(args, file, sha256, Ok(mapped)))?;
+        writeln!(stdout, "network      {}", network(args, Ok(mapped)).1)?;
+        let numbers =
+            if normalize.mean.is_empty() { "none".into() } else { format!("mean {:?}, std {:?}", normalize.mean, normalize.std) };
+        writeln!(stdout, "taken        {numbers}, from {from}")?;
+        writeln!(stdout, "wrote        {}", out.display())?;
+        if let Some(probed) = &probed {
+            writeln!(stdout, "probe        {}", probed.words)?;
+        }
+    }
+    if let Some(warning) = probed.and_then(|p| p.warning) {
+        writeln!(std::io::stderr(), "rematch: {warning}")?;
+    }
+    Ok(0)
+}
+
+/// Images of a probe: accuracy to about 1.5 points.
+#[cfg(feature = "torch")]
+const PROBED: usize = 1000;
+
+#[cfg(feature = "torch")]
+struct Probed {
+    facts: Value,
+    words: String,
+    warning: Option<String>,
+}
+
+/// Natural and PGD-10 accuracy of the written file on validation images: a wrong normaliser shows at once.
+#[cfg(feature = "torch")]
+fn probe(model: &std::path::Path, config: &std::path::Path) -> anyhow::Result<Probed> {
+    use rematch::config::{AttackSpec, check};
+    use rematch::train::worker;
+    let config = check::load(config, &[])?;
+    let data = super::data::load(&config.data)?;
+    let images = worker::Images { images: &data.validation, classes: &data.classes };
+    let examinee = worker::Examinee::load(model, &images, rematch::config::DeviceChoice::default())?;
+    let count = examinee.len().min(PROBED);
+    let attack = AttackSpec::pgd(config.threat, 10, 1, 0);
+    let Some(accuracy) = examinee.evaluate(&attack, count)? else { bail!("the probe was interrupted") };
+    let percent = |x: f64| format!("{:.2} %", 100.0 * x);
+    let words = format!(
+        "natural {}, {} {} ({} eps {}) on {count} validation images of {}",
+        percent(accuracy.natural),
+        attack.short(),
+        percent(accuracy.adversarial),
+        attack.norm,
+        attack.eps,
+        data.name
+    );
+    let chance = 1.0 / data.classes.len() as f64;
+    let warning = (accuracy.natural < 2.0 * chance).then(|| {
+        format!(
+            "natural accuracy {} is near chance ({}): the normaliser, the order of the classes or the data is another one",
+            percent(accuracy.natural),
+            percent(chance)
+        )
+    });
+    let facts = json!({
+        "natural_accuracy": accuracy.natural,
+        "adversarial_accuracy": accuracy.adversarial,
+        "attack": attack.short(),
+        "norm": attack.norm,
+        "eps": attack.eps,
+        "images": count,
+        "split": "validation",
+        "data": data.name,
+    });
+    Ok(Probed { facts, words, warning })
+}

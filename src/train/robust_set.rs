@@ -1,0 +1,168 @@
+//! The images that RDT trains on: made once before the first step, piece by piece, and kept on disk for every later run.
+//!
+//! A piece is a file of its own that appears whole or not at all, so that making them can stop at any time and go on where it stood.
+//! Its name says what it was made from: the teacher's weights, the images, the seed and the settings; another teacher makes other
+//! files. What a robust image is and how it is made is [`crate::methods::rdt`]'s.
+
+use super::ends::{Ends, RunError, tell};
+use super::meter;
+use super::pool::Pool;
+use super::trainer::Trainer;
+use crate::config::{Method, Rdt};
+use crate::data::DataError;
+use crate::methods::rdt;
+use crate::nn::Model;
+use crate::protocol::Event;
+use crate::protocol::event::{Preparing, Voice, Warning};
+use crate::random::{self, Purpose, Stream};
+use crate::run::store::write_atomically;
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use tch::Kind;
+
+/// Images made together, as the authors do.
+const PIECE: usize = 500;
+const REPORT_EVERY: Duration = Duration::from_millis(500);
+
+/// Whether the images are there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Made {
+    All,
+    /// A stop came first.
+    NotAll,
+}
+
+impl Trainer {
+    /// Replaces the training images by robust ones, where the method is RDT.
+    pub(super) fn robust_set(&mut self, ends: &mut Ends) -> Result<Made, RunError> {
+        let (Method::Rdt(settings), Some(teacher)) = (self.config.method, self.teacher.clone()) else { return Ok(Made::All) };
+        let begin = Instant::now();
+        let Pool::Resident(train) = &self.train else { return Err(needs_memory().into()) };
+        let stored = train.bytes();
+        let key = key(&teacher, &stored, self.config.seed, settings);
+        let folder = self.cache.as_ref().map(|cache| cache.join(format!("robust-{key}")));
+        if let Some(folder) = &folder {
+            let line = format!("robust images are kept in {}", folder.display());
+            tell(ends, Event::Said { source: Voice::Rematch, line })?;
+        }
+        let total = self.train.len();
+        let each = stored.len() / total.max(1);
+        let mut pixels: Vec<u8> = Vec::with_capacity(total * each);
+        let (mut kept, mut last, mut cannot_keep) = (0, Instant::now(), false);
+        for from in (0..total).step_by(PIECE) {
+            let places: Vec<i64> = (from..(from + PIECE).min(total)).map(|i| i as i64).collect();
+            let file = folder.as_ref().map(|folder| folder.join(format!("{from:08}.bin")));
+            let piece = match file.as_deref().and_then(|file| read(file, places.len() * each)) {
+                Some(piece) => {
+                    kept += places.len();
+                    piece
+                }
+                None => {
+                    let Some(piece) = self.make(&teacher, &places, settings, ends)? else { return Ok(Made::NotAll) };
+                    if let Some(error) = file.as_deref().and_then(|file| write(file, &piece).err())
+                        && !std::mem::replace(&mut cannot_keep, true)
+                    {
+                        let message = format!("robust images cannot be kept for later runs: {error}");
+                        tell(ends, Event::Warned { step: None, kind: Warning::Other, message })?;
+                    }
+                    piece
+                }
+            };
+            pixels.extend_from_slice(&piece);
+            let done = from + places.len();
+            if last.elapsed() >= REPORT_EVERY || done == total {
+                last = Instant::now();
+                let what = "robust data set".into();
+                tell(ends, Event::Preparing(Preparing { what, done: done as u64, total: total as u64 }))?;
+            }
+        }
+        if let Pool::Resident(train) = &self.train {
+            self.train = Pool::Resident(train.with_pixels(&pixels));
+        }
+        let seconds = begin.elapsed().as_secs_f64();
+        let line = format!("{total} robust images: {} made in {seconds:.1} s, {kept} found on disk", total - kept);
+        tell(ends, Event::Said { source: Voice::Rematch, line })?;
+        Ok(Made::All)
+    }
+
+    /// Bytes of the robust images in the places of these. `None`: a stop came first.
+    fn make(&self, teacher: &Model, places: &[i64], settings: Rdt, ends: &mut Ends) -> Result<Option<Vec<u8>>, RunError> {
+        let originals = self.train.batch(places)?.images;
+        let starts: Vec<i64> = places
+            .iter()
+            .map(|&place| {
+                let mut stream = Stream::new(random::seed(self.config.seed, Purpose::RobustSet, place as u64));
+                stream.below(self.train.len() as u64) as i64
+            })
+            .collect();
+        let starts = self.train.batch(&starts)?.images;
+        let go_on = || !ends.inbox.stop_waits();
+        let made = rdt::invert(teacher, &originals, &starts, settings.inversion_steps, settings.inversion_step_size, go_on);
+        Ok(made.map(|made| meter::bytes(&(made * 255.0).round().clamp(0.0, 255.0).to_kind(Kind::Uint8))))
+    }
+}
+
+/// Robust images are bytes of the stored ones' shape, and streamed ones are not stored.
+pub(super) fn needs_memory() -> DataError {
+    DataError::Setting {
+        name: "data".into(),
+        key: "data.storage",
+        value: "stream".into(),
+        allowed: "memory, as method.name = \"rdt\" makes all training images anew and keeps them".into(),
+    }
+}
+
+fn key(teacher: &Model, images: &[u8], seed: u64, settings: Rdt) -> String {
+    let mut hash = Sha256::new();
+    for parameter in teacher.parameters.entries() {
+        hash.update(&parameter.name);
+        for value in meter::floats(&parameter.tensor.detach()) {
+            hash.update(value.to_le_bytes());
+        }
+    }
+    hash.update(images);
+    hash.update(seed.to_le_bytes());
+    hash.update(settings.inversion_steps.to_le_bytes());
+    hash.update(settings.inversion_step_size.to_le_bytes());
+    hash.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A piece whose checksum is right; anything else is made anew.
+fn read(file: &Path, length: usize) -> Option<Vec<u8>> {
+    let mut bytes = std::fs::read(file).ok()?;
+    let sum = bytes.split_off(length.min(bytes.len()));
+    (bytes.len() == length && sum == Sha256::digest(&bytes).as_slice()).then_some(bytes)
+}
+
+fn write(file: &Path, piece: &[u8]) -> std::io::Result<()> {
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let sum = Sha256::digest(piece);
+    write_atomically(file, &[piece, sum.as_slice()].concat())
+}
+
+/// Where robust images are kept when nothing else was said: `$XDG_CACHE_HOME/rematch`, or `~/.cache/rematch`.
+pub fn usual_folder() -> Option<PathBuf> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache"))).map(|cache| cache.join("rematch"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_piece_is_no_piece() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("robust-x").join("0.bin");
+        write(&file, &[1, 2, 3]).unwrap();
+        assert_eq!(read(&file, 3), Some(vec![1, 2, 3]));
+        assert_eq!(read(&file, 4), None);
+        let mut bytes = std::fs::read(&file).unwrap();
+        bytes[1] ^= 1;
+        std::fs::write(&file, bytes).unwrap();
+        assert_eq!(read(&file, 3), None);
+    }
+}

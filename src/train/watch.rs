@@ -1,0 +1,164 @@
+//! Catastrophic overfitting: while a one-step attack is trained against, robustness against a stronger one can break down within a few
+//! hundred steps, on the training images too, and nothing in the loss tells.
+//!
+//! Every `watch.every` steps the same training images, not augmented, are attacked with PGD-5 at the radius in force; a fall by more
+//! than `watch.drop` below the best of the last three looks is a break-down (Wong et al. look once an epoch for a fall of 0.2). It is
+//! said and marked on the charts, and answered as `watch.overfitting` says: the weights of the last good look come back, and
+//! training ends there, or goes on with smaller attack steps.
+
+use super::ends::{Ends, RunError, tell};
+use super::trainer::{Trainer, round};
+use super::{checkpoint::Watched, evaluate};
+use crate::config::{Answer, AttackSpec, Threat};
+use crate::nn::Role;
+use crate::protocol::event::{Evaluated, Purpose, Split, Warning, Whose};
+use crate::protocol::{Change, Dial, Event, Step};
+use std::time::Instant;
+use tch::Tensor;
+
+const STEPS: u32 = 5;
+/// Looks that a fall is measured against.
+const REMEMBERED: usize = 3;
+/// What an attack's step is multiplied by when training goes back.
+const SMALLER: f64 = 0.75;
+/// Going back more often than this helps nobody.
+const MOST_BACK: u32 = 5;
+
+/// What it knows from look to look.
+#[derive(Default)]
+pub struct Watch {
+    pub watched: Watched,
+    good: Option<Good>,
+}
+
+/// The last weights that were well.
+struct Good {
+    step: Step,
+    flat: Tensor,
+    velocity: Tensor,
+    buffers: Vec<Tensor>,
+}
+
+/// Whether training goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    GoOn,
+    Stop,
+}
+
+impl Trainer {
+    /// Looks, when a look is due after the step that was just done.
+    pub(super) fn watch(&mut self, ends: &mut Ends) -> Result<Verdict, RunError> {
+        let settings = self.config.watch;
+        if settings.overfitting == Answer::Off || !self.step.is_multiple_of(settings.every) {
+            return Ok(Verdict::GoOn);
+        }
+        let threat = Threat { norm: self.controls.norm, eps: self.controls.eps };
+        let attack = AttackSpec::pgd(threat, STEPS, 1, 0);
+        let indices = evaluate::subset(self.train.len(), settings.images);
+        let begin = Instant::now();
+        let go_on = || if ends.inbox.stop_waits() { evaluate::GoOn::No } else { evaluate::GoOn::Yes };
+        let found = evaluate::evaluate(&self.student.folded(), &self.train, &indices, &attack, go_on)?;
+        self.evaluation_time += begin.elapsed();
+        let Some(found) = found else { return Ok(Verdict::GoOn) };
+        tell(
+            ends,
+            Event::Evaluated(Evaluated {
+                step: self.step,
+                by: None,
+                of: Whose::Student,
+                split: Split::Train,
+                purpose: Purpose::Watch,
+                attack,
+                natural: found.natural,
+                adversarial: found.adversarial,
+                images: found.images as u64,
+                seconds: round(begin.elapsed().as_secs_f64(), 3),
+            }),
+        )?;
+        let watched = &mut self.watch.watched;
+        if watched.eps != Some(self.controls.eps) {
+            // Accuracies under different radii do not compare.
+            watched.eps = Some(self.controls.eps);
+            watched.looks.clear();
+        }
+        let before = watched.looks.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        if before - found.adversarial > settings.drop {
+            return self.broken_down(ends, before, found.adversarial);
+        }
+        watched.looks.push(found.adversarial);
+        if watched.looks.len() > REMEMBERED {
+            watched.looks.remove(0);
+        }
+        watched.told = false;
+        if matches!(settings.overfitting, Answer::Stop | Answer::RollBack) {
+            self.keep_good();
+        }
+        Ok(Verdict::GoOn)
+    }
+
+    fn broken_down(&mut self, ends: &mut Ends, before: f64, now: f64) -> Result<Verdict, RunError> {
+        let settings = self.config.watch;
+        let answer = if self.watch.watched.went_back >= MOST_BACK { Answer::Stop } else { settings.overfitting };
+        if std::mem::replace(&mut self.watch.watched.told, true) && answer == Answer::Warn {
+            return Ok(Verdict::GoOn);
+        }
+        let good = self.watch.good.as_ref().map(|good| good.step);
+        let consequence = match (answer, good) {
+            (Answer::Off | Answer::Warn, _) => {
+                "training goes on; a smaller step_size, n-fgsm or more attack steps usually help, and watch.overfitting = \"roll-back\" would have gone back".into()
+            }
+            (Answer::Stop, Some(step)) => format!("training ends with the weights of step {step}"),
+            (Answer::Stop, None) => "training ends; there are no weights from before".into(),
+            (Answer::RollBack, Some(step)) => format!("back to the weights of step {step}, on with smaller attack steps"),
+            (Answer::RollBack, None) => "there are no weights from before to go back to".into(),
+        };
+        let message = format!(
+            "catastrophic overfitting: adversarial accuracy on {} training images fell from {:.1} % to {:.1} % (PGD-{STEPS}, {} eps {}); {consequence}",
+            settings.images.min(self.train.len()),
+            100.0 * before,
+            100.0 * now,
+            self.controls.norm,
+            self.controls.eps,
+        );
+        tell(ends, Event::Warned { step: Some(self.step), kind: Warning::Overfitting, message })?;
+        match answer {
+            Answer::Off | Answer::Warn => Ok(Verdict::GoOn),
+            Answer::Stop => {
+                self.go_back();
+                Ok(Verdict::Stop)
+            }
+            Answer::RollBack => {
+                self.go_back();
+                self.watch.watched.went_back += 1;
+                let dial = if self.method.dials().contains(&Dial::StepSize) { Dial::StepSize } else { Dial::LrScale };
+                let change: Change = dial.to(SMALLER * self.controls.value(dial));
+                self.set(ends, None, change, Some("rolled back after catastrophic overfitting".into()))?;
+                Ok(Verdict::GoOn)
+            }
+        }
+    }
+
+    /// Keeps the weights as they are for a way back; at the start of a run and of a resumed one too.
+    pub(super) fn keep_good(&mut self) {
+        let parameters = &self.student.parameters;
+        let buffers = parameters.entries().iter().filter(|p| p.role == Role::Buffer).map(|p| p.tensor.copy()).collect();
+        self.watch.good =
+            Some(Good { step: self.step, flat: parameters.flat().copy(), velocity: self.sgd.velocity().copy(), buffers });
+    }
+
+    fn go_back(&mut self) {
+        let Some(good) = &self.watch.good else { return };
+        let _guard = tch::no_grad_guard();
+        let parameters = &self.student.parameters;
+        parameters.flat().shallow_clone().copy_(&good.flat);
+        self.sgd.velocity().shallow_clone().copy_(&good.velocity);
+        for (p, kept) in parameters.entries().iter().filter(|p| p.role == Role::Buffer).zip(&good.buffers) {
+            p.tensor.shallow_clone().copy_(kept);
+        }
+        if let Some(ema) = &self.ema {
+            // The mean holds broken weights too; it begins anew.
+            ema.update(&self.student, 0);
+        }
+    }
+}
