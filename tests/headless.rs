@@ -380,7 +380,7 @@ fn a_teacher_that_cannot_teach_is_refused() {
         (&home.path().to_path_buf(), "safetensors"),
         (&no_header, "not a whole .safetensors file"),
         (&half, "not a whole .safetensors file"),
-        (&other, "not a whole .safetensors file"),
+        (&other, "rematch import"),
         (&empty, "not a whole .safetensors file"),
     ] {
         let said = refused(&mut training(QUICKSTART, &runs, &[&format!("teacher.checkpoint={}", file.display())], &[]), &runs);

@@ -288,7 +288,7 @@ fn probe(model: &std::path::Path, config: &std::path::Path) -> anyhow::Result<Pr
     use rematch::config::{AttackSpec, check};
     use rematch::train::worker;
     let config = check::load(config, &[])?;
-    let data = rematch::data::load(&config.data)?;
+    let data = super::data::load(&config.data)?;
     let images = worker::Images { images: &data.validation, classes: &data.classes };
     let examinee = worker::Examinee::load(model, &images, rematch::config::DeviceChoice::default())?;
     let count = examinee.len().min(PROBED);

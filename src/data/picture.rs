@@ -9,6 +9,7 @@ use image::imageops::{self, FilterType};
 use image::{ImageFormat, ImageReader, Limits, RgbImage};
 use std::fs::File;
 use std::io::{Cursor, Read as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 /// How images of any size become squares.
@@ -81,7 +82,10 @@ pub fn read(path: &Path, view: View, cut: Cut) -> Result<Picture, String> {
     limits.max_image_height = Some(LARGEST_SIDE);
     limits.max_alloc = Some(LARGEST_DECODED);
     reader.limits(limits);
-    let image = reader.decode().map_err(|error| format!("cannot be decoded: {error}"))?;
+    // Whatever is in a file, it costs that file and not the run.
+    let image =
+        catch_unwind(AssertUnwindSafe(|| reader.decode())).map_err(|_| "cannot be decoded: the decoder gave up".to_string())?;
+    let image = image.map_err(|error| format!("cannot be decoded: {error}"))?;
     Ok(cut_out(&image.into_rgb8(), view, cut))
 }
 

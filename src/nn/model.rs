@@ -229,6 +229,7 @@ impl Model {
     }
 
     /// Another network of the same make with the same weights and statistics.
+    #[must_use]
     pub fn twin(&self, device: Device) -> Self {
         let twin = Self::new(self.description.clone(), 0, device).expect("one like it was made before");
         let _guard = tch::no_grad_guard();

@@ -169,12 +169,11 @@ impl Dial {
     pub fn range(self, norm: Norm) -> (f64, f64) {
         match self {
             Self::Lambda | Self::Beta => (0.0, 1e6),
-            Self::LrScale => (0.0, 1e3),
+            Self::LrScale | Self::Probes => (0.0, 1e3),
             Self::Eps | Self::StepSize => (0.0, norm.largest_eps()),
             Self::AttackSteps => (1.0, 1000.0),
             Self::Temperature => (1e-3, 1e3),
             Self::Alpha => (0.0, 1.0),
-            Self::Probes => (0.0, 1000.0),
         }
     }
 

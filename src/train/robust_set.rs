@@ -55,23 +55,20 @@ impl Trainer {
         for from in (0..total).step_by(PIECE) {
             let places: Vec<i64> = (from..(from + PIECE).min(total)).map(|i| i as i64).collect();
             let file = folder.as_ref().map(|folder| folder.join(format!("{from:08}.bin")));
-            let piece = match file.as_deref().and_then(|file| read(file, places.len() * each)) {
-                Some(piece) => {
-                    kept += places.len();
-                    piece
+            let piece = if let Some(piece) = file.as_deref().and_then(|file| read(file, places.len() * each)) {
+                kept += places.len();
+                piece
+            } else {
+                let Some(piece) = make(&teacher, &memory, &places, self.config.seed, settings, ends) else {
+                    return Ok(Made::NotAll);
+                };
+                if let Some(error) = file.as_deref().and_then(|file| write(file, &piece).err())
+                    && !std::mem::replace(&mut cannot_keep, true)
+                {
+                    let message = format!("robust images cannot be kept for later runs: {error}");
+                    tell(ends, Event::Warned { step: None, kind: Warning::Other, message })?;
                 }
-                None => {
-                    let Some(piece) = make(&teacher, &memory, &places, self.config.seed, settings, ends) else {
-                        return Ok(Made::NotAll);
-                    };
-                    if let Some(error) = file.as_deref().and_then(|file| write(file, &piece).err())
-                        && !std::mem::replace(&mut cannot_keep, true)
-                    {
-                        let message = format!("robust images cannot be kept for later runs: {error}");
-                        tell(ends, Event::Warned { step: None, kind: Warning::Other, message })?;
-                    }
-                    piece
-                }
+                piece
             };
             pixels.extend_from_slice(&piece);
             let done = from + places.len();
@@ -117,7 +114,8 @@ fn key(teacher: &Model, images: &[u8], seed: u64, settings: Rdt) -> String {
     hash.update(seed.to_le_bytes());
     hash.update(settings.inversion_steps.to_le_bytes());
     hash.update(settings.inversion_step_size.to_le_bytes());
-    hash.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    let sum = hash.finalize();
+    format!("{:016x}", u64::from_be_bytes(std::array::from_fn(|i| sum[i])))
 }
 
 /// A piece whose checksum is right; anything else is made anew.

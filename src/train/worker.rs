@@ -366,7 +366,7 @@ fn data_facts(data: &DataSet) -> DataFacts {
 fn scripted(path: &std::path::Path, config: &Config, data: &DataSet, device: tch::Device) -> Result<Model, ScriptError> {
     let description = Description {
         network: config.student.network,
-        shape: data.train.shape,
+        shape: data.train.shape(),
         classes: data.classes.clone(),
         normalize: model::Normalize::default(),
         feature_width: None,

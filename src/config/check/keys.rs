@@ -83,6 +83,7 @@ use Fallback::{From, Is, Required};
 const SOURCES: &[&str] = &["fashion-mnist-10k", "idx", "cifar10", "cifar100", "folder", "restricted-imagenet"];
 const ON_DISK: &[&str] = &["idx", "cifar10", "cifar100", "folder", "restricted-imagenet"];
 const FILES: Option<Only> = Some(only("data.source", &["folder", "restricted-imagenet"]));
+#[expect(clippy::unnecessary_wraps, reason = "it stands where a key says under which choice it means something")]
 const fn methods(names: &'static [&'static str]) -> Option<Only> {
     Some(only("method.name", names))
 }

@@ -6,8 +6,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
-use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig};
+use ureq::{Agent, Proxy};
 
 const PIECE: usize = 1 << 16;
 
@@ -67,6 +67,7 @@ fn get(
         .http_status_as_error(false)
         .timeout_connect(Some(patience.answer))
         .timeout_recv_response(Some(patience.answer))
+        .proxy(if own(url) { None } else { Proxy::try_from_env() })
         // The certificates this machine trusts: behind a company's proxy there is one more than everybody's.
         .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build())
         .build()
@@ -125,6 +126,11 @@ fn get(
     }
     file.sync_all().map_err(|error| cannot_write(part, bytes, &error))?;
     Ok(bytes)
+}
+
+/// Whether the server is this machine itself, which no proxy can reach.
+fn own(url: &str) -> bool {
+    ["http://127.0.0.1", "http://localhost"].iter().any(|start| url.starts_with(start))
 }
 
 /// The MD5 of a file, as 32 hexadecimal digits.
