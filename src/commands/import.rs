@@ -174,20 +174,17 @@ fn normaliser(args: &Import, mapped: &Mapped) -> anyhow::Result<(Vec<f64>, Vec<f
         }
         None => {}
     }
-    match &mapped.normaliser {
-        Some(n) => Ok((n.mean.clone(), n.std.clone(), format!("the file's '{}'", n.key))),
-        None => {
-            let mut choices =
-                String::from("\n  --normalize none                 TRADES, MART, ARD, RSLAD: pixels in [0, 1] as they are");
-            for (name, [mean, std], who) in PRESETS {
-                let _ = write!(choices, "\n  --normalize {name:<20} {who}: mean {mean:?}, std {std:?}");
-            }
-            bail!(
-                "{}: it does not say how images were normalised, and a wrong guess ruins a teacher without a word; say it with --mean and --std, or one of{choices}",
-                args.file.display()
-            )
-        }
+    if let Some(n) = &mapped.normaliser {
+        return Ok((n.mean.clone(), n.std.clone(), format!("the file's '{}'", n.key)));
     }
+    let mut choices = String::from("\n  --normalize none                 TRADES, MART, ARD, RSLAD: pixels in [0, 1] as they are");
+    for (name, [mean, std], who) in PRESETS {
+        let _ = write!(choices, "\n  --normalize {name:<20} {who}: mean {mean:?}, std {std:?}");
+    }
+    bail!(
+        "{}: it does not say how images were normalised, and a wrong guess ruins a teacher without a word; say it with --mean and --std, or one of{choices}",
+        args.file.display()
+    )
 }
 
 #[cfg(not(feature = "torch"))]
