@@ -158,7 +158,7 @@ impl Dial {
             (Self::AttackSteps, _) => "attack steps",
             (Self::StepSize, _) => "step size",
             (Self::Temperature, _) => "temperature",
-            (Self::Alpha, Method::Rslad(_)) => "attacked share",
+            (Self::Alpha, Method::Rslad(_)) => "adv share",
             (Self::Alpha, _) => "teacher share",
             (Self::Beta, _) => "kl weight",
             (Self::Probes, _) => "probes/epoch",
