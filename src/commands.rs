@@ -19,6 +19,15 @@ pub mod train;
 #[error("{0}")]
 pub struct Failed(pub String);
 
+/// Writes a file that a person named, whole or not at all, and makes the folders it lies in.
+pub(crate) fn write_file(path: &std::path::Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder
+        .map_or(Ok(()), std::fs::create_dir_all)
+        .and_then(|()| rematch::run::store::write_atomically(path, bytes))
+        .map_err(|error| anyhow::anyhow!("{}: cannot be written: {error}", path.display()))
+}
+
 /// For the commands that need libtorch, in a build without it.
 #[cfg(not(feature = "torch"))]
 fn no_torch(what: &str) -> anyhow::Error {

@@ -58,6 +58,10 @@ pub enum DataError {
     File { file: PathBuf, why: String, advice: &'static str },
     #[error("the embedded data set is damaged: {why}; build the program again from an unchanged copy of its source")]
     Embedded { why: String },
+    #[error(
+        "{name}: all {images} training images are of one class, and there is nothing to tell apart; give images of at least two"
+    )]
+    OneClass { name: String, images: usize },
     #[error("{name}: {key} = {value} does not fit this data; allowed: {allowed}")]
     Setting { name: String, key: &'static str, value: String, allowed: String },
     #[error(

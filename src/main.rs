@@ -27,7 +27,9 @@ fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             // `{:#}` would join causes; our own errors already say everything in their first line.
-            let _ = writeln!(std::io::stderr(), "rematch: {error}");
+            // A file's own words may be in it, and a terminal obeys what it is shown.
+            let text: String = error.to_string().chars().map(|c| if c.is_control() && c != '\n' { '?' } else { c }).collect();
+            let _ = writeln!(std::io::stderr(), "rematch: {text}");
             ExitCode::from(error.downcast_ref::<commands::Failed>().map_or(2, |_| 1))
         }
     }

@@ -10,6 +10,7 @@ pub mod device;
 pub mod ema;
 pub mod ends;
 pub mod evaluate;
+pub mod examinee;
 pub mod inbox;
 pub mod memory;
 pub mod meter;

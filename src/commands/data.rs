@@ -64,7 +64,7 @@ fn mib(bytes: u64) -> String {
 
 pub fn rebuild(from: &Path, to: &Path) -> anyhow::Result<u8> {
     let bytes = rematch::data::builder::rebuild(from)?;
-    rematch::run::store::write_atomically(to, &bytes).with_context(|| format!("{} could not be written", to.display()))?;
+    super::write_file(to, &bytes)?;
     let _ = writeln!(std::io::stdout(), "{}: {} bytes", to.display(), bytes.len());
     Ok(0)
 }

@@ -13,7 +13,7 @@ pub fn run(_: &Eval) -> anyhow::Result<u8> {
 pub fn run(args: &Eval) -> anyhow::Result<u8> {
     use anyhow::{Context, bail};
     use rematch::config::{AttackName, AttackSpec, Config, Eps, Norm, RandomStart, Threat, check};
-    use rematch::train::{device, worker};
+    use rematch::train::{device, examinee};
     use std::io::{IsTerminal, Write};
 
     super::openmp::settle();
@@ -21,7 +21,7 @@ pub fn run(args: &Eval) -> anyhow::Result<u8> {
     if let Some(threads) = args.threads {
         tch::set_num_threads(i32::from(threads));
     }
-    let (path, made_with) = worker::made_with(&target(args))?;
+    let (path, made_with) = examinee::made_with(&target(args))?;
     let config: Config = match (&args.data, made_with) {
         (Some(path), _) => check::load(path, &[])?,
         (None, Some(config)) => config,
@@ -62,7 +62,7 @@ pub fn run(args: &Eval) -> anyhow::Result<u8> {
         (Split::Validation, Some(_)) => (&data.validation, "unknown whether seen in training", None),
         (Split::Test, Some(_)) => (&data.test, "unknown whether seen in training", None),
     };
-    let examinee = worker::Examinee::load(&path, &worker::Images { images, classes: &data.classes }, args.device)?;
+    let examinee = examinee::Examinee::load(&path, &examinee::Images { images, classes: &data.classes }, args.device)?;
     let count = args.images.map_or(examinee.len(), |n| n as usize);
     if count > examinee.len() {
         bail!("--images {count} is more than the {} images of this split; allowed: 1 to {}", examinee.len(), examinee.len());

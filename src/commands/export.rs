@@ -11,7 +11,6 @@ pub fn run(_: &Export) -> anyhow::Result<u8> {
 pub fn run(args: &Export) -> anyhow::Result<u8> {
     use anyhow::{Context, bail};
     use rematch::nn::{Model, export::export};
-    use rematch::run::store::write_atomically;
     use std::io::Write;
 
     super::openmp::settle();
@@ -36,8 +35,8 @@ pub fn run(args: &Export) -> anyhow::Result<u8> {
         .with_context(|| format!("--out {}: the name is not UTF-8", out.display()))?;
     let exported = export(&model, &provenance, name);
     let python = out.with_extension("py");
-    write_atomically(&out, &exported.weights).with_context(|| out.display().to_string())?;
-    write_atomically(&python, exported.python.as_bytes()).with_context(|| python.display().to_string())?;
+    super::write_file(&out, &exported.weights)?;
+    super::write_file(&python, exported.python.as_bytes())?;
     let d = &model.description;
     let mut stdout = std::io::stdout();
     writeln!(stdout, "model        {} ({}, {} classes)", path.display(), d.network.name(), d.classes.len())?;

@@ -39,7 +39,7 @@ pub fn run(args: &Import) -> anyhow::Result<u8> {
             facts["entries"] = file.entries.iter().map(entry).collect();
             writeln!(out, "{facts}")?;
         } else {
-            write!(out, "{words}network      {found}\n\n{}", table(&file))?;
+            write!(out, "{words}network      {}\n\n{}", shown(&found), table(&file))?;
         }
         return Ok(0);
     }
@@ -117,14 +117,19 @@ fn words(args: &Import, file: &Checkpoint, sha256: &str, mapped: Result<&Mapped,
             }
             match &mapped.normaliser {
                 Some(n) => line("normaliser", &format!("mean {:?}, std {:?} from '{}'", n.mean, n.std, n.key)),
-                None => line("normaliser", "none in the file"),
+                None => line("normaliser", mapped.odd_normaliser.as_deref().unwrap_or("none in the file")),
             }
         }
     }
     for object in &file.unread {
         line("left unread", object);
     }
-    text
+    shown(&text)
+}
+
+/// Without what a terminal would obey: a file's own words are in it.
+fn shown(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { '?' } else { c }).collect()
 }
 
 fn entry(entry: &rematch::pytorch::Entry) -> Value {
@@ -177,6 +182,9 @@ fn normaliser(args: &Import, mapped: &Mapped) -> anyhow::Result<(Vec<f64>, Vec<f
     if let Some(n) = &mapped.normaliser {
         return Ok((n.mean.clone(), n.std.clone(), format!("the file's '{}'", n.key)));
     }
+    if let Some(why) = &mapped.odd_normaliser {
+        bail!("{}: {why}", args.file.display());
+    }
     let mut choices = String::from("\n  --normalize none                 TRADES, MART, ARD, RSLAD: pixels in [0, 1] as they are");
     for (name, [mean, std], who) in PRESETS {
         let _ = write!(choices, "\n  --normalize {name:<20} {who}: mean {mean:?}, std {std:?}");
@@ -223,14 +231,20 @@ fn convert(args: &Import, file: &Checkpoint, sha256: &str, mapped: &Mapped) -> a
     super::openmp::settle();
     let name = args.file.display();
     let out = args.out.clone().unwrap_or_else(|| args.file.with_extension("safetensors"));
-    if out == args.file {
+    let same = |a: &std::path::Path, b: &std::path::Path| a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b));
+    if out == args.file || same(&out, &args.file) {
         bail!("{name}: the model would replace the file it is made of; name another with --out");
     }
+    if args.out.is_none() && out.exists() {
+        bail!("{}: is there already; name it, or another, with --out", out.display());
+    }
+    // Before anything is written.
+    let config = args.data.as_ref().map(|config| rematch::config::check::load(config, &[])).transpose()?;
     let identity = identify(args, mapped)
         .map_err(|why| anyhow::anyhow!("{name}: {why} (--dry-run lists everything in it; --arch names the network)"))?;
     let (mean, std, from) = normaliser(args, mapped)?;
     let classes = args.classes.as_ref().map(|path| -> anyhow::Result<Vec<String>> {
-        let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        let text = std::fs::read_to_string(path).map_err(|error| anyhow::anyhow!("--classes {}: {error}", path.display()))?;
         Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(String::from).collect())
     });
     let normalize = Normalize { mean, std };
@@ -239,14 +253,14 @@ fn convert(args: &Import, file: &Checkpoint, sha256: &str, mapped: &Mapped) -> a
     let mut provenance = facts(args, file, sha256, Some(mapped));
     provenance["normaliser"] = json!({"from": from, "mean": normalize.mean, "std": normalize.std});
     provenance["program"] = json!(concat!("rematch ", env!("CARGO_PKG_VERSION")));
-    rematch::run::store::write_atomically(&out, &model.to_bytes(&provenance)).with_context(|| out.display().to_string())?;
+    super::write_file(&out, &model.to_bytes(&provenance))?;
     drop(model);
 
     let mut facts = facts(args, file, sha256, Some(mapped));
     facts["network"] = network(args, Ok(mapped)).0;
     facts["normaliser"] = provenance["normaliser"].clone();
     facts["out"] = json!(out.display().to_string());
-    let probed = args.data.as_ref().map(|config| probe(&out, config)).transpose()?;
+    let probed = config.map(|config| probe(&out, &config)).transpose()?;
     let mut stdout = std::io::stdout();
     if args.json {
         facts["probe"] = probed.as_ref().map_or(Value::Null, |p| p.facts.clone());
@@ -281,13 +295,12 @@ struct Probed {
 
 /// Natural and PGD-10 accuracy of the written file on validation images: a wrong normaliser shows at once.
 #[cfg(feature = "torch")]
-fn probe(model: &std::path::Path, config: &std::path::Path) -> anyhow::Result<Probed> {
-    use rematch::config::{AttackSpec, check};
-    use rematch::train::worker;
-    let config = check::load(config, &[])?;
+fn probe(model: &std::path::Path, config: &rematch::config::Config) -> anyhow::Result<Probed> {
+    use rematch::config::AttackSpec;
+    use rematch::train::examinee;
     let data = super::data::load(&config.data)?;
-    let images = worker::Images { images: &data.validation, classes: &data.classes };
-    let examinee = worker::Examinee::load(model, &images, rematch::config::DeviceChoice::default())?;
+    let images = examinee::Images { images: &data.validation, classes: &data.classes };
+    let examinee = examinee::Examinee::load(model, &images, rematch::config::DeviceChoice::default())?;
     let count = examinee.len().min(PROBED);
     let attack = AttackSpec::pgd(config.threat, 10, 1, 0);
     let Some(accuracy) = examinee.evaluate(&attack, count)? else { bail!("the probe was interrupted") };
@@ -302,7 +315,7 @@ fn probe(model: &std::path::Path, config: &std::path::Path) -> anyhow::Result<Pr
         data.name
     );
     let chance = 1.0 / data.classes.len() as f64;
-    let warning = (accuracy.natural < 2.0 * chance).then(|| {
+    let warning = (accuracy.natural < chance + 0.1 * (1.0 - chance)).then(|| {
         format!(
             "natural accuracy {} is near chance ({}): the normaliser, the order of the classes or the data is another one",
             percent(accuracy.natural),

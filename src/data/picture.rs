@@ -60,6 +60,9 @@ impl View {
     }
 }
 
+/// Longer than this many times its shorter side an image is no photograph, and bringing the short side to size would make it huge.
+const LONGEST: u32 = 50;
+
 /// Reads the file at `path`.
 ///
 /// # Errors
@@ -86,6 +89,10 @@ pub fn read(path: &Path, view: View, cut: Cut) -> Result<Picture, String> {
     let image =
         catch_unwind(AssertUnwindSafe(|| reader.decode())).map_err(|_| "cannot be decoded: the decoder gave up".to_string())?;
     let image = image.map_err(|error| format!("cannot be decoded: {error}"))?;
+    let (width, height) = (image.width(), image.height());
+    if width.max(height) > LONGEST * width.min(height).max(1) {
+        return Err(format!("is {width}x{height}: more than {LONGEST} times as long as it is wide"));
+    }
     Ok(cut_out(&image.into_rgb8(), view, cut))
 }
 

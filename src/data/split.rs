@@ -35,8 +35,11 @@ pub(super) fn places(
     for (index, &label) in labels.iter().enumerate() {
         by_class[usize::from(label)].push(index);
     }
+    let present: usize = by_class.iter().filter(|indices| !indices.is_empty()).count();
+    if present < 2 {
+        return Err(DataError::OneClass { name: name.to_owned(), images: labels.len() });
+    }
     // A label that no image has is a gap in the numbering, not a class to hold images out of.
-    let present = by_class.iter().filter(|indices| !indices.is_empty()).count().max(1);
     let (each, more) = (validation / present, validation % present);
     let mut held = vec![false; labels.len()];
     for (rank, indices) in by_class.iter().filter(|indices| !indices.is_empty()).enumerate() {

@@ -3,8 +3,8 @@
 //! `alpha T^2 KL(T_T(x) || S_T(x + d)) + (1 - alpha) CE(S(x), y)` with d from PGD on the student's cross-entropy, from a uniform start,
 //! in train mode. A step costs K forwards and input-only backwards, a forward and backward on attacked images, a forward (and, for
 //! alpha below 1, backward) on clean ones, and a forward of the teacher. The clean forward is there at alpha = 1 as well, as in the
-//! authors' code, where it moves the running statistics. They average the divergence over images and classes. Departs in one
-//! thing: the attack's start is cut to `[0, 1]` before its first gradient.
+//! authors' code, where it moves the running statistics. They average the divergence over images and classes. Departs in two
+//! things: the attack's start is cut to `[0, 1]` before its first gradient, and images are normalised.
 
 use super::{Batch, Context, Method, Objective, losses};
 use crate::attacks::pgd;

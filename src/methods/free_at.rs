@@ -28,8 +28,11 @@ impl FreeAt {
     /// The perturbation of the first `n` places, zeros where none has been yet.
     fn first(&mut self, like: &Tensor) -> Tensor {
         let n = like.size()[0];
-        let whole = match self.delta.take() {
+        // One that was read from a file lies on the host.
+        let whole = match self.delta.take().map(|delta| delta.to_device(like.device())) {
             None => like.zeros_like(),
+            // Of other images: not one of ours.
+            Some(delta) if delta.size()[1..] != like.size()[1..] => like.zeros_like(),
             Some(delta) if delta.size()[0] < n => {
                 let more = like.narrow(0, 0, n - delta.size()[0]).zeros_like();
                 Tensor::cat(&[delta, more], 0)

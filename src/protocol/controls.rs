@@ -251,6 +251,17 @@ fn plain(value: f64) -> String {
 }
 
 impl Controls {
+    /// With the config's values in the places of those that an older checkpoint does not have.
+    #[must_use]
+    pub fn completed(self, config: &Config) -> Self {
+        // No attack has 0 steps once it is written.
+        if self.attack_steps > 0 || self.temperature > 0.0 || self.alpha > 0.0 || self.beta > 0.0 || self.probes > 0 {
+            return self;
+        }
+        let Self { lambda, lr_scale, eps, norm, flow, .. } = self;
+        Self { lambda, lr_scale, eps, norm, flow, ..Self::of(config) }
+    }
+
     /// The value that a dial shows now.
     pub fn value(&self, dial: Dial) -> f64 {
         match dial {

@@ -52,13 +52,15 @@ pub struct Mapped {
     /// By bare name, in the order of the file.
     pub tensors: Vec<(String, Spec)>,
     pub normaliser: Option<Normaliser>,
+    /// Why what looks like one in the file is none.
+    pub odd_normaliser: Option<String>,
     pub ignored: Vec<(Why, Vec<String>)>,
     /// Numbers beside the state dict: epoch, accuracies.
     pub numbers: Vec<(String, f64)>,
 }
 
 /// # Errors
-/// When no state dict is found, two keys become one, or a normaliser cannot be read.
+/// When no state dict is found or two keys become one.
 pub fn map(file: &Checkpoint, limits: &Limits) -> Result<Mapped, String> {
     let section = section(file)?;
     let inside = |entry: &&Entry| entry.path.len() == section.len() + 1 && entry.path.starts_with(&section);
@@ -126,9 +128,12 @@ pub fn map(file: &Checkpoint, limits: &Limits) -> Result<Mapped, String> {
             _ => None,
         })
         .collect();
-    let normaliser = normaliser(file, &means, &stds, limits)?;
+    let (normaliser, odd_normaliser) = match normaliser(file, &means, &stds, limits) {
+        Ok(normaliser) => (normaliser, None),
+        Err(why) => (None, Some(why)),
+    };
     ignored.sort();
-    Ok(Mapped { section, prefixes, tensors, normaliser, ignored, numbers })
+    Ok(Mapped { section, prefixes, tensors, normaliser, odd_normaliser, ignored, numbers })
 }
 
 /// The keys that lead to the dict with the weights.

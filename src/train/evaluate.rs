@@ -14,8 +14,10 @@ use crate::random::{self, Purpose};
 use std::ops::ControlFlow;
 use tch::{Kind, Tensor};
 
-/// Images in a batch of an evaluation. Results do not depend on it beyond floating-point rounding.
+/// Images in a batch of an evaluation, and the numbers they may have in all: of large images fewer fit. Results do not depend on it
+/// beyond floating-point rounding.
 const BATCH: usize = 250;
+const NUMBERS: usize = BATCH * 3 * 64 * 64;
 
 /// Fractions 0-1.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,14 +56,17 @@ pub fn evaluate(
     attack: &AttackSpec,
     mut go_on: impl FnMut() -> GoOn,
 ) -> Result<Option<Accuracy>, DataError> {
-    let (mut natural, mut adversarial) = (0, 0);
-    for places in indices.chunks(BATCH) {
+    let (mut natural, mut adversarial, mut images) = (0, 0, 0);
+    let batch = (NUMBERS / set.image_len().max(1)).clamp(1, BATCH);
+    for places in indices.chunks(batch) {
         let Some((correct, robust)) = examine(network, set, places, attack, &mut go_on)? else { return Ok(None) };
         natural += correct.iter().filter(|c| **c).count();
         adversarial += robust.iter().filter(|r| **r).count();
+        // Fewer than were asked for where files cannot be read and are to be left out.
+        images += correct.len();
     }
-    let share = |n: usize| n as f64 / indices.len().max(1) as f64;
-    Ok(Some(Accuracy { natural: share(natural), adversarial: share(adversarial), images: indices.len() }))
+    let share = |n: usize| n as f64 / images.max(1) as f64;
+    Ok(Some(Accuracy { natural: share(natural), adversarial: share(adversarial), images }))
 }
 
 /// Per image: correct as it is; correct wherever the attack went.
@@ -78,7 +83,10 @@ fn examine(
     if matches!(go_on(), GoOn::No) {
         return Ok(None);
     }
-    let batch = set.batch(places)?;
+    let (batch, places) = set.batch(places)?;
+    if places.is_empty() {
+        return Ok(Some((Vec::new(), Vec::new())));
+    }
     let correct_at = |logits: &Tensor| logits.argmax(1, false).eq_tensor(&batch.labels);
     let natural = {
         let _guard = tch::no_grad_guard();

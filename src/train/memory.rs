@@ -37,6 +37,11 @@ impl Memory {
         self.len() == 0
     }
 
+    /// Numbers in one image.
+    pub fn image_len(&self) -> usize {
+        self.images.size()[1..].iter().product::<i64>() as usize
+    }
+
     /// The same images and labels, not copied.
     #[must_use]
     pub fn shallow_clone(&self) -> Self {

@@ -42,13 +42,21 @@ impl Pool {
         }
     }
 
-    /// The images at these places, as they are.
+    /// Numbers in one image.
+    pub fn image_len(&self) -> usize {
+        match self {
+            Self::Resident(memory) => memory.image_len(),
+            Self::Streamed(stream) => stream.image_len(),
+        }
+    }
+
+    /// The images at these places, as they are, and the places of those that could be read, where others are to be skipped.
     ///
     /// # Errors
-    /// A file that cannot be read; never for images in memory.
-    pub fn batch(&self, places: &[i64]) -> Result<Batch, DataError> {
+    /// A file that cannot be read and is not to be skipped; never for images in memory.
+    pub fn batch(&self, places: &[i64]) -> Result<(Batch, Vec<i64>), DataError> {
         match self {
-            Self::Resident(memory) => Ok(memory.batch(places)),
+            Self::Resident(memory) => Ok((memory.batch(places), places.to_vec())),
             Self::Streamed(stream) => stream.batch(places),
         }
     }

@@ -42,6 +42,15 @@ struct State {
     remarks: Vec<String>,
 }
 
+/// What becomes of a file that cannot be read and is to be skipped.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Gap {
+    /// An evaluation counts what it sees.
+    LeftOut,
+    /// A step trains on the next good one of its batch.
+    StoodIn,
+}
+
 /// What is cut out of the files of training images.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Cutting {
@@ -98,14 +107,19 @@ impl Stream {
         self.decoders.ask(&self.files, places.iter().map(|&place| (place as usize, cutting.of(place))))
     }
 
-    /// The middles of the images at these places.
+    /// Numbers in one image.
+    pub fn image_len(&self) -> usize {
+        self.files.view.shape().iter().product()
+    }
+
+    /// The middles of the images at these places, and the places of those that could be read.
     ///
     /// # Errors
-    /// A file that cannot be read, where those are not to be skipped, or where none of the batch can.
-    pub fn batch(&self, places: &[i64]) -> Result<Batch, DataError> {
+    /// A file that cannot be read, where those are not to be skipped.
+    pub fn batch(&self, places: &[i64]) -> Result<(Batch, Vec<i64>), DataError> {
         let pending = self.ask(places, Cutting::Centre);
-        let (images, labels) = self.take(places, pending)?;
-        Ok(Batch { images: channels_last(&(images.to_kind(Kind::Float) / 255.0)), labels })
+        let (images, labels, read) = self.take(places, pending, Gap::LeftOut)?;
+        Ok((Batch { images: channels_last(&(images.to_kind(Kind::Float) / 255.0)), labels }, read))
     }
 
     /// The images at these places, augmented. `seed`: of this step's augmentation.
@@ -135,7 +149,18 @@ impl Stream {
                 self.work_ahead(&mut state);
                 pending
             };
-            let (images, labels) = self.take(places, pending)?;
+            let (images, labels, read) = self.take(places, pending, Gap::StoodIn)?;
+            if read.is_empty() {
+                // Nothing of this batch can be read: the one before is trained on once more.
+                match &self.state.borrow().last {
+                    Some((_, images, labels)) => {
+                        let (images, labels) = (images.shallow_clone(), labels.shallow_clone());
+                        let images = channels_last(&augment::apply(&images, augment, Cropped::Yes, seed));
+                        return Ok(Batch { images, labels });
+                    }
+                    None => return Err(self.files.fault(places[0] as usize, "cannot be read, nor can any of its batch", 0)),
+                }
+            }
             self.state.borrow_mut().last = Some((places.to_vec(), images.shallow_clone(), labels.shallow_clone()));
             (images, labels)
         };
@@ -147,8 +172,8 @@ impl Stream {
         std::mem::take(&mut self.state.borrow_mut().remarks)
     }
 
-    /// Bytes and labels on the device, once they are decoded. A faulty file gives way to the next good one of the batch.
-    fn take(&self, places: &[i64], pending: Pending) -> Result<(Tensor, Tensor), DataError> {
+    /// Bytes and labels on the device and the places they are of, once they are decoded.
+    fn take(&self, places: &[i64], pending: Pending, gap: Gap) -> Result<(Tensor, Tensor, Vec<i64>), DataError> {
         let read = pending.wait();
         let mut state = self.state.borrow_mut();
         let mut good: Vec<Option<&Picture>> = Vec::with_capacity(read.len());
@@ -168,7 +193,7 @@ impl Stream {
                     if state.faulty.insert(place) {
                         self.tell_of(place, why, &mut state);
                     }
-                    if self.files.faulty == Faulty::Stop || read.iter().all(Result::is_err) {
+                    if self.files.faulty == Faulty::Stop {
                         let others = state.faulty.len() - 1;
                         return Err(self.files.fault(place as usize, why, others));
                     }
@@ -177,17 +202,21 @@ impl Stream {
             }
         }
         let n = good.len();
-        let (mut pixels, mut labels) = (Vec::with_capacity(n * self.files.view.shape().iter().product::<usize>()), Vec::new());
+        let (mut pixels, mut labels, mut taken) = (Vec::with_capacity(n * self.image_len()), Vec::new(), Vec::new());
         for slot in 0..n {
+            if gap == Gap::LeftOut && good[slot].is_none() {
+                continue;
+            }
             let stand_in = (0..n).map(|step| (slot + step) % n).find_map(|at| good[at].map(|picture| (at, picture)));
             if let Some((at, picture)) = stand_in {
                 pixels.extend_from_slice(&picture.pixels);
                 labels.push(i64::from(self.files.labels[places[at] as usize]));
+                taken.push(places[at]);
             }
         }
         let [c, h, w] = self.files.view.shape().map(|d| d as i64);
         let images = Tensor::from_slice(&pixels).view([-1, c, h, w]).to_device(self.device);
-        Ok((images, Tensor::from_slice(&labels).to_device(self.device)))
+        Ok((images, Tensor::from_slice(&labels).to_device(self.device), taken))
     }
 
     /// The first by name, then at 10, 100, 1000, ...: a person must see how many there are, not each of them.
@@ -195,7 +224,9 @@ impl Stream {
         let count = state.faulty.len();
         let file = self.files.paths[place as usize].display();
         if self.files.faulty == Faulty::Skip && 10usize.pow(count.ilog10()) == count {
-            let text = format!("{file} {why}; in its place another image of its batch was taken (file {count} of this kind)");
+            let text = format!(
+                "{file} {why}; training takes another image of its batch, evaluation leaves it out (file {count} of this kind)"
+            );
             state.remarks.push(text);
         }
     }
@@ -260,12 +291,17 @@ mod tests {
                 assert!(error.contains("4.png: is no JPEG, PNG or WebP image; repair or remove"), "{error}");
                 continue;
             }
-            let (got, expected) = (got.unwrap(), stream.batch(&[3, 1, 3]).unwrap());
+            let (got, expected) = (got.unwrap(), stream.batch(&[3, 1, 3]).unwrap().0);
             assert!(got.images == expected.images && got.labels == expected.labels);
-            assert!(stream.batch(&[4, 5]).is_ok());
+            // An evaluation leaves it out.
+            assert_eq!(stream.batch(&[4, 5]).unwrap().1, [5]);
+            assert!(stream.batch(&[4]).unwrap().1.is_empty());
+            // A batch of it alone is the one before once more.
+            let again = stream.augmented(&[4], Augment::None, 0).unwrap();
+            assert!(again.images == expected.images && again.labels == expected.labels);
             let remarks = stream.take_remarks();
             assert!(remarks.len() == 1 && remarks[0].contains("4.png is no JPEG"), "{remarks:?}");
-            let error = stream.batch(&[4]).err().unwrap().to_string();
+            let error = open(&files).augmented(&[4], Augment::None, 0).err().unwrap().to_string();
             assert!(error.contains("4.png"), "{error}");
         }
     }

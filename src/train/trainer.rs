@@ -91,7 +91,9 @@ impl Trainer {
             };
         }
         self.probe_teacher(ends)?;
-        self.keep_good();
+        if self.step == 0 {
+            self.keep_good();
+        }
         let steps = self.plan.steps();
         let mut stop_after_epoch = None;
         let mut order = Vec::new();
@@ -109,7 +111,11 @@ impl Trainer {
                 order = random::permutation(self.train.len(), random::seed(self.config.seed, Purpose::Order, epoch));
                 self.announce(&order, (in_epoch / u64::from(self.config.method.replays())) as usize, epoch);
             }
-            self.train_step(&order)?;
+            if let Err(error) = self.train_step(&order) {
+                // A file gone bad must not cost the hours before it.
+                self.save(ends, Reason::Stopped, None, None)?;
+                return Err(error);
+            }
             self.tell_of_data(ends)?;
             if self.meter.due() {
                 self.report(ends, &mut second)?;

@@ -10,7 +10,7 @@ use super::ends::{Ends, RunError, tell};
 use super::trainer::{Trainer, round};
 use super::{checkpoint::Watched, evaluate};
 use crate::config::{Answer, AttackSpec, Threat};
-use crate::nn::Role;
+use crate::nn::{Model, Role};
 use crate::protocol::event::{Evaluated, Purpose, Split, Warning, Whose};
 use crate::protocol::{Change, Dial, Event, Step};
 use std::time::Instant;
@@ -37,6 +37,9 @@ struct Good {
     flat: Tensor,
     velocity: Tensor,
     buffers: Vec<Tensor>,
+    /// The mean of weights, where one is kept, and its statistics.
+    mean: Option<(Tensor, Vec<Tensor>)>,
+    method: Vec<(String, Tensor)>,
 }
 
 /// Whether training goes on.
@@ -91,9 +94,7 @@ impl Trainer {
             watched.looks.remove(0);
         }
         watched.told = false;
-        if matches!(settings.overfitting, Answer::Stop | Answer::RollBack) {
-            self.keep_good();
-        }
+        self.keep_good();
         Ok(Verdict::GoOn)
     }
 
@@ -126,6 +127,11 @@ impl Trainer {
             Answer::Off | Answer::Warn => Ok(Verdict::GoOn),
             Answer::Stop => {
                 self.go_back();
+                // What is saved are the weights of that step, and resuming goes on from there.
+                if let Some(step) = good {
+                    self.step = step;
+                }
+                self.last_adversarial = None;
                 Ok(Verdict::Stop)
             }
             Answer::RollBack => {
@@ -139,26 +145,44 @@ impl Trainer {
         }
     }
 
-    /// Keeps the weights as they are for a way back; at the start of a run and of a resumed one too.
+    /// Keeps the weights as they are for a way back. Also at the start of a run, but not of a resumed one, of which nobody knows
+    /// whether they are well.
     pub(super) fn keep_good(&mut self) {
-        let parameters = &self.student.parameters;
-        let buffers = parameters.entries().iter().filter(|p| p.role == Role::Buffer).map(|p| p.tensor.copy()).collect();
-        self.watch.good =
-            Some(Good { step: self.step, flat: parameters.flat().copy(), velocity: self.sgd.velocity().copy(), buffers });
+        if !matches!(self.config.watch.overfitting, Answer::Stop | Answer::RollBack) {
+            return;
+        }
+        let mean = self.ema.as_ref().map(|ema| (ema.model.parameters.flat().copy(), statistics(&ema.model)));
+        self.watch.good = Some(Good {
+            step: self.step,
+            flat: self.student.parameters.flat().copy(),
+            velocity: self.sgd.velocity().copy(),
+            buffers: statistics(&self.student),
+            mean,
+            method: self.method.state().into_iter().map(|(name, tensor)| (name, tensor.copy())).collect(),
+        });
     }
 
     fn go_back(&mut self) {
         let Some(good) = &self.watch.good else { return };
         let _guard = tch::no_grad_guard();
-        let parameters = &self.student.parameters;
-        parameters.flat().shallow_clone().copy_(&good.flat);
         self.sgd.velocity().shallow_clone().copy_(&good.velocity);
-        for (p, kept) in parameters.entries().iter().filter(|p| p.role == Role::Buffer).zip(&good.buffers) {
-            p.tensor.shallow_clone().copy_(kept);
+        put_back(&self.student, &good.flat, &good.buffers);
+        if let (Some(ema), Some((flat, buffers))) = (&self.ema, &good.mean) {
+            put_back(&ema.model, flat, buffers);
         }
-        if let Some(ema) = &self.ema {
-            // The mean holds broken weights too; it begins anew.
-            ema.update(&self.student, 0);
-        }
+        let carried = good.method.iter().map(|(name, tensor)| (name.clone(), tensor.copy())).collect();
+        // It gave them itself.
+        let _ = self.method.restore(carried);
+    }
+}
+
+fn statistics(model: &Model) -> Vec<Tensor> {
+    model.parameters.entries().iter().filter(|p| p.role == Role::Buffer).map(|p| p.tensor.copy()).collect()
+}
+
+fn put_back(model: &Model, flat: &Tensor, buffers: &[Tensor]) {
+    model.parameters.flat().shallow_clone().copy_(flat);
+    for (p, kept) in model.parameters.entries().iter().filter(|p| p.role == Role::Buffer).zip(buffers) {
+        p.tensor.shallow_clone().copy_(kept);
     }
 }

@@ -4,6 +4,7 @@
 //! cannot train: [`prepare`] builds data, networks and teacher and says what they are or what is wrong; [`Prepared::begin`] gives
 //! the thread its run folder and lets it go.
 
+use super::checkpoint;
 use super::device::{self, DeviceError};
 use super::ema::Ema;
 use super::ends::{self, Ends, Trouble};
@@ -14,8 +15,7 @@ use super::pool::Pool;
 use super::sgd::Sgd;
 use super::trainer::Trainer;
 use super::watch::Watch;
-use super::{checkpoint, evaluate};
-use crate::config::{Config, DeviceChoice, Method, Projector, Rrm, Threat, TorchScript};
+use crate::config::{Config, DeviceChoice, Faulty, Method, Projector, Rrm, Threat, TorchScript};
 use crate::data::decoders::Decoders;
 use crate::data::{DataError, DataSet, Portion};
 use crate::methods::{self, NoTeacher, laps::Laps};
@@ -221,7 +221,7 @@ fn message_of(panic: &(dyn Any + Send)) -> String {
 /// Images of a streamed set that its statistics are taken from. Their means and deviations are then right to about a hundredth.
 const STATISTICS: usize = 2048;
 
-fn build(config: Config, data: &DataSet, options: &Options) -> Result<(Trainer, Box<Started>), SetupError> {
+fn build(mut config: Config, data: &DataSet, options: &Options) -> Result<(Trainer, Box<Started>), SetupError> {
     let device = device::open(options.device)?;
     if let Some(threads) = options.threads {
         tch::set_num_threads(threads as i32);
@@ -231,6 +231,11 @@ fn build(config: Config, data: &DataSet, options: &Options) -> Result<(Trainer, 
         return Err(SetupError::Batch { batch: config.train.batch, images });
     }
     let validation = data.validation.len();
+    let skips = config.data.files.as_ref().is_some_and(|files| files.faulty == Faulty::Skip);
+    if skips && validation > 0 && config.probe.images > validation {
+        // Files that were left out are told; they must not keep the run from starting.
+        config.probe.images = validation;
+    }
     if config.probe.per_epoch > 0 && config.probe.images > validation {
         return Err(SetupError::ProbeImages { asked: config.probe.images, images: validation });
     }
@@ -318,14 +323,19 @@ fn build(config: Config, data: &DataSet, options: &Options) -> Result<(Trainer, 
         trainer.method.restore(carried).map_err(|why| checkpoint::foreign(from, why))?;
         trainer.watch.watched = state.watched;
         trainer.step = state.step;
-        trainer.controls = Controls { flow: Flow::Running, ..state.controls };
+        trainer.controls = Controls { flow: Flow::Running, ..state.controls.completed(&trainer.config) };
         trainer.last_adversarial = state.adversarial;
         trainer.changes = state.changes;
-        trainer.train_time = Duration::from_secs_f64(state.train_seconds.max(0.0));
-        trainer.evaluation_time = Duration::from_secs_f64(state.evaluation_seconds.max(0.0));
+        trainer.train_time = seconds(state.train_seconds);
+        trainer.evaluation_time = seconds(state.evaluation_seconds);
     }
     let started = Box::new(facts(&trainer, String::new()));
     Ok((trainer, started))
+}
+
+/// Of a file that anybody may have edited.
+fn seconds(value: f64) -> Duration {
+    Duration::try_from_secs_f64(value).unwrap_or_default()
 }
 
 /// What `Started` says and the trainer itself has no use for.
@@ -446,67 +456,4 @@ fn made_how(provenance: &serde_json::Value) -> String {
         ),
         _ => String::new(),
     }
-}
-
-/// For `rematch eval`: a model from a file, a checkpoint or a run, and the images of a split on the same device.
-pub struct Examinee {
-    pub path: PathBuf,
-    model: Model,
-    set: Pool,
-    pub device: String,
-}
-
-/// Which images.
-pub struct Images<'a> {
-    pub images: &'a Portion,
-    pub classes: &'a [String],
-}
-
-impl Examinee {
-    pub fn load(what: &std::path::Path, set: &Images, choice: DeviceChoice) -> Result<Self, SetupError> {
-        let device = device::open(choice)?;
-        let path = checkpoint::model_file(what)?;
-        let (model, _) = Model::read(&path, device).map_err(SetupError::ModelFile)?;
-        let mismatch = |why: String| SetupError::ModelMismatch { path: path.clone(), why };
-        if model.description.shape != set.images.shape() || model.description.classes.len() != set.classes.len() {
-            return Err(mismatch(format!(
-                "it is for images of {:?} and {} classes, the data has {:?} and {}",
-                model.description.shape,
-                model.description.classes.len(),
-                set.images.shape(),
-                set.classes.len()
-            )));
-        }
-        model.freeze();
-        Ok(Self { path, set: Pool::new(set.images, device, &Decoders::default()), model, device: device::label(device) })
-    }
-
-    pub fn len(&self) -> usize {
-        self.set.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.set.is_empty()
-    }
-
-    /// What was found out about the data's files while evaluating.
-    pub fn take_remarks(&self) -> Vec<String> {
-        self.set.take_remarks()
-    }
-
-    /// `images`: how many, always the same ones.
-    ///
-    /// # Errors
-    /// A file of a streamed set that cannot be read.
-    pub fn evaluate(&self, attack: &crate::config::AttackSpec, images: usize) -> Result<Option<evaluate::Accuracy>, DataError> {
-        evaluate::evaluate(&self.model, &self.set, &evaluate::subset(self.set.len(), images), attack, || evaluate::GoOn::Yes)
-    }
-}
-
-/// The model file that a path means, and the config it was trained with, where the file says so.
-pub fn made_with(what: &std::path::Path) -> Result<(PathBuf, Option<Config>), SetupError> {
-    let path = checkpoint::model_file(what)?;
-    let (_, metadata) = crate::nn::file::decode(&path).map_err(SetupError::ModelFile)?;
-    let provenance: serde_json::Value = metadata.get("provenance").and_then(|p| serde_json::from_str(p).ok()).unwrap_or_default();
-    Ok((path, serde_json::from_value(provenance["config"].clone()).ok()))
 }

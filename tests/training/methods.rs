@@ -143,12 +143,12 @@ fn a_break_down_can_end_training_with_the_weights_from_before() {
     let ended = whole(broken(Answer::Stop));
     assert_eq!(ended.outcome, Outcome::Stopped);
     let (at, message) = warnings(&ended).pop().unwrap();
-    assert_eq!(at, ended.step);
     let good: u64 = message.rsplit("step ").next().unwrap().parse().unwrap();
-    assert!(good < at, "{message}");
+    // What is saved is saved as what it is.
+    assert!(good < at && ended.step == good, "{message}");
     // Training that was to end there all along has the same weights and momentum.
     let shorter = whole(Config { train: Train { epochs: good, ..broken(Answer::Off).train }, ..broken(Answer::Off) });
-    assert!(ended.tensors(at) == shorter.tensors(good));
+    assert!(ended.tensors(good) == shorter.tensors(good));
 }
 
 #[test]

@@ -222,7 +222,7 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "method.temperature",
-        real(Excluded(0.0), Included(1e3)),
+        real(Included(1e-3), Included(1e3)),
         From("4 for textbook kd, else 30"),
         methods(&["kd", "ard"]),
         "softness of the teacher's answers; steerable",

@@ -1,0 +1,73 @@
+//! A finished model that is only looked at, for `rematch eval` and `rematch import --data`: on the thread that asks, without a run.
+
+use super::pool::Pool;
+use super::worker::SetupError;
+use super::{checkpoint, device, evaluate};
+use crate::config::{AttackSpec, Config, DeviceChoice};
+use crate::data::decoders::Decoders;
+use crate::data::{DataError, Portion};
+use crate::nn::model::Model;
+use std::path::{Path, PathBuf};
+
+/// A model from a file, a checkpoint or a run, and the images of a split on the same device.
+pub struct Examinee {
+    pub path: PathBuf,
+    model: Model,
+    set: Pool,
+    pub device: String,
+}
+
+/// Which images.
+pub struct Images<'a> {
+    pub images: &'a Portion,
+    pub classes: &'a [String],
+}
+
+impl Examinee {
+    pub fn load(what: &Path, set: &Images, choice: DeviceChoice) -> Result<Self, SetupError> {
+        let device = device::open(choice)?;
+        let path = checkpoint::model_file(what)?;
+        let (model, _) = Model::read(&path, device).map_err(SetupError::ModelFile)?;
+        let mismatch = |why: String| SetupError::ModelMismatch { path: path.clone(), why };
+        if model.description.shape != set.images.shape() || model.description.classes.len() != set.classes.len() {
+            return Err(mismatch(format!(
+                "it is for images of {:?} and {} classes, the data has {:?} and {}",
+                model.description.shape,
+                model.description.classes.len(),
+                set.images.shape(),
+                set.classes.len()
+            )));
+        }
+        model.freeze();
+        Ok(Self { path, set: Pool::new(set.images, device, &Decoders::default()), model, device: device::label(device) })
+    }
+
+    pub fn len(&self) -> usize {
+        self.set.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.set.is_empty()
+    }
+
+    /// What was found out about the data's files while evaluating.
+    pub fn take_remarks(&self) -> Vec<String> {
+        self.set.take_remarks()
+    }
+
+    /// `images`: how many, always the same ones.
+    ///
+    /// # Errors
+    /// A file of a streamed set that cannot be read.
+    pub fn evaluate(&self, attack: &AttackSpec, images: usize) -> Result<Option<evaluate::Accuracy>, DataError> {
+        evaluate::evaluate(&self.model, &self.set, &evaluate::subset(self.set.len(), images), attack, || evaluate::GoOn::Yes)
+    }
+}
+
+/// The model file that a path means, and the config it was trained with, where the file says so.
+pub fn made_with(what: &Path) -> Result<(PathBuf, Option<Config>), SetupError> {
+    let path = checkpoint::model_file(what)?;
+    let (_, metadata) = crate::nn::file::decode(&path).map_err(SetupError::ModelFile)?;
+    let provenance: serde_json::Value = metadata.get("provenance").and_then(|p| serde_json::from_str(p).ok()).unwrap_or_default();
+    Ok((path, serde_json::from_value(provenance["config"].clone()).ok()))
+}
