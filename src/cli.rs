@@ -237,6 +237,9 @@ pub struct Import {
     /// The model to write [default: the file's name with .safetensors]
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
     pub out: Option<PathBuf>,
+    /// Replace the file that is there
+    #[arg(long)]
+    pub force: bool,
     /// List everything in the file and write nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -252,9 +255,12 @@ pub struct Export {
     /// Folder that holds the runs
     #[arg(long, default_value = "runs", value_name = "DIR")]
     pub runs: PathBuf,
-    /// The weights to write; the Python file has the same name with .py [default: the run's name with _pytorch.safetensors]
+    /// The weights to write; a Python file that loads them goes beside them [default: the run's name with _pytorch.safetensors]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Replace files that are there
+    #[arg(long)]
+    pub force: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -19,6 +19,21 @@ pub mod train;
 #[error("{0}")]
 pub struct Failed(pub String);
 
+/// Whether a file may be written there: nothing else is, or it was said that it may go.
+pub(crate) fn free(path: &std::path::Path, force: bool) -> anyhow::Result<()> {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if !force || !found.is_file() => {
+            let what = if found.is_file() {
+                "is there already; name another with --out, or say --force"
+            } else {
+                "is there and is no file; name another with --out"
+            };
+            Err(anyhow::anyhow!("{}: {what}", path.display()))
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
 /// Writes a file that a person named, whole or not at all, and makes the folders it lies in.
 pub(crate) fn write_file(path: &std::path::Path, bytes: &[u8]) -> anyhow::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());

@@ -78,6 +78,8 @@ pub struct Checkpoint {
     pub unread: Vec<String>,
     bytes: Vec<u8>,
     storages: Vec<storage::Storage>,
+    /// Texts by name that a .safetensors file may have.
+    pub metadata: std::collections::BTreeMap<String, String>,
 }
 
 /// Why a file cannot be read.
@@ -103,7 +105,12 @@ impl Checkpoint {
     /// # Errors
     /// What cannot be read, or what limit it passes.
     pub fn open(path: &Path, limits: &Limits) -> Result<Self, Fault> {
-        let bytes = std::fs::metadata(path)?.len();
+        let found = std::fs::metadata(path)?;
+        // A directory says so itself when it is read; a device or a pipe may never end.
+        if !found.is_file() && !found.is_dir() {
+            return Err(Fault::Malformed("not a regular file".into()));
+        }
+        let bytes = found.len();
         if bytes > limits.bytes {
             return Err(Fault::TooLarge { bytes, limit: limits.bytes });
         }

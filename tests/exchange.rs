@@ -73,7 +73,7 @@ fn round_trip(python: &str, network: Network, shape: [usize; 3], feature_width: 
         }
     }
     let ours = tch::no_grad(|| model.forward(&x, Mode::Eval)).logits;
-    let exported = export::export(&model, &serde_json::json!({}), "m.safetensors");
+    let exported = export::export(&model, &serde_json::json!({}), "m.safetensors", "load_m");
     drop(model);
     std::fs::write(folder.join("m.safetensors"), exported.weights).unwrap();
     std::fs::write(folder.join("m.py"), exported.python).unwrap();

@@ -33,8 +33,14 @@ pub fn run(args: &Export) -> anyhow::Result<u8> {
         .file_name()
         .and_then(|name| name.to_str())
         .with_context(|| format!("--out {}: the name is not UTF-8", out.display()))?;
-    let exported = export(&model, &provenance, name);
-    let python = out.with_extension("py");
+    // A name that Python can import, and that hides no module of its own.
+    let stem: String =
+        name.trim_end_matches(".safetensors").chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    let python = out.with_file_name(format!("load_{stem}.py"));
+    let module = format!("load_{stem}");
+    let exported = export(&model, &provenance, name, &module);
+    super::free(&out, args.force)?;
+    super::free(&python, args.force)?;
     super::write_file(&out, &exported.weights)?;
     super::write_file(&python, exported.python.as_bytes())?;
     let d = &model.description;

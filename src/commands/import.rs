@@ -27,6 +27,9 @@ pub fn run(args: &Import) -> anyhow::Result<u8> {
     let limits = Limits::default();
     let name = args.file.display();
     let file = Checkpoint::open(&args.file, &limits).map_err(|e| anyhow::anyhow!("{name}: {e}"))?;
+    if file.metadata.get("format").is_some_and(|format| format.starts_with("rematch-model")) {
+        bail!("{name}: this is a model of rematch already; name it as it is, as teacher.checkpoint or for rematch eval");
+    }
     let sha256 = format!("{:x}", Sha256::digest(file.bytes()));
     let mapped = mapping::map(&file, &limits);
     if args.dry_run {
@@ -169,6 +172,11 @@ fn normaliser(args: &Import, mapped: &Mapped) -> anyhow::Result<(Vec<f64>, Vec<f
         if mean.iter().any(|m| !m.is_finite()) || std.iter().any(|s| !s.is_finite() || *s <= 0.0) {
             bail!("--mean must be finite, --std finite and above 0");
         }
+        if mean.iter().any(|m| m.abs() > 3.0) || std.iter().any(|s| !(1e-3..=4.0).contains(s)) {
+            bail!(
+                "--mean {mean:?} --std {std:?}: these are in units of [0, 1]; of numbers made for 0 to 255, give them divided by 255"
+            );
+        }
         return Ok((mean.clone(), std.clone(), "--mean and --std".into()));
     }
     match args.normalize.as_deref() {
@@ -235,9 +243,7 @@ fn convert(args: &Import, file: &Checkpoint, sha256: &str, mapped: &Mapped) -> a
     if out == args.file || same(&out, &args.file) {
         bail!("{name}: the model would replace the file it is made of; name another with --out");
     }
-    if args.out.is_none() && out.exists() {
-        bail!("{}: is there already; name it, or another, with --out", out.display());
-    }
+    super::free(&out, args.force)?;
     // Before anything is written.
     let config = args.data.as_ref().map(|config| rematch::config::check::load(config, &[])).transpose()?;
     let identity = identify(args, mapped)
@@ -245,22 +251,43 @@ fn convert(args: &Import, file: &Checkpoint, sha256: &str, mapped: &Mapped) -> a
     let (mean, std, from) = normaliser(args, mapped)?;
     let classes = args.classes.as_ref().map(|path| -> anyhow::Result<Vec<String>> {
         let text = std::fs::read_to_string(path).map_err(|error| anyhow::anyhow!("--classes {}: {error}", path.display()))?;
-        Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(String::from).collect())
+        let names: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(String::from).collect();
+        if names.iter().any(|name| name.chars().any(char::is_control)) {
+            bail!("--classes {}: a name has control characters in it", path.display());
+        }
+        Ok(names)
     });
+    let stated = || serde_json::from_str::<Vec<String>>(file.metadata.get("classes")?).ok().map(Ok);
+    let classes = classes.or_else(stated);
     let normalize = Normalize { mean, std };
     let model = import::build(file, mapped, &identity, classes.transpose()?, normalize.clone())
         .map_err(|why| anyhow::anyhow!("{name}: {why}"))?;
     let mut provenance = facts(args, file, sha256, Some(mapped));
     provenance["normaliser"] = json!({"from": from, "mean": normalize.mean, "std": normalize.std});
     provenance["program"] = json!(concat!("rematch ", env!("CARGO_PKG_VERSION")));
-    super::write_file(&out, &model.to_bytes(&provenance))?;
+    let bytes = model.to_bytes(&provenance);
     drop(model);
+    // A model that does not fit the data it is measured on is not written at all.
+    let beside = out.with_extension("partial.safetensors");
+    super::write_file(&beside, &bytes)?;
+    let probed = config.map(|config| probe(&beside, &config)).transpose();
+    let put = probed.and_then(|probed| {
+        let moved = std::fs::rename(&beside, &out).map_err(|error| anyhow::anyhow!("{}: {error}", out.display()));
+        moved.map(|()| probed)
+    });
+    if put.is_err() {
+        let _ = std::fs::remove_file(&beside);
+    }
+    let probed = put?;
+    if let Some(own) = mapped.normaliser.as_ref().filter(|own| own.mean != normalize.mean || own.std != normalize.std) {
+        let line = format!("rematch: the file's own normaliser (mean {:?}, std {:?}) was overruled by {from}", own.mean, own.std);
+        writeln!(std::io::stderr(), "{line}")?;
+    }
 
     let mut facts = facts(args, file, sha256, Some(mapped));
     facts["network"] = network(args, Ok(mapped)).0;
     facts["normaliser"] = provenance["normaliser"].clone();
     facts["out"] = json!(out.display().to_string());
-    let probed = config.map(|config| probe(&out, &config)).transpose()?;
     let mut stdout = std::io::stdout();
     if args.json {
         facts["probe"] = probed.as_ref().map_or(Value::Null, |p| p.facts.clone());

@@ -71,6 +71,9 @@ pub fn load(path: &Path, overrides: &[String]) -> Result<Config, Faults> {
             _ => format!("cannot be read: {error}"),
         })
     };
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+        return Err(fault("is no regular file; name a .toml file".into()));
+    }
     let mut bytes = Vec::new();
     std::fs::File::open(path).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes)).map_err(cannot)?;
     if bytes.len() as u64 > LARGEST_FILE {

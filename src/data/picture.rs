@@ -68,6 +68,10 @@ const LONGEST: u32 = 50;
 /// # Errors
 /// Why it cannot be read or decoded, in words that follow the file's name.
 pub fn read(path: &Path, view: View, cut: Cut) -> Result<Picture, String> {
+    // A pipe with an image's name would be waited for for ever.
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err("is no regular file".into());
+    }
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes));
     read.map_err(|error| format!("cannot be read: {error}"))?;

@@ -17,7 +17,7 @@ pub struct Exported {
 }
 
 /// `name`: the file name the weights will have; the Python file lies beside it.
-pub fn export(model: &Model, provenance: &serde_json::Value, name: &str) -> Exported {
+pub fn export(model: &Model, provenance: &serde_json::Value, name: &str, module: &str) -> Exported {
     let d = &model.description;
     let entries = model.parameters.entries().iter().filter(|p| !p.name.starts_with("projector."));
     let tensors: Vec<(String, Tensor)> = entries.map(|p| (p.name.clone(), p.tensor.detach())).collect();
@@ -33,7 +33,6 @@ pub fn export(model: &Model, provenance: &serde_json::Value, name: &str) -> Expo
         ("provenance".into(), provenance.to_string()),
     ]);
     let (definition, keys) = definition(d.network);
-    let module = name.strip_suffix(".safetensors").unwrap_or(name);
     // JSON of text, numbers and lists of them is Python, too.
     let python = include_str!("export/frame.py")
         .replace("@DEFINITION@", definition)

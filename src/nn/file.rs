@@ -30,7 +30,7 @@ pub enum FileError {
         path.display()
     )]
     TorchScript { path: PathBuf },
-    #[error("{}: a .safetensors file, but not a model of rematch: {why}", path.display())]
+    #[error("{}: a .safetensors file, but not a model of rematch: {why}; rematch import FILE makes one of weights for PyTorch", path.display())]
     Foreign { path: PathBuf, why: String },
     #[error("{}: its tensors are not those of the network '{network}' that it names: {why}", path.display())]
     Tensors { path: PathBuf, network: &'static str, why: String },
@@ -124,6 +124,9 @@ impl Model {
         for (p, tensor) in self.parameters.entries().iter().zip(fitting) {
             if !bool::try_from(tensor.isfinite().all()).unwrap_or(false) {
                 return Err(format!("tensor '{}' holds a NaN or an infinity", p.name));
+            }
+            if p.name.ends_with("running_var") && !bool::try_from(tensor.ge(0.0).all()).unwrap_or(false) {
+                return Err(format!("tensor '{}' holds a variance below 0", p.name));
             }
             match p.role {
                 Role::Trainable => {

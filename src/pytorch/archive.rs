@@ -38,7 +38,7 @@ pub(super) fn read(bytes: Vec<u8>, limits: &Limits) -> Result<Checkpoint, Fault>
     }
     let (entries, unread) = listing::list(&pickle, &storages, limits).map_err(Fault::Malformed)?;
     drop(pickle);
-    Ok(Checkpoint { container: Container::Zip, entries, unread, bytes, storages })
+    Ok(Checkpoint { container: Container::Zip, entries, unread, bytes, storages, metadata: std::collections::BTreeMap::new() })
 }
 
 pub(super) fn is_torchscript(bytes: &[u8]) -> bool {

@@ -51,5 +51,5 @@ pub(super) fn read(bytes: Vec<u8>, limits: &Limits) -> Result<Checkpoint, Fault>
     let (entries, unread) = listing::list(&pickle, &storages, limits).map_err(Fault::Malformed)?;
     drop(pickle);
     drop(version);
-    Ok(Checkpoint { container: Container::Legacy, entries, unread, bytes, storages })
+    Ok(Checkpoint { container: Container::Legacy, entries, unread, bytes, storages, metadata: std::collections::BTreeMap::new() })
 }

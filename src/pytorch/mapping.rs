@@ -128,7 +128,15 @@ pub fn map(file: &Checkpoint, limits: &Limits) -> Result<Mapped, String> {
             _ => None,
         })
         .collect();
+    let stated = || -> Option<Normaliser> {
+        // Of our own exports; empty lists say that pixels are taken as they are.
+        let list = |key: &str| serde_json::from_str::<Vec<f64>>(file.metadata.get(key)?).ok();
+        let (mean, std) = (list("mean")?, list("std")?);
+        let sound = mean.len() == std.len() && std.iter().all(|s| *s > 0.0) && mean.iter().chain(&std).all(|v| v.is_finite());
+        sound.then(|| Normaliser { mean, std, key: "metadata".into() })
+    };
     let (normaliser, odd_normaliser) = match normaliser(file, &means, &stds, limits) {
+        Ok(None) => (stated(), None),
         Ok(normaliser) => (normaliser, None),
         Err(why) => (None, Some(why)),
     };

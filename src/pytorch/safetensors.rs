@@ -16,16 +16,17 @@ struct Listed {
 
 pub(super) fn read(bytes: Vec<u8>, limits: &Limits) -> Result<Checkpoint, Fault> {
     let malformed = |why: String| Fault::Malformed(format!("a damaged .safetensors file: {why}"));
-    let length = bytes.first_chunk().map(|b| u64::from_le_bytes(*b)).filter(|&n| n < bytes.len() as u64 - 8 && n <= HEADER);
+    let length = bytes.first_chunk().map(|b| u64::from_le_bytes(*b)).filter(|&n| n <= bytes.len() as u64 - 8 && n <= HEADER);
     let start = 8 + length.ok_or_else(|| malformed("its header is longer than the file".into()))? as usize;
     let header: BTreeMap<String, serde_json::Value> =
         serde_json::from_slice(&bytes[8..start]).map_err(|e| malformed(e.to_string()))?;
     if header.len() > limits.entries {
         return Err(malformed(format!("it has more keys than the {} that are allowed", limits.entries)));
     }
-    let (mut entries, mut storages) = (Vec::new(), Vec::new());
+    let (mut entries, mut storages, mut metadata) = (Vec::new(), Vec::new(), BTreeMap::new());
     for (key, value) in header {
         if key == "__metadata__" {
+            metadata = serde_json::from_value(value).map_err(|e| malformed(format!("'{key}': {e}")))?;
             continue;
         }
         let listed: Listed = serde_json::from_value(value).map_err(|e| malformed(format!("'{key}': {e}")))?;
@@ -55,5 +56,5 @@ pub(super) fn read(bytes: Vec<u8>, limits: &Limits) -> Result<Checkpoint, Fault>
         let spec = Spec::plain(dtype, listed.shape, &mut storages, &key, start + from..start + to).map_err(malformed)?;
         entries.push(Entry { path: vec![key], what: What::Tensor(spec) });
     }
-    Ok(Checkpoint { container: Container::Safetensors, entries, unread: Vec::new(), bytes, storages })
+    Ok(Checkpoint { container: Container::Safetensors, entries, unread: Vec::new(), bytes, storages, metadata })
 }

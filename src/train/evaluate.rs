@@ -69,6 +69,12 @@ pub fn evaluate(
     Ok(Some(Accuracy { natural: share(natural), adversarial: share(adversarial), images }))
 }
 
+/// Per image whether the logits rank its label first. What is not a number is no answer: it would pass for class 0 under every attack.
+fn answers(logits: &Tensor, labels: &Tensor) -> Tensor {
+    let finite = logits.isfinite().all_dim(1, false);
+    logits.argmax(1, false).eq_tensor(labels).logical_and(&finite)
+}
+
 /// Per image: correct as it is; correct wherever the attack went.
 type Verdicts = (Vec<bool>, Vec<bool>);
 
@@ -87,7 +93,7 @@ fn examine(
     if places.is_empty() {
         return Ok(Some((Vec::new(), Vec::new())));
     }
-    let correct_at = |logits: &Tensor| logits.argmax(1, false).eq_tensor(&batch.labels);
+    let correct_at = |logits: &Tensor| answers(logits, &batch.labels);
     let natural = {
         let _guard = tch::no_grad_guard();
         meter::flags(&correct_at(&network.forward(&batch.images, Mode::Eval).logits))
@@ -104,7 +110,7 @@ fn examine(
         let x = crate::nn::channels_last(&batch.images.index_select(0, &rows));
         let labels = batch.labels.index_select(0, &rows);
         let mut stands = labels.ones_like().to_kind(Kind::Bool);
-        let mut look = |logits: &Tensor| stands = stands.logical_and(&logits.argmax(1, false).eq_tensor(&labels));
+        let mut look = |logits: &Tensor| stands = stands.logical_and(&answers(logits, &labels));
         let last = match attack.name {
             AttackName::Fgsm => fgsm(network, ball, &x, &labels),
             AttackName::Pgd => {

@@ -8,12 +8,12 @@ use super::ends::{Ends, RunError, tell};
 use super::memory::Memory;
 use super::meter;
 use super::pool::Pool;
-use super::trainer::Trainer;
+use super::trainer::{Boundary, Trainer};
 use crate::config::{Method, Rdt};
 use crate::methods::rdt;
 use crate::nn::Model;
-use crate::protocol::Event;
 use crate::protocol::event::{Preparing, Voice, Warning};
+use crate::protocol::{Event, Stop};
 use crate::random::{self, Purpose, Stream};
 use crate::run::store::write_atomically;
 use sha2::{Digest, Sha256};
@@ -21,16 +21,17 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tch::Kind;
 
-/// Numbers in the images that are made together: 500 of CIFAR-10's, as the authors do, and fewer of larger ones.
-const PIECE: usize = 500 * 3 * 32 * 32;
+/// Numbers in the images that are made together: 100 of CIFAR-10's, so that a person is answered soon, and fewer of larger ones.
+/// What an image becomes does not depend on the others.
+const PIECE: usize = 100 * 3 * 32 * 32;
 const REPORT_EVERY: Duration = Duration::from_millis(500);
 
 /// Whether the images are there.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Made {
     All,
-    /// A stop came first.
-    NotAll,
+    /// This stop came first.
+    Stopped(Stop),
 }
 
 impl Trainer {
@@ -53,9 +54,15 @@ impl Trainer {
         let total = memory.len();
         let each = images.len() / total.max(1);
         let mut pixels: Vec<u8> = Vec::with_capacity(total * each);
+        let what = || "robust data set".to_string();
+        tell(ends, Event::Preparing(Preparing { what: what(), done: 0, total: total as u64 }))?;
         let (mut kept, mut last, mut cannot_keep) = (0, Instant::now(), false);
-        let piece = (PIECE / each.max(1)).clamp(1, 500);
+        let piece = (PIECE / each.max(1)).clamp(1, 100);
         for from in (0..total).step_by(piece) {
+            // A person may pause, turn and stop here as between steps.
+            if let Boundary::Stop(stop) = self.boundary(ends)? {
+                return Ok(Made::Stopped(stop));
+            }
             let places: Vec<i64> = (from..(from + piece).min(total)).map(|i| i as i64).collect();
             let file = folder.as_ref().map(|folder| folder.join(format!("{from:08}.bin")));
             let piece = if let Some(piece) = file.as_deref().and_then(|file| read(file, places.len() * each)) {
@@ -63,7 +70,11 @@ impl Trainer {
                 piece
             } else {
                 let Some(piece) = make(&teacher, &memory, &places, self.config.seed, settings, ends) else {
-                    return Ok(Made::NotAll);
+                    // Only a stop that waits ends it early, and it is answered here.
+                    return Ok(match self.boundary(ends)? {
+                        Boundary::Stop(stop) => Made::Stopped(stop),
+                        Boundary::GoOn => Made::Stopped(Stop::NOW_AND_SAVE),
+                    });
                 };
                 if let Some(error) = file.as_deref().and_then(|file| write(file, &piece).err())
                     && !std::mem::replace(&mut cannot_keep, true)
@@ -77,8 +88,7 @@ impl Trainer {
             let done = from + places.len();
             if last.elapsed() >= REPORT_EVERY || done == total {
                 last = Instant::now();
-                let what = "robust data set".into();
-                tell(ends, Event::Preparing(Preparing { what, done: done as u64, total: total as u64 }))?;
+                tell(ends, Event::Preparing(Preparing { what: what(), done: done as u64, total: total as u64 }))?;
             }
         }
         self.train = Pool::Resident(memory.with_pixels(&pixels));

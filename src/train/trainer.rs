@@ -71,7 +71,7 @@ pub struct Trainer {
 }
 
 /// What a step boundary decides.
-enum Boundary {
+pub(super) enum Boundary {
     GoOn,
     Stop(Stop),
 }
@@ -84,11 +84,8 @@ impl Trainer {
             tell(ends, Event::Warned { step: None, kind: Warning::Teacher, message })?;
         }
         self.tell_of_data(ends)?;
-        if self.robust_set(ends)? == Made::NotAll {
-            return match self.boundary(ends)? {
-                Boundary::Stop(stop) => self.stopped(ends, stop),
-                Boundary::GoOn => Ok(Outcome::Stopped),
-            };
+        if let Made::Stopped(stop) = self.robust_set(ends)? {
+            return self.stopped(ends, stop);
         }
         self.probe_teacher(ends)?;
         if self.step == 0 {
@@ -293,7 +290,7 @@ impl Trainer {
     }
 
     /// Answers everything that was asked since the last step; while paused, waits here.
-    fn boundary(&mut self, ends: &mut Ends) -> Result<Boundary, RunError> {
+    pub(super) fn boundary(&mut self, ends: &mut Ends) -> Result<Boundary, RunError> {
         let mut decision = Boundary::GoOn;
         loop {
             let request = if self.controls.flow == Flow::Paused {

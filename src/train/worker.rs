@@ -104,6 +104,8 @@ pub enum SetupError {
         "method.name = rdt replaces training images, and these are streamed; set data.storage = \"memory\", or use another method"
     )]
     Streamed,
+    #[error("no test image can be read; repair them, or set evaluation.images = 0 to train without a final evaluation")]
+    NoTest,
     #[error(transparent)]
     Resume(#[from] checkpoint::CheckpointError),
     #[error("the worker could not start: {0}")]
@@ -231,6 +233,9 @@ fn build(mut config: Config, data: &DataSet, options: &Options) -> Result<(Train
         return Err(SetupError::Batch { batch: config.train.batch, images });
     }
     let validation = data.validation.len();
+    if data.test.is_empty() && config.evaluation.images != Some(0) {
+        return Err(SetupError::NoTest);
+    }
     let skips = config.data.files.as_ref().is_some_and(|files| files.faulty == Faulty::Skip);
     if skips && validation > 0 && config.probe.images > validation {
         // Files that were left out are told; they must not keep the run from starting.
