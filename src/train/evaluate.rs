@@ -213,6 +213,13 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_a_number_is_no_answer() {
+        let logits = Tensor::from_slice(&[f32::NAN, f32::NAN, 1.0, 0.0, f32::INFINITY, 0.0]).view([3, 2]);
+        let labels = Tensor::from_slice(&[0i64, 0, 0]);
+        assert_eq!(meter::flags(&answers(&logits, &labels)), [false, true, false]);
+    }
+
+    #[test]
     fn subsets_are_fixed_and_an_interrupted_evaluation_gives_no_number() {
         assert_eq!(subset(1000, 500), subset(1000, 500));
         assert_eq!(subset(5, 9), [0, 1, 2, 3, 4]);
