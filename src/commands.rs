@@ -20,6 +20,7 @@ pub mod train;
 pub struct Failed(pub String);
 
 /// Whether a file may be written there: nothing else is, or it was said that it may go.
+#[cfg(feature = "torch")]
 pub(crate) fn free(path: &std::path::Path, force: bool) -> anyhow::Result<()> {
     match std::fs::symlink_metadata(path) {
         Ok(found) if !force || !found.is_file() => {

@@ -28,7 +28,7 @@ pub fn run(args: &Import) -> anyhow::Result<u8> {
     let name = args.file.display();
     let file = Checkpoint::open(&args.file, &limits).map_err(|e| anyhow::anyhow!("{name}: {e}"))?;
     if file.metadata.get("format").is_some_and(|format| format.starts_with("rematch-model")) {
-        bail!("{name}: this is a model of rematch already; name it as it is, as teacher.checkpoint or for rematch eval");
+        anyhow::bail!("{name}: this is a model of rematch already; name it as it is, as teacher.checkpoint or for rematch eval");
     }
     let sha256 = format!("{:x}", Sha256::digest(file.bytes()));
     let mapped = mapping::map(&file, &limits);
