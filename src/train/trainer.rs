@@ -117,7 +117,7 @@ impl Trainer {
             if self.meter.due() {
                 self.report(ends, &mut second)?;
             }
-            if self.watch(ends)? == Verdict::Stop {
+            if self.watch(ends, &mut second)? == Verdict::Stop {
                 return self.stopped(ends, Stop::NOW_AND_SAVE);
             }
             let done = in_epoch + 1;
@@ -240,7 +240,7 @@ impl Trainer {
     }
 
     /// Reads the meter and says what came; a value that is not finite pauses the run, or ends it when nobody is there.
-    fn report(&mut self, ends: &mut Ends, second: &mut Instant) -> Result<(), RunError> {
+    pub(super) fn report(&mut self, ends: &mut Ends, second: &mut Instant) -> Result<(), RunError> {
         let Some(report) = self.meter.take() else { return Ok(()) };
         let mut slowed = None;
         let first = self.step - report.steps;

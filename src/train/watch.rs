@@ -51,11 +51,13 @@ pub enum Verdict {
 
 impl Trainer {
     /// Looks, when a look is due after the step that was just done.
-    pub(super) fn watch(&mut self, ends: &mut Ends) -> Result<Verdict, RunError> {
+    /// `second`: as for a report, which comes first: going back must not leave steps that nobody was told of.
+    pub(super) fn watch(&mut self, ends: &mut Ends, second: &mut Instant) -> Result<Verdict, RunError> {
         let settings = self.config.watch;
         if settings.overfitting == Answer::Off || !self.step.is_multiple_of(settings.every) {
             return Ok(Verdict::GoOn);
         }
+        self.report(ends, second)?;
         let threat = Threat { norm: self.controls.norm, eps: self.controls.eps };
         let attack = AttackSpec::pgd(threat, STEPS, 1, 0);
         let indices = evaluate::subset(self.train.len(), settings.images);

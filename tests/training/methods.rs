@@ -152,6 +152,24 @@ fn a_break_down_can_end_training_with_the_weights_from_before() {
 }
 
 #[test]
+fn steps_before_a_break_down_are_reported_before_going_back() {
+    let mut config = broken(Answer::Stop);
+    (config.train.batch, config.train.report_hz, config.watch.every) = (BATCH, 0.1, 2);
+    let ended = whole(config);
+    assert_eq!(ended.outcome, Outcome::Stopped);
+    let (at, _) = warnings(&ended).pop().unwrap();
+    assert!(ended.step < at);
+    let mut reported = 0;
+    for record in &ended.records {
+        if let Event::Progress(p) = &record.event {
+            assert_eq!(p.step - p.steps, reported, "no step is told twice or left out");
+            reported = p.step;
+        }
+    }
+    assert_eq!(reported, at);
+}
+
+#[test]
 fn a_break_down_can_be_rolled_back_with_smaller_attack_steps() {
     let ended = whole(broken(Answer::RollBack));
     let shrunk: Vec<f64> = ended
