@@ -2,6 +2,7 @@
 //!
 //! These are plain values. [`check`] reads them from TOML and judges them; nothing here opens a file that a setting names.
 
+pub mod attack;
 pub mod check;
 pub mod device;
 pub mod method;
@@ -9,6 +10,7 @@ pub mod units;
 
 use serde::{Deserialize, Serialize};
 
+pub use attack::{AttackName, AttackSpec, Ensemble, Overrides, Suite};
 pub use device::DeviceChoice;
 pub use method::{
     Ard, BatchNormMode, Distance, FastAt, FreeAt, Iterate, Kd, KdForm, Method, NFgsm, Projector, RandomStart, Rdt, Reduction,
@@ -295,51 +297,6 @@ pub struct Checkpoint {
     pub every_epochs: u64,
 }
 
-/// One attack, with everything that makes its number reproducible except the weights and the images.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct AttackSpec {
-    pub name: AttackName,
-    pub norm: Norm,
-    pub eps: Eps,
-    pub steps: u32,
-    pub step_size: Eps,
-    pub restarts: u32,
-    pub random_start: RandomStart,
-    pub seed: u64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AttackName {
-    Fgsm,
-    Pgd,
-}
-
-impl AttackSpec {
-    /// PGD as every probe and evaluation runs it: a random start and steps of 2.5 eps / steps (Madry et al.).
-    pub fn pgd(threat: Threat, steps: u32, restarts: u32, seed: u64) -> Self {
-        Self {
-            name: AttackName::Pgd,
-            norm: threat.norm,
-            eps: threat.eps,
-            steps,
-            step_size: Eps(2.5 * threat.eps.0 / f64::from(steps.max(1))),
-            restarts,
-            random_start: RandomStart::Yes,
-            seed,
-        }
-    }
-
-    /// Short name for legends and tables: `pgd-20`, `pgd-50x10`, `fgsm`.
-    pub fn short(&self) -> String {
-        match (self.name, self.restarts) {
-            (AttackName::Fgsm, _) => "fgsm".into(),
-            (AttackName::Pgd, 1) => format!("pgd-{}", self.steps),
-            (AttackName::Pgd, r) => format!("pgd-{}x{r}", self.steps),
-        }
-    }
-}
-
 /// Names as they are written in configs, in the order help lists them.
 macro_rules! named {
     ($($type:ty { $($variant:ident = $name:literal),+ $(,)? })+) => {$(
@@ -378,7 +335,18 @@ named! {
         ImagenetVgg16 = "imagenet-vgg16",
         ImagenetAlexnet = "imagenet-alexnet",
     }
-    AttackName { Fgsm = "fgsm", Pgd = "pgd" }
+    AttackName {
+        Fgsm = "fgsm",
+        Pgd = "pgd",
+        ApgdCe = "apgd-ce",
+        ApgdDlr = "apgd-dlr",
+        ApgdT = "apgd-t",
+        Fab = "fab",
+        FabT = "fab-t",
+        Square = "square",
+        ArtAutopgd = "art-autopgd",
+    }
+    Suite { AutoAttack = "autoattack", AutoAttackPlus = "autoattack-plus", Rand = "rand" }
     Iterate { Last = "last", Best = "best" }
     Distance { Cosine = "cosine", RelativeL2 = "relative-l2" }
     KdForm { Textbook = "textbook", Paper = "paper" }

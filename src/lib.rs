@@ -33,7 +33,8 @@
 //! **Invariant: one thread owns every tensor.** The worker is given a config and channels and builds everything inside its
 //! thread. No tensor type appears in `protocol`, `run`, `telemetry`, `ui` or `headless`.
 //!
-//! **Invariant: host reads of the device happen in one place**, `train::meter`, at most `report_hz` times a second.
+//! **Invariant: host reads of the device happen in one place**, `nn::host`; training goes there through `train::meter`, at most
+//! `report_hz` times a second.
 //!
 //! **Invariant: the viewing half needs no libtorch.** The cargo feature `torch` (default) gates `nn`, `attacks`, `methods`
 //! and `train`; everything else builds without it.

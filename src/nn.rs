@@ -10,6 +10,7 @@ pub mod catalogue;
 pub mod dnn;
 pub mod export;
 pub mod file;
+pub mod host;
 pub mod import;
 pub mod layers;
 pub mod model;

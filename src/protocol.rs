@@ -6,6 +6,7 @@
 pub mod command;
 pub mod controls;
 pub mod event;
+pub mod report;
 pub mod scalar;
 
 pub use command::{Command, CommandId, Request, Stop, StopWhen};
@@ -17,5 +18,5 @@ pub use scalar::{Scalar, Summary};
 pub type Step = u64;
 
 /// The shape of what is written to `events.jsonl`. A reader refuses a newer one.
-/// 2: more methods, dials and terms.
-pub const FORMAT: u32 = 2;
+/// 2: more methods, dials and terms. 3: evaluations with a report.
+pub const FORMAT: u32 = 3;

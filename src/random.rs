@@ -21,6 +21,8 @@ pub enum Purpose {
     Bench,
     /// Images that robust ones are begun from; index: place of the image.
     RobustSet,
+    /// Everything that attacks of an evaluation draw; see [`AttackKey`].
+    Attack,
 }
 
 /// A 64-bit mixer (the finaliser of SplitMix64, Steele et al. 2014): every bit of the input moves every bit of the output.
@@ -36,6 +38,25 @@ const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 pub fn seed(run: u64, purpose: Purpose, index: u64) -> u64 {
     let purpose = purpose as u64 + 1;
     mix(mix(mix(run.wrapping_add(GOLDEN)).wrapping_add(purpose.wrapping_mul(GOLDEN))).wrapping_add(index.wrapping_mul(GOLDEN)))
+}
+
+/// Which draws of an attack these are. What an image meets depends on the key, its place in its set and the iteration, and on
+/// nothing else: not on the batch, the order, the threads, or what was interrupted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttackKey(u64);
+
+impl AttackKey {
+    /// `attack`: its name, so that the order of a list never matters. `target`: rank of the class aimed at, 0 for none.
+    pub fn new(seed_of_all: u64, attack: &str, target: u32, restart: u32) -> Self {
+        let name = attack.bytes().fold(0, |hash, byte| mix(hash ^ u64::from(byte)).wrapping_add(GOLDEN));
+        let key = seed(seed_of_all, Purpose::Attack, name);
+        Self(seed(key, Purpose::Attack, (u64::from(target) << 32) | u64::from(restart)))
+    }
+
+    /// `place`: of the image in its set. `iteration`: 0 for the start.
+    pub fn stream(self, place: i64, iteration: u64) -> Stream {
+        Stream::new(seed(seed(self.0, Purpose::Attack, place as u64), Purpose::Attack, iteration))
+    }
 }
 
 /// An endless, counted stream of numbers.
@@ -129,6 +150,23 @@ mod tests {
             .flatten()
             .collect();
         assert_eq!(all.len(), 900);
+    }
+
+    #[test]
+    fn an_attack_draws_by_key_place_and_iteration() {
+        let key = |target, restart| AttackKey::new(5, "apgd-t", target, restart);
+        assert_eq!(key(1, 0).stream(7, 3).bits(), key(1, 0).stream(7, 3).bits());
+        let mut all = std::collections::HashSet::new();
+        for target in 0..3 {
+            for restart in 0..3 {
+                for place in 0..5 {
+                    all.extend((0..5).map(|iteration| key(target, restart).stream(place, iteration).bits()));
+                }
+            }
+        }
+        all.extend((0..5).map(|place| AttackKey::new(5, "apgd-dlr", 0, 0).stream(place, 0).bits()));
+        all.extend((0..5).map(|place| AttackKey::new(6, "apgd-t", 0, 0).stream(place, 0).bits()));
+        assert_eq!(all.len(), 3 * 3 * 5 * 5 + 10);
     }
 
     #[test]

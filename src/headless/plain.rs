@@ -5,7 +5,8 @@
 use crate::config::RandomStart;
 use crate::protocol::controls::Flow;
 use crate::protocol::event::{EpochFinished, Evaluated, Finished, Part, Split, Started, Term, Whose};
-use crate::protocol::{Change, Dial, Event, Outcome};
+use crate::protocol::report::Report;
+use crate::protocol::{Change, Dial, Event, Outcome, Step};
 use crate::run::RunState;
 use crate::run::listing::clock;
 use crate::run::state::MarkerKind;
@@ -14,6 +15,23 @@ use std::path::Path;
 
 pub(super) struct Plain<'a> {
     folder: Option<&'a Path>,
+}
+
+/// One line an attack, with what its number stands on.
+fn examined(step: Step, report: &Report) -> String {
+    let mut text = String::new();
+    for attack in &report.attacks {
+        let (name, of) = (&attack.ensemble.name, report.images);
+        text += &format!(
+            "evaluated at step {step}: {name} {:.1} % of {of} {} images\n",
+            100.0 * attack.adversarial,
+            report.split.name()
+        );
+    }
+    for doubt in &report.doubts {
+        text += &format!("doubt ({}): {}; {}\n", doubt.suspicion.name(), doubt.saw, doubt.suggests);
+    }
+    text
 }
 
 impl<'a> Plain<'a> {
@@ -51,7 +69,10 @@ impl<'a> Plain<'a> {
             }
             Event::Finished(finished) => self.finished(finished, state),
             Event::Preparing(p) => format!("{}: {} of {}\n", p.what, p.done, p.total),
-            Event::Saved(_) | Event::Progress(_) | Event::Machine(_) | Event::Said { .. } => String::new(),
+            Event::Examined { step, report, .. } => examined(*step, report),
+            Event::Examining { .. } | Event::Saved(_) | Event::Progress(_) | Event::Machine(_) | Event::Said { .. } => {
+                String::new()
+            }
         }
     }
 

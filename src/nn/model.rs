@@ -397,7 +397,7 @@ mod tests {
         ] {
             let model = Model::new(description(network, shape), 7, Device::Cpu).unwrap();
             let mut hash = 0xcbf2_9ce4_8422_2325u64;
-            for value in crate::train::meter::floats(model.parameters.flat()) {
+            for value in crate::nn::host::floats(model.parameters.flat()) {
                 hash = (hash ^ u64::from(value.to_bits())).wrapping_mul(0x0100_0000_01b3);
             }
             assert_eq!(hash, expected, "{network:?}: {hash:#018x}");

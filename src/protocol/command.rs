@@ -1,6 +1,7 @@
 //! What a person, a script or a signal may ask of the worker. Nothing here is true until an event says so.
 
 use super::controls::Change;
+use super::report::EvaluationPlan;
 use serde::{Deserialize, Serialize};
 
 /// Names one command, so that its answer can be matched to it.
@@ -24,6 +25,11 @@ pub enum Command {
     SaveCheckpoint,
     /// Probe the validation images now. Answered by `Evaluated` or `Refused`.
     Evaluate,
+    /// Evaluate the weights as they are, between two steps or while paused; training stands still meanwhile. Answered by `Examined`
+    /// or `Refused`.
+    Examine(Box<EvaluationPlan>),
+    /// Give up the evaluation that runs; training goes on. The evaluation is answered by `Refused`, this by nothing.
+    GiveUp,
     /// Answered by `Stopping` at once and `Finished` in the end.
     Stop(Stop),
 }

@@ -5,6 +5,7 @@
 use super::Step;
 use super::command::{CommandId, Stop};
 use super::controls::{Change, Controls, Dial};
+use super::report::{EvaluationProgress, Report};
 use super::scalar::{Scalar, Summary};
 use crate::config::{AttackSpec, Config};
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,18 @@ pub enum Event {
         stop: Stop,
     },
     Evaluated(Evaluated),
+    /// How far the evaluation that was asked for has come, at most twice a second.
+    Examining {
+        step: Step,
+        by: Option<CommandId>,
+        progress: EvaluationProgress,
+    },
+    /// What it found about the weights of this step.
+    Examined {
+        step: Step,
+        by: Option<CommandId>,
+        report: Box<Report>,
+    },
     EpochFinished(EpochFinished),
     /// Sent after the checkpoint has its final name.
     Saved(Saved),
@@ -243,6 +256,16 @@ pub enum Split {
     Validation,
     /// Looked at once, at the end.
     Test,
+}
+
+impl Split {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -242,9 +242,11 @@ fn must_survive(event: &Event) -> bool {
         | Event::Stopping { .. }
         | Event::Saved(_)
         | Event::Warned { .. }
+        | Event::Examined { .. }
         | Event::Finished(_) => true,
         Event::Progress(_)
         | Event::Evaluated(_)
+        | Event::Examining { .. }
         | Event::EpochFinished(_)
         | Event::Preparing(_)
         | Event::Machine(_)

@@ -10,8 +10,10 @@ use crate::protocol::event::{
     EpochFinished, Evaluated, Event, Finished, Machine, Outcome, Part, Preparing, Purpose, Record, Saved, Split, Started, Term,
     Timing, Voice, Whose,
 };
+use crate::protocol::report::{EvaluationProgress, Report};
 use crate::protocol::{Scalar, Step, Summary};
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
 
 /// Lines kept for the log pane.
 const LOG_LINES: usize = 10_000;
@@ -47,6 +49,10 @@ pub struct RunState {
     pub log: VecDeque<LogLine>,
     pub saved: Option<(u64, Saved)>,
     pub finished: Option<Finished>,
+    /// The evaluation that runs, and whose it is.
+    pub examining: Option<EvaluationProgress>,
+    /// What evaluations found, oldest first, with the step whose weights they looked at.
+    pub reports: Vec<(Step, Arc<Report>)>,
     /// Work before the first step that is not done yet.
     pub preparing: Option<Preparing>,
     pub warnings: u64,
@@ -165,6 +171,8 @@ impl RunState {
             }
             Event::Refused { by, reason } => {
                 self.answer(*by, Answer::Refused(reason.clone()));
+                // Nothing else is asked of the worker while it evaluates.
+                self.examining = None;
                 self.say(at, Level::Warn, format!("refused: {reason}"));
             }
             Event::Stopping { step, by, stop } => {
@@ -175,6 +183,12 @@ impl RunState {
                 self.say(at, Level::Info, format!("stopping at step {step}"));
             }
             Event::Evaluated(evaluated) => self.evaluated(at, evaluated),
+            Event::Examining { progress, .. } => {
+                // Training stands still: the pace of steps must not be measured across it.
+                self.last_progress_ms = at;
+                self.examining = Some(progress.clone());
+            }
+            Event::Examined { step, by, report } => self.examined(at, *step, *by, report),
             Event::EpochFinished(epoch) => {
                 self.epochs.push(epoch.clone());
                 let probe = self.probes().last().map_or_else(String::new, |e| {
@@ -316,6 +330,29 @@ impl RunState {
     fn end_pause(&mut self, at: u64) {
         if let Some(since) = self.paused_since_ms.take() {
             self.paused_ms += at.saturating_sub(since);
+        }
+    }
+
+    fn examined(&mut self, at: u64, step: Step, by: Option<CommandId>, report: &Report) {
+        self.last_progress_ms = at;
+        self.examining = None;
+        for attack in &report.attacks {
+            let text = format!(
+                "step {step}: {} {:.1} % of {} {} images, natural {:.1} %",
+                attack.ensemble.name,
+                100.0 * attack.adversarial,
+                report.images,
+                report.split.name(),
+                100.0 * report.natural
+            );
+            self.say(at, Level::Info, text);
+        }
+        for doubt in &report.doubts {
+            self.say(at, Level::Warn, format!("{}: {}; {}", doubt.suspicion.name(), doubt.saw, doubt.suggests));
+        }
+        self.reports.push((step, Arc::new(report.clone())));
+        if let Some(by) = by {
+            self.answer(by, Answer::Done(step));
         }
     }
 

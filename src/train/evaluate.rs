@@ -1,15 +1,15 @@
-//! Natural and adversarial accuracy of a model: probes on the way, the final number, and `rematch eval`.
+//! Natural accuracy and accuracy under PGD: probes on the way and the number a run ends with. What is to be believed of a finished
+//! model is [`super::audit`]'s.
 //!
 //! An image counts as robust when it is classified correctly as it is and at every iterate of every restart of the attack: the
 //! worst case over all images visited, never the last one alone. Where an image's attack starts depends on the attack's seed, the
 //! restart and the image's place in its set, and on nothing else: not on the batch size, not on the other images. Always in eval mode.
 
-use super::meter;
 use super::pool::Pool;
-use crate::attacks::{Ball, Pgd, fgsm};
-use crate::config::{AttackName, AttackSpec, RandomStart};
+use crate::attacks::{Ball, GoOn, Pgd};
+use crate::config::{AttackSpec, RandomStart};
 use crate::data::DataError;
-use crate::nn::{Mode, Network};
+use crate::nn::{Mode, Network, host};
 use crate::random::{self, Purpose};
 use std::ops::ControlFlow;
 use tch::{Kind, Tensor};
@@ -27,12 +27,6 @@ pub struct Accuracy {
     pub images: usize,
 }
 
-/// Whether to go on with a long evaluation; asked before each pass over a batch.
-pub enum GoOn {
-    Yes,
-    No,
-}
-
 /// Which images of a set of `total` an evaluation of `images` looks at: always the same ones, of all classes alike.
 pub fn subset(total: usize, images: usize) -> Vec<i64> {
     if images >= total {
@@ -45,7 +39,7 @@ pub fn subset(total: usize, images: usize) -> Vec<i64> {
     chosen
 }
 
-/// Evaluates on the images at `indices`. `None` when it was told not to go on.
+/// Evaluates on the images at `indices` under PGD with the steps, restarts and start of `attack`. `None` when it was told not to go on.
 ///
 /// # Errors
 /// A file of a streamed set that cannot be read.
@@ -96,7 +90,7 @@ fn examine(
     let correct_at = |logits: &Tensor| answers(logits, &batch.labels);
     let natural = {
         let _guard = tch::no_grad_guard();
-        meter::flags(&correct_at(&network.forward(&batch.images, Mode::Eval).logits))
+        host::flags(&correct_at(&network.forward(&batch.images, Mode::Eval).logits))
     };
     let mut robust = natural.clone();
     let ball = Ball::new(attack.norm, attack.eps);
@@ -111,34 +105,28 @@ fn examine(
         let labels = batch.labels.index_select(0, &rows);
         let mut stands = labels.ones_like().to_kind(Kind::Bool);
         let mut look = |logits: &Tensor| stands = stands.logical_and(&answers(logits, &labels));
-        let last = match attack.name {
-            AttackName::Fgsm => fgsm(network, ball, &x, &labels),
-            AttackName::Pgd => {
-                let start = match attack.random_start {
-                    RandomStart::No => x.shallow_clone(),
-                    RandomStart::Yes => {
-                        let key = random::seed(attack.seed, Purpose::EvaluationStart, u64::from(restart));
-                        ball.counted_start(&x, |i| random::seed(key, Purpose::EvaluationStart, places[standing[i]] as u64))
-                    }
-                };
-                let pgd = Pgd { ball, steps: attack.steps, step_size: attack.step_size.0 };
-                let mut given_up = false;
-                let last = pgd.climb(network, Mode::Eval, &x, &labels, start, |_, logits| {
-                    look(logits);
-                    given_up = matches!(go_on(), GoOn::No);
-                    if given_up { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-                });
-                if given_up {
-                    return Ok(None);
-                }
-                last
+        let start = match attack.random_start {
+            RandomStart::No => x.shallow_clone(),
+            RandomStart::Yes => {
+                let key = random::seed(attack.seed, Purpose::EvaluationStart, u64::from(restart));
+                ball.counted_start(&x, |i| random::seed(key, Purpose::EvaluationStart, places[standing[i]] as u64))
             }
         };
+        let pgd = Pgd { ball, steps: attack.steps, step_size: attack.step_size.0 };
+        let mut given_up = false;
+        let last = pgd.climb(network, Mode::Eval, &x, &labels, start, |_, logits| {
+            look(logits);
+            given_up = matches!(go_on(), GoOn::No);
+            if given_up { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        if given_up {
+            return Ok(None);
+        }
         {
             let _guard = tch::no_grad_guard();
             look(&network.forward(&last, Mode::Eval).logits);
         }
-        for (&i, stands) in standing.iter().zip(meter::flags(&stands)) {
+        for (&i, stands) in standing.iter().zip(host::flags(&stands)) {
             robust[i] = stands;
         }
     }
@@ -216,7 +204,7 @@ mod tests {
     fn what_is_not_a_number_is_no_answer() {
         let logits = Tensor::from_slice(&[f32::NAN, f32::NAN, 1.0, 0.0, f32::INFINITY, 0.0]).view([3, 2]);
         let labels = Tensor::from_slice(&[0i64, 0, 0]);
-        assert_eq!(meter::flags(&answers(&logits, &labels)), [false, true, false]);
+        assert_eq!(host::flags(&answers(&logits, &labels)), [false, true, false]);
     }
 
     #[test]

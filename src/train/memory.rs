@@ -2,11 +2,10 @@
 //!
 //! A random part (`imagenet`) is cut out of the image as it is stored, at the network's size; streamed files are cut at their own.
 
-use super::meter;
 use crate::config::Augment;
 use crate::data::Images;
 use crate::methods::Batch;
-use crate::nn::channels_last;
+use crate::nn::{channels_last, host};
 use crate::train::augment::{self, Cropped};
 use tch::{Device, Kind, Tensor};
 
@@ -50,7 +49,7 @@ impl Memory {
 
     /// All images, N*C*H*W, on the host.
     pub fn bytes(&self) -> Vec<u8> {
-        meter::bytes(&self.images)
+        host::bytes(&self.images)
     }
 
     /// Other images with the same labels; `pixels`: as [`Self::bytes`] gives them.

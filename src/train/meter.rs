@@ -1,8 +1,9 @@
-//! The only place where numbers come from the device to the host.
+//! What training reports, gathered on the device.
 //!
 //! **Invariant:** a step never waits for the device. Its scalars go into a small buffer on the device; at most `report_hz` times a
-//! second the buffer comes over whole, so that no step's value is lost. Evaluations read their flags here too.
+//! second the buffer comes over whole, so that no step's value is lost.
 
+use crate::nn::host::floats;
 use crate::protocol::event::Term;
 use crate::protocol::{Scalar, Step, Summary};
 use std::collections::BTreeMap;
@@ -97,24 +98,6 @@ impl Meter {
         let at = |q: f64| times.get(((times.len() as f64 - 1.0) * q).round() as usize).map(|t| (t * 1e3).round() / 1e3);
         at(0.5).zip(at(0.99))
     }
-}
-
-/// A float tensor's values, row by row.
-pub fn floats(tensor: &Tensor) -> Vec<f32> {
-    let host = tensor.to_device(Device::Cpu).to_kind(Kind::Float).contiguous().view([-1]);
-    Vec::try_from(host).expect("a flat tensor of floats")
-}
-
-/// The values of a tensor of bytes.
-pub fn bytes(tensor: &Tensor) -> Vec<u8> {
-    let host = tensor.to_device(Device::Cpu).to_kind(Kind::Uint8).contiguous().view([-1]);
-    Vec::try_from(host).expect("a flat tensor of bytes")
-}
-
-/// A boolean tensor's values.
-pub fn flags(tensor: &Tensor) -> Vec<bool> {
-    let host = tensor.to_device(Device::Cpu).to_kind(Kind::Bool).contiguous().view([-1]);
-    Vec::try_from(host).expect("a flat tensor of booleans")
 }
 
 #[cfg(test)]

@@ -3,12 +3,14 @@
 //! How an accuracy is measured is [`super::evaluate`]'s; here is which model, which images, which attack, and what is said of it.
 
 use super::ends::{Ends, RunError, tell};
-use super::evaluate::{self, GoOn};
+use super::evaluate;
 use super::trainer::{Trainer, round};
+use crate::attacks::GoOn;
 use crate::config::{AttackSpec, Threat};
 use crate::protocol::Event;
 use crate::protocol::command::CommandId;
 use crate::protocol::event::{Evaluated, Purpose, Split, Warning, Whose};
+use crate::protocol::report::EvaluationPlan;
 use std::time::Instant;
 
 /// One measurement to be made.
@@ -72,6 +74,12 @@ impl Trainer {
         }
         let attack = AttackSpec::pgd(self.config.threat, settings.steps, settings.restarts, 0);
         self.measure(ends, Look { of: Whose::Student, purpose: Purpose::Final, attack, images, by: None })
+    }
+
+    /// What a person asked to be evaluated.
+    pub(super) fn examine(&mut self, ends: &mut Ends, by: CommandId, plan: EvaluationPlan) -> Result<(), RunError> {
+        let _ = plan;
+        tell(ends, Event::Refused { by, reason: "not yet".into() })
     }
 
     /// One seed for every probe: a curve must move because the weights moved.

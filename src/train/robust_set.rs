@@ -6,12 +6,11 @@
 
 use super::ends::{Ends, RunError, tell};
 use super::memory::Memory;
-use super::meter;
 use super::pool::Pool;
 use super::trainer::{Boundary, Trainer};
 use crate::config::{Method, Rdt};
 use crate::methods::rdt;
-use crate::nn::Model;
+use crate::nn::{Model, host};
 use crate::protocol::event::{Preparing, Voice, Warning};
 use crate::protocol::{Event, Stop};
 use crate::random::{self, Purpose, Stream};
@@ -112,7 +111,7 @@ fn make(teacher: &Model, memory: &Memory, places: &[i64], seed: u64, settings: R
     let starts = memory.batch(&starts).images;
     let go_on = || !ends.inbox.stop_waits();
     let made = rdt::invert(teacher, &originals, &starts, settings.inversion_steps, settings.inversion_step_size, go_on)?;
-    Some(meter::bytes(&(made * 255.0).round().clamp(0.0, 255.0).to_kind(Kind::Uint8)))
+    Some(host::bytes(&(made * 255.0).round().clamp(0.0, 255.0).to_kind(Kind::Uint8)))
 }
 
 /// `program`: of a teacher that is one, its file; it has no parameters that could be told apart.
@@ -123,7 +122,7 @@ fn key(teacher: &Model, program: Option<&[u8]>, images: &[u8], seed: u64, settin
     hash.update(program.unwrap_or_default());
     for parameter in teacher.parameters.entries() {
         hash.update(&parameter.name);
-        for value in meter::floats(&parameter.tensor.detach()) {
+        for value in host::floats(&parameter.tensor.detach()) {
             hash.update(value.to_le_bytes());
         }
     }

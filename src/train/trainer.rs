@@ -319,6 +319,12 @@ impl Trainer {
                     self.report(ends, &mut Instant::now())?;
                     self.probe(ends, Some(id))?;
                 }
+                Command::Examine(plan) => {
+                    self.report(ends, &mut Instant::now())?;
+                    self.examine(ends, id, *plan)?;
+                }
+                // It came too late: what it was to give up has ended.
+                Command::GiveUp => {}
                 Command::Stop(stop) => {
                     if stop.when == StopWhen::AfterEpoch && self.controls.flow == Flow::Paused {
                         // The rest of the epoch cannot be trained while paused.

@@ -218,6 +218,8 @@ impl Screen {
             | Event::Refused { .. }
             | Event::Stopping { .. }
             | Event::Evaluated(_)
+            | Event::Examining { .. }
+            | Event::Examined { .. }
             | Event::EpochFinished(_)
             | Event::Saved(_)
             | Event::Preparing(_)
