@@ -1,7 +1,7 @@
 //! The command line's words. Types only: what they do is in `commands`.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use rematch::config::{AttackName, DeviceChoice, Norm};
+use rematch::config::{AttackName, DeviceChoice, Norm, Suite};
 use rematch::data::fetch::Set;
 use std::path::PathBuf;
 
@@ -163,17 +163,21 @@ pub struct Eval {
     /// Folder that holds the runs
     #[arg(long, default_value = "runs", value_name = "DIR")]
     pub runs: PathBuf,
-    #[arg(long, default_value = "pgd", value_parser = named(AttackName::ALL, AttackName::name))]
-    pub attack: String,
-    /// Steps of PGD [default: 20]
+    /// What to attack with; may be given more than once, and the worst case over all is reported as well
+    #[arg(long = "attack", value_name = "NAME", default_value = "pgd", value_delimiter = ',', value_parser = attacks())]
+    pub attacks: Vec<String>,
+    /// Iterations, or queries of square [default: 20 for pgd, 100 for apgd and fab, 5000 for square, 50 for art-autopgd]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub steps: Option<u32>,
-    /// Length of a step [default: 2.5 eps / steps]
+    /// Length of a step of pgd [default: 2.5 eps / steps]
     #[arg(long, value_name = "LENGTH")]
     pub step_size: Option<rematch::config::Eps>,
-    /// Random starts of PGD; an image is robust when it stands all of them [default: 1]
+    /// Random starts; an image is robust when it stands all of them [default: 1; 10 for art-autopgd]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub restarts: Option<u32>,
+    /// Wrong classes that apgd-t and fab-t aim at [default: 9, or all where there are fewer]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub targets: Option<u32>,
     /// linf or l2 [default: the run's]
     #[arg(long, value_parser = named(Norm::ALL, Norm::name))]
     pub norm: Option<String>,
@@ -185,9 +189,30 @@ pub struct Eval {
     /// Look at only this many images, always the same ones [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub images: Option<u64>,
-    /// Seed of the attack's starting points
+    /// Images in a batch; changes memory and speed, not results [default: 250, fewer for large images]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub batch: Option<u32>,
+    /// Seed of everything random in the attacks
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+    /// Measure accuracy against epsilon as well: PGD-20 at 9 radii from 0 to twice the radius
+    #[arg(long)]
+    pub curve: bool,
+    /// Do not look for reasons to doubt the numbers
+    #[arg(long)]
+    pub no_doubts: bool,
+    /// Evaluate the run's teacher on the same images too
+    #[arg(long)]
+    pub teacher_too: bool,
+    /// Go on with an evaluation of these settings that was interrupted
+    #[arg(long)]
+    pub resume: bool,
+    /// Keep the adversarial images, and check their norms on what was stored
+    #[arg(long)]
+    pub save: bool,
+    /// Where evaluations of model files outside of runs are kept
+    #[arg(long, default_value = "evaluations", value_name = "DIR")]
+    pub evaluations: PathBuf,
     /// Data to evaluate on, as in this config [default: what the model was trained on]
     #[arg(long, value_name = "CONFIG")]
     pub data: Option<PathBuf>,
@@ -340,6 +365,12 @@ fn image_shape(text: &str) -> Result<[usize; 3], String> {
 }
 
 /// A parser that takes the names of a list of our own, so that help, completion and errors come from that one list.
+/// Single attacks and suites.
+fn attacks() -> clap::builder::PossibleValuesParser {
+    let singles = AttackName::ALL.iter().map(|a| a.name());
+    clap::builder::PossibleValuesParser::new(singles.chain(Suite::ALL.iter().map(|s| s.name())))
+}
+
 fn named<T: Copy>(all: &'static [T], name: fn(T) -> &'static str) -> clap::builder::PossibleValuesParser {
     clap::builder::PossibleValuesParser::new(all.iter().map(|&x| name(x)))
 }

@@ -3,6 +3,7 @@
 //! The rest of the program enters here through [`prepare`] alone. It gives back what the worker found (networks, teacher, plan) or
 //! why it cannot train; only then is there a run folder, and [`Prepared::begin`] starts the loop.
 
+pub mod audit;
 pub mod augment;
 pub mod bench;
 pub mod checkpoint;
@@ -10,6 +11,7 @@ pub mod device;
 pub mod ema;
 pub mod ends;
 pub mod evaluate;
+pub mod examine;
 pub mod examinee;
 pub mod inbox;
 pub mod memory;

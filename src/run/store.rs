@@ -298,7 +298,7 @@ fn first_free(runs: &Path, id: &str) -> String {
 }
 
 /// `YYYYMMDD-HHMMSS` in UTC.
-fn stamp(at_ms: u64) -> String {
+pub(super) fn stamp(at_ms: u64) -> String {
     let (date, time) = calendar(at_ms);
     format!("{:04}{:02}{:02}-{:02}{:02}{:02}", date[0], date[1], date[2], time[0], time[1], time[2])
 }

@@ -1,13 +1,19 @@
 //! A finished model that is only looked at, for `rematch eval` and `rematch import --data`: on the thread that asks, without a run.
 
+use super::audit::journal::Journal;
+use super::audit::{Audit, AuditError, Watcher};
 use super::pool::Pool;
 use super::worker::SetupError;
 use super::{checkpoint, device, evaluate};
+use crate::attacks::Ball;
 use crate::config::{AttackSpec, Config, DeviceChoice};
 use crate::data::decoders::Decoders;
 use crate::data::{DataError, Portion};
+use crate::nn::host;
 use crate::nn::model::Model;
+use crate::protocol::report::{EvaluationPlan, Report};
 use std::path::{Path, PathBuf};
+use tch::Tensor;
 
 /// A model from a file, a checkpoint or a run, and the images of a split on the same device.
 pub struct Examinee {
@@ -53,6 +59,43 @@ impl Examinee {
     /// What was found out about the data's files while evaluating.
     pub fn take_remarks(&self) -> Vec<String> {
         self.set.take_remarks()
+    }
+
+    /// Channels, height, width.
+    pub fn shape(&self) -> [usize; 3] {
+        self.model.description.shape
+    }
+
+    /// The attacks of a plan; see [`audit`].
+    ///
+    /// # Errors
+    /// As [`Audit::run`].
+    pub fn audit(
+        &self,
+        plan: &EvaluationPlan,
+        classes: &[String],
+        batch: Option<usize>,
+        journal: &mut Journal,
+        watcher: &mut dyn Watcher,
+    ) -> Result<Option<Report>, AuditError> {
+        let network = self.model.folded();
+        Audit { network: &network, set: &self.set, classes, plan, batch }.run(journal, watcher)
+    }
+
+    /// Of images beside their originals at these places: the largest distance, the lowest and the highest pixel.
+    ///
+    /// # Errors
+    /// A file of a streamed set that cannot be read.
+    pub fn distances(&self, places: &[i64], images: &Tensor, ball: Ball) -> Result<(f64, f64, f64), DataError> {
+        let (mut largest, mut lowest, mut highest) = (0.0f64, 0.0f64, 0.0f64);
+        for (i, chunk) in places.chunks(250).enumerate() {
+            let (batch, _) = self.set.batch(chunk)?;
+            let some = images.narrow(0, i as i64 * 250, chunk.len() as i64).to_device(batch.images.device());
+            largest = host::doubles(&ball.distance(&batch.images, &some)).into_iter().fold(largest, f64::max);
+            lowest = host::doubles(&some.min()).into_iter().fold(lowest, f64::min);
+            highest = host::doubles(&some.max()).into_iter().fold(highest, f64::max);
+        }
+        Ok((largest, lowest, highest))
     }
 
     /// `images`: how many, always the same ones.

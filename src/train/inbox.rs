@@ -31,6 +31,14 @@ impl Inbox {
         self.waiting.iter().any(|r| matches!(&r.command, Command::Stop(stop) if stop.when == StopWhen::AfterStep))
     }
 
+    /// Whether somebody wants the evaluation that runs to be given up; asks are taken out, as they mean this one.
+    pub fn give_up_waits(&mut self) -> bool {
+        self.fill();
+        let before = self.waiting.len();
+        self.waiting.retain(|r| r.command != Command::GiveUp);
+        self.waiting.len() < before
+    }
+
     fn fill(&mut self) {
         self.waiting.extend(self.requests.try_iter());
     }

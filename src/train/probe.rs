@@ -10,7 +10,6 @@ use crate::config::{AttackSpec, Threat};
 use crate::protocol::Event;
 use crate::protocol::command::CommandId;
 use crate::protocol::event::{Evaluated, Purpose, Split, Warning, Whose};
-use crate::protocol::report::EvaluationPlan;
 use std::time::Instant;
 
 /// One measurement to be made.
@@ -74,12 +73,6 @@ impl Trainer {
         }
         let attack = AttackSpec::pgd(self.config.threat, settings.steps, settings.restarts, 0);
         self.measure(ends, Look { of: Whose::Student, purpose: Purpose::Final, attack, images, by: None })
-    }
-
-    /// What a person asked to be evaluated.
-    pub(super) fn examine(&mut self, ends: &mut Ends, by: CommandId, plan: EvaluationPlan) -> Result<(), RunError> {
-        let _ = plan;
-        tell(ends, Event::Refused { by, reason: "not yet".into() })
     }
 
     /// One seed for every probe: a curve must move because the weights moved.

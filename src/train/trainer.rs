@@ -321,7 +321,7 @@ impl Trainer {
                 }
                 Command::Examine(plan) => {
                     self.report(ends, &mut Instant::now())?;
-                    self.examine(ends, id, *plan)?;
+                    self.examine(ends, id, &plan)?;
                 }
                 // It came too late: what it was to give up has ended.
                 Command::GiveUp => {}
