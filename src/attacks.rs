@@ -9,9 +9,11 @@
 
 pub mod ball;
 pub mod pgd;
+pub mod standing;
 
 pub use ball::Ball;
-pub use pgd::{Pgd, fgsm};
+pub use pgd::{Pgd, WorstOfPgd, fgsm};
+pub use standing::answers;
 
 use crate::nn::Network;
 use crate::random::AttackKey;

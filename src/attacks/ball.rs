@@ -2,7 +2,7 @@
 
 use crate::config::{Eps, Norm};
 use crate::random::Stream;
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 /// Radius and norm. Tensors are `[N, C, H, W]` in `[0, 1]`.
 #[derive(Clone, Copy, Debug)]
@@ -58,20 +58,20 @@ impl Ball {
         (x + noise * (norm2(noise) + 1e-10).reciprocal() * self.eps).clamp_(0.0, 1.0)
     }
 
-    /// The same, drawn on the host image by image: `seed_of(i)` alone decides where image `i` of the batch starts, whatever else
+    /// The same, drawn on the host image by image: `stream_of(i)` alone decides where image `i` of the batch starts, whatever else
     /// is in the batch.
-    pub fn counted_start(&self, x: &Tensor, mut seed_of: impl FnMut(usize) -> u64) -> Tensor {
+    pub fn keyed_start(&self, x: &Tensor, mut stream_of: impl FnMut(usize) -> Stream) -> Tensor {
         let (n, c, h, w) = x.size4().expect("images have four dimensions");
         let each = (c * h * w) as usize;
         let mut noise = Vec::with_capacity(n as usize * each);
         for i in 0..n as usize {
-            let mut stream = Stream::new(seed_of(i));
+            let mut stream = stream_of(i);
             match self.norm {
                 Norm::Linf => noise.extend((0..each).map(|_| (2.0 * stream.unit() - 1.0) * self.eps as f32)),
                 Norm::L2 => noise.extend((0..each).map(|_| stream.normal())),
             }
         }
-        let noise = Tensor::from_slice(&noise).view([n, c, h, w]).to_device(x.device());
+        let noise = Tensor::from_slice(&noise).view([n, c, h, w]).to_kind(x.kind()).to_device(x.device());
         match self.norm {
             Norm::Linf => (x + noise).clamp_(0.0, 1.0),
             Norm::L2 => self.on_sphere(x, &noise),
@@ -83,12 +83,12 @@ impl Ball {
         let delta = (other - x).flatten(1, -1);
         match self.norm {
             Norm::Linf => delta.abs().amax([1i64].as_slice(), false),
-            Norm::L2 => delta.square().sum_dim_intlist([1i64].as_slice(), false, Kind::Float).sqrt(),
+            Norm::L2 => delta.square().sum_dim_intlist([1i64].as_slice(), false, x.kind()).sqrt(),
         }
     }
 }
 
 /// `[N, 1, 1, 1]`
 fn norm2(x: &Tensor) -> Tensor {
-    x.square().sum_dim_intlist([1i64, 2, 3].as_slice(), true, Kind::Float).sqrt()
+    x.square().sum_dim_intlist([1i64, 2, 3].as_slice(), true, x.kind()).sqrt()
 }

@@ -4,6 +4,9 @@
 //! not the mean: its sign and direction are the same, and tiny gradients are not made 128 times tinier.
 
 use super::ball::Ball;
+use super::standing::{Standing, answers, pick};
+use super::{Attack, Found, GoOn, Setting, Subjects};
+use crate::config::RandomStart;
 use crate::nn::{Mode, Network};
 use std::ops::ControlFlow;
 use tch::{Reduction, Tensor};
@@ -53,6 +56,57 @@ impl Pgd {
             current = self.ball.project(x, &self.ball.climb(&current, &gradient, self.step_size));
         }
         current
+    }
+}
+
+/// PGD as evaluations run it: an image is fooled at any iterate, the start and the last included, not at the last alone. One restart.
+#[derive(Clone, Copy, Debug)]
+pub struct WorstOfPgd {
+    pub pgd: Pgd,
+    pub start: RandomStart,
+}
+
+impl Attack for WorstOfPgd {
+    fn run(&self, subjects: &Subjects, setting: &mut Setting) -> Option<Found> {
+        let ball = self.pgd.ball;
+        let mut x = subjects.images.shallow_clone();
+        let mut labels = subjects.labels.shallow_clone();
+        let mut current = match self.start {
+            RandomStart::No => x.shallow_clone(),
+            RandomStart::Yes => ball.keyed_start(&x, |i| setting.key.stream(subjects.places[i], 0)),
+        };
+        let mut standing = Standing::new(subjects, setting.fooled);
+        for step in 0..=self.pgd.steps {
+            if (setting.go_on)() == GoOn::No {
+                return None;
+            }
+            let last = step == self.pgd.steps;
+            let (logits, gradient) = if last {
+                standing.count_forward();
+                let _guard = tch::no_grad_guard();
+                (setting.network.forward(&current, Mode::Eval).logits, None)
+            } else {
+                standing.count_gradient();
+                let (logits, gradient) =
+                    gradient(setting.network, Mode::Eval, &current, |logits| summed_cross_entropy(logits, &labels));
+                (logits, Some(gradient))
+            };
+            let _guard = tch::no_grad_guard();
+            if let Some(gradient) = &gradient {
+                let next = ball.project(&x, &ball.climb(&current, gradient, self.pgd.step_size));
+                let stay = standing.look(&current, &answers(&logits, &labels));
+                current = next;
+                if let Some(stay) = stay {
+                    if standing.is_empty() {
+                        break;
+                    }
+                    (x, labels, current) = (pick(&x, &stay), pick(&labels, &stay), pick(&current, &stay));
+                }
+            } else {
+                standing.look(&current, &answers(&logits, &labels));
+            }
+        }
+        Some(standing.found())
     }
 }
 

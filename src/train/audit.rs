@@ -13,7 +13,7 @@ mod tally;
 use self::journal::{Entry, Journal, JournalError, Trick};
 use self::tally::Tally;
 use super::pool::Pool;
-use crate::attacks::{Attack, Ball, Fooled, GoOn, Setting, Subjects};
+use crate::attacks::{Attack, Ball, Fooled, GoOn, Pgd, Setting, Subjects, WorstOfPgd};
 use crate::config::{AttackName, AttackSpec};
 use crate::data::DataError;
 use crate::nn::{Mode, Network, channels_last, host};
@@ -245,7 +245,7 @@ impl Audit<'_> {
         let key = AttackKey::new(spec.seed, spec.name.name(), stage.target, stage.restart);
         let mut go_on = || watcher.go_on();
         let mut setting = Setting { network: self.network, key, fooled: Fooled::Leave, go_on: &mut go_on };
-        let Some(found) = made(spec, ball, stage.restart)?.run(&subjects, &mut setting) else { return Ok(None) };
+        let Some(found) = made(spec, ball)?.run(&subjects, &mut setting) else { return Ok(None) };
         // Looked at again, in other company: only what fools the network twice counts.
         let fooled: Vec<usize> = (0..rows.len()).filter(|&i| found.fooled[i]).collect();
         let mut tricks = Vec::with_capacity(fooled.len());
@@ -316,6 +316,13 @@ fn take(entry: &Entry, subjects: &[Subject], tricks: &mut [Option<Trick>], repor
     report.gradients += entry.gradients;
 }
 
-fn made(spec: &AttackSpec, _ball: Ball, _restart: u32) -> Result<Box<dyn Attack>, AuditError> {
-    Err(AuditError::Attack(format!("{} is not there", spec.name.name())))
+/// The attack of one stage.
+fn made(spec: &AttackSpec, ball: Ball) -> Result<Box<dyn Attack>, AuditError> {
+    match spec.name {
+        AttackName::Fgsm | AttackName::Pgd => {
+            let pgd = Pgd { ball, steps: spec.steps, step_size: spec.step_size.0 };
+            Ok(Box::new(WorstOfPgd { pgd, start: spec.random_start }))
+        }
+        other => Err(AuditError::Attack(format!("{} is not there", other.name()))),
+    }
 }

@@ -6,11 +6,11 @@
 //! restart and the image's place in its set, and on nothing else: not on the batch size, not on the other images. Always in eval mode.
 
 use super::pool::Pool;
-use crate::attacks::{Ball, GoOn, Pgd};
+use crate::attacks::{Ball, GoOn, Pgd, answers};
 use crate::config::{AttackSpec, RandomStart};
 use crate::data::DataError;
 use crate::nn::{Mode, Network, host};
-use crate::random::{self, Purpose};
+use crate::random::{self, AttackKey, Purpose};
 use std::ops::ControlFlow;
 use tch::{Kind, Tensor};
 
@@ -63,12 +63,6 @@ pub fn evaluate(
     Ok(Some(Accuracy { natural: share(natural), adversarial: share(adversarial), images }))
 }
 
-/// Per image whether the logits rank its label first. What is not a number is no answer: it would pass for class 0 under every attack.
-fn answers(logits: &Tensor, labels: &Tensor) -> Tensor {
-    let finite = logits.isfinite().all_dim(1, false);
-    logits.argmax(1, false).eq_tensor(labels).logical_and(&finite)
-}
-
 /// Per image: correct as it is; correct wherever the attack went.
 type Verdicts = (Vec<bool>, Vec<bool>);
 
@@ -108,8 +102,9 @@ fn examine(
         let start = match attack.random_start {
             RandomStart::No => x.shallow_clone(),
             RandomStart::Yes => {
-                let key = random::seed(attack.seed, Purpose::EvaluationStart, u64::from(restart));
-                ball.counted_start(&x, |i| random::seed(key, Purpose::EvaluationStart, places[standing[i]] as u64))
+                // The draws of `rematch eval`, so that it gives the numbers that a run ended with.
+                let key = AttackKey::new(attack.seed, attack.name.name(), 0, restart);
+                ball.keyed_start(&x, |i| key.stream(places[standing[i]], 0))
             }
         };
         let pgd = Pgd { ball, steps: attack.steps, step_size: attack.step_size.0 };
