@@ -7,11 +7,17 @@
 //! images that still stand. Every draw is keyed by the image's place in its set, never by its row ([`AttackKey`]), so that the batch
 //! an image happens to share changes nothing beyond floating-point rounding.
 
+pub mod apgd;
 pub mod ball;
+#[cfg(test)]
+pub mod golden;
+pub mod losses;
 pub mod pgd;
 pub mod standing;
 
+pub use apgd::Apgd;
 pub use ball::Ball;
+pub use losses::Loss;
 pub use pgd::{Pgd, WorstOfPgd, fgsm};
 pub use standing::answers;
 

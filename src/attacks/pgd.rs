@@ -136,65 +136,18 @@ pub fn on(_: &Tensor, _: &Tensor) -> ControlFlow<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attacks::golden::{Golden, close, numbers, vectors};
     use crate::config::Norm;
-    use crate::nn::Output;
-    use tch::{Device, Kind};
-
-    /// The closed-form 48-16-5 tanh network of the golden vectors, in float64.
-    struct Golden {
-        w1: Tensor,
-        b1: Tensor,
-        w2: Tensor,
-    }
-
-    impl Golden {
-        fn new() -> Self {
-            let k = |n: i64| Tensor::arange(n, (Kind::Double, Device::Cpu));
-            Self {
-                w1: ((k(16 * 48) * 0.37 + 0.1).sin() * 0.35).view([16, 48]),
-                b1: k(16).cos() * 0.05,
-                w2: ((k(5 * 16) * 0.53 + 0.2).sin() * 0.9).view([5, 16]),
-            }
-        }
-        fn images() -> Tensor {
-            ((Tensor::arange(6 * 48, (Kind::Double, Device::Cpu)) * 0.9 + 0.3).sin() * 0.45 + 0.5).view([6, 3, 4, 4])
-        }
-        fn noise() -> Tensor {
-            (Tensor::arange(6 * 48, (Kind::Double, Device::Cpu)) * 1.7 + 0.7).sin().view([6, 3, 4, 4])
-        }
-    }
-
-    impl Network for Golden {
-        fn forward(&self, images: &Tensor, _: Mode) -> Output {
-            let features = images.flatten(1, -1).linear(&self.w1, Some(&self.b1)).tanh();
-            Output { logits: features.linear(&self.w2, None::<&Tensor>), features }
-        }
-    }
-
-    fn golden() -> serde_json::Value {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/attacks.json");
-        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
-    }
-
-    fn numbers(value: &serde_json::Value) -> Vec<f64> {
-        value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
-    }
+    use tch::Kind;
 
     fn per_sample_loss(net: &Golden, x: &Tensor, y: &Tensor) -> Vec<f64> {
         let loss = net.forward(x, Mode::Eval).logits.cross_entropy_loss::<Tensor>(y, None, Reduction::None, -100, 0.0);
         Vec::try_from(loss).unwrap()
     }
 
-    fn close(ours: &[f64], theirs: &[f64]) {
-        assert_eq!(ours.len(), theirs.len());
-        for (a, b) in ours.iter().zip(theirs) {
-            assert!((a - b).abs() <= 1e-9 * b.abs(), "{ours:?} is not {theirs:?}");
-        }
-    }
-
     #[test]
     fn twenty_steps_reach_the_golden_losses() {
-        let (net, golden, x) = (Golden::new(), golden(), Golden::images());
+        let (net, golden, x) = (Golden::new(), vectors(), Golden::images());
         let y = net.forward(&x, Mode::Eval).logits.argmax(1, false);
         close(&per_sample_loss(&net, &x, &y), &numbers(&golden["ce"]));
         let expected = &golden["pgd_linf_eps0p012_step0p003_20"];

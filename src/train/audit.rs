@@ -13,7 +13,7 @@ mod tally;
 use self::journal::{Entry, Journal, JournalError, Trick};
 use self::tally::Tally;
 use super::pool::Pool;
-use crate::attacks::{Attack, Ball, Fooled, GoOn, Pgd, Setting, Subjects, WorstOfPgd};
+use crate::attacks::{Apgd, Attack, Ball, Fooled, GoOn, Loss, Pgd, Setting, Subjects, WorstOfPgd};
 use crate::config::{AttackName, AttackSpec};
 use crate::data::DataError;
 use crate::nn::{Mode, Network, channels_last, host};
@@ -322,6 +322,14 @@ fn made(spec: &AttackSpec, ball: Ball) -> Result<Box<dyn Attack>, AuditError> {
         AttackName::Fgsm | AttackName::Pgd => {
             let pgd = Pgd { ball, steps: spec.steps, step_size: spec.step_size.0 };
             Ok(Box::new(WorstOfPgd { pgd, start: spec.random_start }))
+        }
+        AttackName::ApgdCe | AttackName::ApgdDlr | AttackName::ApgdT => {
+            let loss = match spec.name {
+                AttackName::ApgdDlr => Loss::Dlr,
+                AttackName::ApgdT => Loss::TargetedDlr,
+                _ => Loss::CrossEntropy,
+            };
+            Ok(Box::new(Apgd { ball, steps: spec.steps, loss, eot: spec.eot }))
         }
         other => Err(AuditError::Attack(format!("{} is not there", other.name()))),
     }
