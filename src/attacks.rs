@@ -8,17 +8,24 @@
 //! an image happens to share changes nothing beyond floating-point rounding.
 
 pub mod apgd;
+pub mod art;
 pub mod ball;
+pub mod fab;
 #[cfg(test)]
 pub mod golden;
+pub mod hyperplane;
 pub mod losses;
 pub mod pgd;
+pub mod square;
 pub mod standing;
 
 pub use apgd::Apgd;
+pub use art::ArtAutoPgd;
 pub use ball::Ball;
+pub use fab::{Aim, Fab};
 pub use losses::Loss;
 pub use pgd::{Pgd, WorstOfPgd, fgsm};
+pub use square::Square;
 pub use standing::answers;
 
 use crate::nn::Network;

@@ -8,6 +8,7 @@ pub mod augment;
 pub mod bench;
 pub mod checkpoint;
 pub mod device;
+pub mod doubts;
 pub mod ema;
 pub mod ends;
 pub mod evaluate;

@@ -6,12 +6,12 @@
 //! to its best point and its momentum is measured from the point before the last step; the conditions compare with the iterate
 //! before, even across such a jump.
 
-use super::ball::Ball;
+use super::ball::{Ball, norm2};
 use super::losses::Loss;
 use super::standing::{Standing, answers, pick};
 use super::{Attack, Found, GoOn, Setting, Subjects};
 use crate::config::Norm;
-use crate::nn::{Mode, Network};
+use crate::nn::{Mode, Network, channels_last};
 use tch::{Kind, Tensor};
 
 /// Share of steps in an interval that must raise the loss (`rho`).
@@ -40,6 +40,8 @@ pub struct Checkpoint<'a> {
 /// Where every image of the batch stands.
 struct Rows {
     x: Tensor,
+    /// Of ball and box, in L-inf.
+    bounds: Option<(Tensor, Tensor)>,
     labels: Tensor,
     targets: Option<Tensor>,
     current: Tensor,
@@ -80,6 +82,7 @@ impl Rows {
             *tensor = pick(tensor, rows);
         }
         self.targets = self.targets.as_ref().map(|targets| pick(targets, rows));
+        self.bounds = self.bounds.as_ref().map(|(low, high)| (pick(low, rows), pick(high, rows)));
     }
 }
 
@@ -129,13 +132,9 @@ impl Apgd {
         point
     }
 
-    /// The start that `noise` means: uniform in [-1, 1] for L-inf, normal for L2. One pixel lies on the ball's surface.
+    /// The start that `noise` means: uniform in [-1, 1] for L-inf, normal for L2.
     fn start(&self, x: &Tensor, noise: &Tensor) -> Tensor {
-        let size = match self.ball.norm {
-            Norm::Linf => noise.abs().amax([1i64, 2, 3].as_slice(), true),
-            Norm::L2 => length(noise),
-        };
-        (x + noise / (size + 1e-12) * self.ball.eps).clamp_(0.0, 1.0)
+        (x + self.ball.stretched(noise)).clamp_(0.0, 1.0)
     }
 
     /// As [`Attack::run`], from a given start; `watch` is told of every iterate's loss and every checkpoint.
@@ -145,19 +144,20 @@ impl Apgd {
         setting: &mut Setting,
         start: Tensor,
         watch: &mut dyn FnMut(&Tensor, Option<Checkpoint>),
-    ) -> Option<(Found, Tensor, Tensor)> {
+    ) -> Option<(Found, Rows)> {
         if (setting.go_on)() == GoOn::No {
             return None;
         }
         let mut standing = Standing::new(subjects, setting.fooled);
         let (x, labels) = (subjects.images.shallow_clone(), subjects.labels.shallow_clone());
         let targets = subjects.targets.as_ref().map(Tensor::shallow_clone);
+        let bounds = (self.ball.norm == Norm::Linf).then(|| self.ball.bounds(&x));
         let first = self.point(setting.network, &start, &labels, targets.as_ref());
-        standing.count_gradient();
+        standing.count_gradients(u64::from(self.eot.max(1)));
         let n = subjects.len() as i64;
         let (kind, device) = (x.kind(), x.device());
         let mut rows = Rows {
-            previous: start.shallow_clone(),
+            previous: start.copy(),
             best: start.copy(),
             best_loss: first.loss.copy(),
             best_gradient: first.gradient.copy(),
@@ -170,6 +170,7 @@ impl Apgd {
             gradient: first.gradient,
             current: start,
             x,
+            bounds,
             labels,
             targets,
         };
@@ -185,10 +186,10 @@ impl Apgd {
             if (setting.go_on)() == GoOn::No {
                 return None;
             }
-            let next = self.next(&rows, if iteration == 0 { 1.0 } else { STEP });
+            let next = self.next(&mut rows, if iteration == 0 { 1.0 } else { STEP });
             rows.previous = std::mem::replace(&mut rows.current, next);
             let point = self.point(setting.network, &rows.current, &rows.labels, rows.targets.as_ref());
-            standing.count_gradient();
+            standing.count_gradients(u64::from(self.eot.max(1)));
             let _guard = tch::no_grad_guard();
             watch(&point.loss, None);
             let _ = rows.rises.g_add_(&point.loss.gt_tensor(&rows.loss_before).to_kind(kind));
@@ -219,86 +220,53 @@ impl Apgd {
                 rows.keep(&stay);
             }
         }
-        let (loss, step) = (rows.best_loss, rows.step);
-        Some((standing.found(), loss, step))
+        Some((standing.found(), rows))
     }
 
-    /// The step along the gradient, then the mean of it and the momentum, each taken back into ball and box.
-    fn next(&self, rows: &Rows, share: f64) -> Tensor {
+    /// The step along the gradient, then the mean of it and the momentum, each taken back into ball and box. Overwrites the point
+    /// before, which nothing needs any more.
+    fn next(&self, rows: &mut Rows, share: f64) -> Tensor {
         let _guard = tch::no_grad_guard();
-        let direction = match self.ball.norm {
-            Norm::Linf => rows.gradient.sign(),
-            Norm::L2 => &rows.gradient / (length(&rows.gradient) + 1e-12),
+        let ahead = match self.ball.norm {
+            Norm::Linf => rows.current.addcmul(&rows.gradient.sign(), &rows.step),
+            Norm::L2 => rows.current.addcmul(&rows.gradient, &(&rows.step / (norm2(&rows.gradient) + 1e-12))),
         };
-        let ahead = self.back(&rows.x, direction * &rows.step + &rows.current);
-        let momentum = &rows.current - &rows.previous;
-        self.back(&rows.x, (ahead - &rows.current) * share + momentum * (1.0 - share) + &rows.current)
+        let ahead = back(self.ball, rows, ahead);
+        // current + share (ahead - current) + (1 - share) (current - previous), in two passes over memory.
+        let next = rows.previous.lerp_(&rows.current, 2.0).lerp_(&ahead, share);
+        back(self.ball, rows, next)
     }
+}
 
-    fn back(&self, x: &Tensor, mut candidate: Tensor) -> Tensor {
-        match self.ball.norm {
-            Norm::Linf => {
-                let (low, high) = (x - self.ball.eps, x + self.ball.eps);
-                candidate.clamp_tensor_(Some(&low), Some(&high)).clamp_(0.0, 1.0)
-            }
-            Norm::L2 => {
-                let delta = candidate - x;
-                let size = length(&delta);
-                (x + &delta / (&size + 1e-12) * size.clamp_max(self.ball.eps)).clamp_(0.0, 1.0)
-            }
+fn back(ball: Ball, rows: &Rows, mut candidate: Tensor) -> Tensor {
+    match &rows.bounds {
+        Some((low, high)) => candidate.clamp_tensor_(Some(low), Some(high)),
+        None => {
+            let delta = candidate - &rows.x;
+            let size = norm2(&delta);
+            let factor = size.clamp_max(ball.eps) / (size + 1e-12);
+            rows.x.addcmul(&delta, &factor).clamp_(0.0, 1.0)
         }
     }
 }
 
 impl Attack for Apgd {
     fn run(&self, subjects: &Subjects, setting: &mut Setting) -> Option<Found> {
-        let x = &subjects.images;
-        let each = x.size()[1..].iter().product::<i64>() as usize;
-        let mut noise = Vec::with_capacity(subjects.len() * each);
-        for &place in &subjects.places {
-            let mut stream = setting.key.stream(place, 0);
-            match self.ball.norm {
-                Norm::Linf => noise.extend((0..each).map(|_| 2.0 * stream.unit() - 1.0)),
-                Norm::L2 => noise.extend((0..each).map(|_| stream.normal())),
-            }
-        }
-        let noise = Tensor::from_slice(&noise).view(x.size().as_slice()).to_kind(x.kind()).to_device(x.device());
-        let start = crate::nn::channels_last(&self.start(x, &noise));
+        let noise = self.ball.noise(&subjects.images, |i| setting.key.stream(subjects.places[i], 0));
+        let start = channels_last(&self.start(&subjects.images, &noise));
         self.climb(subjects, setting, start, &mut |_, _| {}).map(|(found, ..)| found)
     }
-}
-
-/// `[N, 1, 1, 1]`
-fn length(x: &Tensor) -> Tensor {
-    x.square().sum_dim_intlist([1i64, 2, 3].as_slice(), true, x.kind()).sqrt()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::attacks::Fooled;
-    use crate::attacks::golden::{Golden, close, numbers, vectors};
+    use crate::attacks::golden::{Golden, close, numbers, vectors, with};
     use crate::random::AttackKey;
-
-    fn subjects(net: &Golden, rows: &[usize], targeted: bool) -> Subjects {
-        let (_, labels) = net.clean();
-        let index = Tensor::from_slice(&rows.iter().map(|&r| r as i64).collect::<Vec<_>>());
-        let targets: Vec<i64> = numbers(&vectors()["target"]).iter().map(|&t| t as i64).collect();
-        Subjects {
-            images: Golden::images().index_select(0, &index),
-            labels: labels.index_select(0, &index),
-            targets: targeted.then(|| Tensor::from_slice(&targets).index_select(0, &index)),
-            places: rows.iter().map(|&r| r as i64).collect(),
-        }
-    }
 
     fn ball(norm: Norm, eps: f64) -> Ball {
         Ball { norm, eps }
-    }
-
-    fn with<T>(net: &Golden, fooled: Fooled, what: impl FnOnce(&mut Setting) -> T) -> T {
-        let mut go_on = || GoOn::Yes;
-        what(&mut Setting { network: net, key: AttackKey::new(0, "apgd", 0, 0), fooled, go_on: &mut go_on })
     }
 
     fn sums(x: &Tensor) -> Vec<f64> {
@@ -317,10 +285,10 @@ mod tests {
         ] {
             let expected = &vectors[key];
             let attack = Apgd { ball: ball(norm, eps), steps, loss, eot: 1 };
-            let subjects = subjects(&net, &[0, 1, 2, 3, 4, 5], true);
+            let subjects = net.subjects(&[0, 1, 2, 3, 4, 5]);
             let start = attack.start(&subjects.images, &Golden::noise());
             let (mut history, mut masks) = (Vec::new(), Vec::new());
-            let (found, best, step) = with(&net, Fooled::Stay, |setting| {
+            let (found, rows) = with(&net, Fooled::Stay, |setting| {
                 attack.climb(&subjects, setting, start, &mut |loss, checkpoint| match checkpoint {
                     None => history.push(f64::try_from(loss.get(0)).unwrap()),
                     Some(at) => masks.push((at.iterations, Vec::<bool>::try_from(at.halved).unwrap())),
@@ -328,8 +296,8 @@ mod tests {
             })
             .unwrap();
             close(&history, &numbers(&expected["loss_hist_first_sample"]));
-            close(&Vec::<f64>::try_from(best).unwrap(), &numbers(&expected["best_loss"]));
-            close(&Vec::<f64>::try_from(step.view([-1])).unwrap(), &numbers(&expected["final_step"]));
+            close(&Vec::<f64>::try_from(rows.best_loss).unwrap(), &numbers(&expected["best_loss"]));
+            close(&Vec::<f64>::try_from(rows.step.view([-1])).unwrap(), &numbers(&expected["final_step"]));
             let theirs: Vec<(u32, Vec<bool>)> = expected["checkpoints"]
                 .as_array()
                 .unwrap()
@@ -339,7 +307,10 @@ mod tests {
             assert_eq!(masks, theirs, "{key}");
             let robust: Vec<bool> = numbers(&expected["robust"]).iter().map(|&r| r == 1.0).collect();
             assert_eq!(found.fooled.iter().map(|f| !f).collect::<Vec<_>>(), robust, "{key}");
-            close(&sums(&found.adversarial), &numbers(&expected["adv_sum"]));
+            close(&sums(&rows.best), &numbers(&expected["x_best_sum"]));
+            // Where nothing fooled the network, theirs is the start and ours the image itself.
+            let fooled = |sums: &[f64]| -> Vec<f64> { (0..6).filter(|&i| !robust[i]).map(|i| sums[i]).collect() };
+            close(&fooled(&sums(&found.adversarial)), &fooled(&numbers(&expected["adv_sum"])));
         }
     }
 
@@ -355,24 +326,10 @@ mod tests {
     fn flags_do_not_depend_on_who_shares_the_batch_or_on_who_leaves_it() {
         let net = Golden::new();
         for (norm, eps) in [(Norm::Linf, 0.02), (Norm::L2, 0.08)] {
-            let attack = Apgd { ball: ball(norm, eps), steps: 20, loss: Loss::CrossEntropy, eot: 1 };
-            let run = |rows: &[usize], fooled| {
-                let subjects = subjects(&net, rows, false);
-                let found = with(&net, fooled, |setting| attack.run(&subjects, setting)).unwrap();
-                let distances = Vec::<f64>::try_from(attack.ball.distance(&subjects.images, &found.adversarial)).unwrap();
-                assert!(distances.iter().all(|d| *d <= eps + 1e-12), "{distances:?}");
-                let (low, high) = (found.adversarial.min(), found.adversarial.max());
-                assert!(f64::try_from(low).unwrap() >= 0.0 && f64::try_from(high).unwrap() <= 1.0);
-                found.fooled
-            };
-            let all = [0, 1, 2, 3, 4, 5];
-            let together = run(&all, Fooled::Leave);
-            assert!(together.contains(&true) && together.contains(&false), "a test needs both kinds: {together:?}");
-            assert_eq!(together, run(&all, Fooled::Stay));
-            let alone: Vec<bool> = all.iter().flat_map(|&row| run(&[row], Fooled::Leave)).collect();
-            assert_eq!(together, alone);
-            let backwards: Vec<bool> = run(&[5, 4, 3, 2, 1, 0], Fooled::Leave).into_iter().rev().collect();
-            assert_eq!(together, backwards);
+            for loss in [Loss::CrossEntropy, Loss::Dlr, Loss::TargetedDlr] {
+                let attack = Apgd { ball: ball(norm, eps), steps: 20, loss, eot: 1 };
+                net.judge_alone_and_together(&attack, attack.ball);
+            }
         }
     }
 
@@ -387,6 +344,6 @@ mod tests {
         };
         let mut setting =
             Setting { network: &net, key: AttackKey::new(0, "apgd", 0, 0), fooled: Fooled::Leave, go_on: &mut go_on };
-        assert!(attack.run(&subjects(&net, &[0, 1], false), &mut setting).is_none());
+        assert!(attack.run(&net.subjects(&[0, 1]), &mut setting).is_none());
     }
 }

@@ -60,35 +60,53 @@ impl Ball {
 
     /// The same, drawn on the host image by image: `stream_of(i)` alone decides where image `i` of the batch starts, whatever else
     /// is in the batch.
-    pub fn keyed_start(&self, x: &Tensor, mut stream_of: impl FnMut(usize) -> Stream) -> Tensor {
-        let (n, c, h, w) = x.size4().expect("images have four dimensions");
-        let each = (c * h * w) as usize;
-        let mut noise = Vec::with_capacity(n as usize * each);
-        for i in 0..n as usize {
-            let mut stream = stream_of(i);
-            match self.norm {
-                Norm::Linf => noise.extend((0..each).map(|_| (2.0 * stream.unit() - 1.0) * self.eps as f32)),
-                Norm::L2 => noise.extend((0..each).map(|_| stream.normal())),
-            }
-        }
-        let noise = Tensor::from_slice(&noise).view([n, c, h, w]).to_kind(x.kind()).to_device(x.device());
+    pub fn keyed_start(&self, x: &Tensor, stream_of: impl FnMut(usize) -> Stream) -> Tensor {
+        let noise = self.noise(x, stream_of);
         match self.norm {
-            Norm::Linf => (x + noise).clamp_(0.0, 1.0),
+            Norm::Linf => (x + noise * self.eps).clamp_(0.0, 1.0),
             Norm::L2 => self.on_sphere(x, &noise),
         }
     }
 
+    /// Noise of the images' shape from `stream_of(i)` for image `i`: uniform in [-1, 1] for L-inf, standard normal for L2.
+    pub fn noise(&self, x: &Tensor, mut stream_of: impl FnMut(usize) -> Stream) -> Tensor {
+        let size = x.size();
+        let each = size[1..].iter().product::<i64>() as usize;
+        let mut noise = Vec::with_capacity(size[0] as usize * each);
+        for i in 0..size[0] as usize {
+            let mut stream = stream_of(i);
+            match self.norm {
+                Norm::Linf => noise.extend((0..each).map(|_| 2.0 * stream.unit() - 1.0)),
+                Norm::L2 => noise.extend((0..each).map(|_| stream.normal())),
+            }
+        }
+        Tensor::from_slice(&noise).view(size.as_slice()).to_kind(x.kind()).to_device(x.device())
+    }
+
+    /// `noise` scaled to the ball's surface: in L-inf its largest pixel lies there, in L2 its length (Croce and Hein's starts).
+    pub fn stretched(&self, noise: &Tensor) -> Tensor {
+        let size = match self.norm {
+            Norm::Linf => noise.abs().amax([1i64, 2, 3].as_slice(), true),
+            Norm::L2 => norm2(noise),
+        };
+        noise / (size + 1e-12) * self.eps
+    }
+
     /// `[N]`: how far each image is from its original, in this norm.
     pub fn distance(&self, x: &Tensor, other: &Tensor) -> Tensor {
-        let delta = (other - x).flatten(1, -1);
+        self.length(&(other - x).flatten(1, -1))
+    }
+
+    /// The norm of each row of `[N, D]`, `[N]`.
+    pub fn length(&self, rows: &Tensor) -> Tensor {
         match self.norm {
-            Norm::Linf => delta.abs().amax([1i64].as_slice(), false),
-            Norm::L2 => delta.square().sum_dim_intlist([1i64].as_slice(), false, x.kind()).sqrt(),
+            Norm::Linf => rows.abs().amax([1i64].as_slice(), false),
+            Norm::L2 => rows.square().sum_dim_intlist([1i64].as_slice(), false, rows.kind()).sqrt(),
         }
     }
 }
 
-/// `[N, 1, 1, 1]`
-fn norm2(x: &Tensor) -> Tensor {
+/// The length of each image, `[N, 1, 1, 1]`.
+pub fn norm2(x: &Tensor) -> Tensor {
     x.square().sum_dim_intlist([1i64, 2, 3].as_slice(), true, x.kind()).sqrt()
 }

@@ -1,6 +1,8 @@
 //! The closed-form 48-16-5 tanh network of the golden vectors, in float64, and those vectors.
 
+use super::{Attack, Ball, Fooled, GoOn, Setting, Subjects};
 use crate::nn::{Mode, Network, Output};
+use crate::random::AttackKey;
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
@@ -34,6 +36,51 @@ impl Golden {
         let labels = logits.argmax(1, false);
         (logits, labels)
     }
+
+    /// These rows of the images, each aimed at the class that is likeliest after its own.
+    pub fn subjects(&self, rows: &[usize]) -> Subjects {
+        let (_, labels) = self.clean();
+        let index = Tensor::from_slice(&rows.iter().map(|&r| r as i64).collect::<Vec<_>>());
+        let targets: Vec<i64> = numbers(&vectors()["target"]).iter().map(|&t| t as i64).collect();
+        Subjects {
+            images: Self::images().index_select(0, &index),
+            labels: labels.index_select(0, &index),
+            targets: Some(Tensor::from_slice(&targets).index_select(0, &index)),
+            places: rows.iter().map(|&r| r as i64).collect(),
+        }
+    }
+
+    /// What every attack must keep: flags that depend neither on who shares the batch nor on who leaves it, and images that fool
+    /// inside ball and box. Gives the flags.
+    pub fn judge_alone_and_together(&self, attack: &dyn Attack, ball: Ball) -> Vec<bool> {
+        let run = |rows: &[usize], fooled| {
+            let subjects = self.subjects(rows);
+            let found = with(self, fooled, |setting| attack.run(&subjects, setting)).unwrap();
+            let distances = Vec::<f64>::try_from(ball.distance(&subjects.images, &found.adversarial)).unwrap();
+            assert!(distances.iter().all(|d| *d <= ball.eps + 1e-12), "{distances:?}");
+            let (low, high) = (found.adversarial.min(), found.adversarial.max());
+            assert!(f64::try_from(low).unwrap() >= 0.0 && f64::try_from(high).unwrap() <= 1.0);
+            let answers = self.forward(&found.adversarial, Mode::Eval).logits.argmax(1, false);
+            let wrong = Vec::<bool>::try_from(answers.ne_tensor(&subjects.labels)).unwrap();
+            assert_eq!(found.fooled, wrong, "a flag and what the network says of the image");
+            found.fooled
+        };
+        let all = [0, 1, 2, 3, 4, 5];
+        let together = run(&all, Fooled::Leave);
+        assert!(together.contains(&true) && together.contains(&false), "a test needs both kinds: {together:?}");
+        assert_eq!(together, run(&all, Fooled::Stay));
+        let alone: Vec<bool> = all.iter().flat_map(|&row| run(&[row], Fooled::Leave)).collect();
+        assert_eq!(together, alone);
+        let backwards: Vec<bool> = run(&[5, 4, 3, 2, 1, 0], Fooled::Leave).into_iter().rev().collect();
+        assert_eq!(together, backwards);
+        together
+    }
+}
+
+/// Runs something in the setting of an attack on this network that nobody interrupts.
+pub fn with<T>(net: &Golden, fooled: Fooled, what: impl FnOnce(&mut Setting) -> T) -> T {
+    let mut go_on = || GoOn::Yes;
+    what(&mut Setting { network: net, key: AttackKey::new(0, "golden", 0, 0), fooled, go_on: &mut go_on })
 }
 
 impl Network for Golden {

@@ -27,7 +27,8 @@ impl Loss {
     }
 }
 
-fn at(logits: &Tensor, classes: &Tensor) -> Tensor {
+/// The logit of one class an image, `[N]`.
+pub fn at(logits: &Tensor, classes: &Tensor) -> Tensor {
     logits.gather(1, &classes.unsqueeze(1), false).squeeze_dim(1)
 }
 

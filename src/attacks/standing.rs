@@ -61,7 +61,12 @@ impl Standing {
     }
 
     pub fn count_gradient(&mut self) {
-        self.passes.gradients += self.rows.len() as u64;
+        self.count_gradients(1);
+    }
+
+    /// Several at one point.
+    pub fn count_gradients(&mut self, gradients: u64) {
+        self.passes.gradients += gradients * self.rows.len() as u64;
     }
 
     /// Takes note of where the attack stands: `images` `[n, C, H, W]` of the batch now, `stands` `[n]`, bool. Gives the rows of the
@@ -77,7 +82,9 @@ impl Standing {
             let from = Tensor::from_slice(&fresh.iter().map(|&i| i as i64).collect::<Vec<_>>()).to_device(device);
             let to = Tensor::from_slice(&fresh.iter().map(|&i| self.rows[i] as i64).collect::<Vec<_>>()).to_device(device);
             let _ = self.adversarial.index_copy_(0, &to, &images.index_select(0, &from));
-            fresh.iter().for_each(|&i| self.fooled[self.rows[i]] = true);
+            for &i in &fresh {
+                self.fooled[self.rows[i]] = true;
+            }
         }
         if self.policy == Fooled::Stay {
             return None;

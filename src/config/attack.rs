@@ -4,6 +4,7 @@
 
 use super::{Eps, Norm, RandomStart, Threat};
 use serde::{Deserialize, Serialize};
+use std::fmt::Write as _;
 
 /// One attack, with everything that makes its number reproducible except the weights and the images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -160,19 +161,26 @@ impl AttackSpec {
         }
     }
 
+    /// The same at another radius, steps in proportion.
+    #[must_use]
+    pub fn at(&self, eps: Eps) -> Self {
+        let part = if self.eps.0 > 0.0 { eps.0 / self.eps.0 } else { 0.0 };
+        Self { eps, step_size: Eps(self.step_size.0 * part), ..self.clone() }
+    }
+
     /// Short name for legends and tables: `pgd-20`, `pgd-50x10` (restarts), `fgsm`, `apgd-ce-100`, `fab-t-100` (9 targets unless
     /// told: `fab-t-100/3`), `apgd-ce-100~20` (gradients averaged).
     pub fn short(&self) -> String {
         let name = self.name.name();
         let mut short = if self.name == AttackName::Fgsm { name.to_string() } else { format!("{name}-{}", self.steps) };
         if self.name.targeted() && self.targets != 9 {
-            short += &format!("/{}", self.targets);
+            let _ = write!(short, "/{}", self.targets);
         }
         if self.restarts != 1 {
-            short += &format!("x{}", self.restarts);
+            let _ = write!(short, "x{}", self.restarts);
         }
         if self.eot != 1 {
-            short += &format!("~{}", self.eot);
+            let _ = write!(short, "~{}", self.eot);
         }
         short
     }

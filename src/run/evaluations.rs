@@ -30,7 +30,7 @@ pub fn folder_of(model: &Path, sha256: &str, lone: &Path) -> PathBuf {
 /// A name that is free, `YYYYMMDD-HHMMSS-<attacks>`.
 pub fn fresh(folder: &Path, attacks: &str) -> PathBuf {
     let base = format!("{}-{attacks}", stamp(now_ms()));
-    (1u32..)
+    (1..=u32::MAX)
         .map(|n| folder.join(if n == 1 { base.clone() } else { format!("{base}-{n}") }))
         .find(|path| fs::symlink_metadata(path).is_err())
         .expect("there are endless numbers")

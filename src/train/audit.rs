@@ -5,6 +5,9 @@
 //! the weights, the attack's seed and the image's place, and on nothing else beyond floating-point rounding: not on the batch size,
 //! not on what was interrupted. What is found is written down batch by batch ([`journal`]), so that hours survive an interruption.
 //!
+//! Beside what was asked for, the points of the curve and the small attacks that doubts are founded on are *measurements* like the
+//! others: the same stages, the same journal.
+//!
 //! It does not choose attacks and shows nothing. What speaks against the numbers is [`super::doubts`]'s.
 
 pub mod journal;
@@ -12,12 +15,15 @@ mod tally;
 
 use self::journal::{Entry, Journal, JournalError, Trick};
 use self::tally::Tally;
+use super::doubts::{self, Check};
 use super::pool::Pool;
-use crate::attacks::{Apgd, Attack, Ball, Fooled, GoOn, Loss, Pgd, Setting, Subjects, WorstOfPgd};
-use crate::config::{AttackName, AttackSpec};
+use crate::attacks::{Aim, Apgd, ArtAutoPgd, Attack, Ball, Fab, Fooled, GoOn, Loss, Pgd, Setting, Square, Subjects, WorstOfPgd};
+use crate::config::{AttackName, AttackSpec, Ensemble, Eps, RandomStart, Threat};
 use crate::data::DataError;
 use crate::nn::{Mode, Network, channels_last, host};
-use crate::protocol::report::{AttackReport, EvaluationPlan, EvaluationProgress, Report, StageReport};
+use crate::protocol::report::{
+    AttackReport, Curve, CurvePoint, Doubts, EvaluationPlan, EvaluationProgress, Report, StageReport, Suspicion,
+};
 use crate::random::AttackKey;
 use std::time::Instant;
 use tch::Tensor;
@@ -35,7 +41,7 @@ pub enum AuditError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     #[error("{0}")]
-    Attack(String),
+    Images(String),
 }
 
 /// Who waits for an evaluation.
@@ -85,41 +91,107 @@ struct Stage {
 fn stages(members: &[AttackSpec]) -> Vec<Stage> {
     let mut stages = Vec::new();
     for (member, spec) in members.iter().enumerate() {
-        // Its restarts hang together.
-        let restarts = if spec.name == AttackName::ArtAutopgd { 1 } else { spec.restarts.max(1) };
         let targets = if spec.name.targeted() { 1..=spec.targets } else { 0..=0 };
-        for restart in 0..restarts {
+        for restart in 0..spec.restarts.max(1) {
             stages.extend(targets.clone().map(|target| Stage { member, target, restart }));
         }
     }
     stages
 }
 
+/// What a number is for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Role {
+    Asked,
+    /// A point of the curve.
+    Radius(Eps),
+    Check(Check),
+}
+
+/// One number to be found.
+struct Measurement {
+    role: Role,
+    ensemble: Ensemble,
+    /// The first so many of the evaluation's images.
+    images: usize,
+}
+
+/// One number that was found.
+struct Measured {
+    report: AttackReport,
+    /// Per image.
+    tricks: Vec<Option<Trick>>,
+}
+
 impl Audit<'_> {
     /// Evaluates; `None` when it was told not to go on. What the journal knows already is not done again.
     ///
     /// # Errors
-    /// A file of a streamed set that cannot be read, a journal that cannot be written, an attack that cannot be made.
+    /// A file of a streamed set that cannot be read, a journal that cannot be written.
     pub fn run(&self, journal: &mut Journal, watcher: &mut dyn Watcher) -> Result<Option<Report>, AuditError> {
         let begin = Instant::now();
         let places = super::evaluate::subset(self.set.len(), self.plan.images.map_or(usize::MAX, |n| n as usize));
         let Some(subjects) = self.look(&places, watcher)? else { return Ok(None) };
-        let mut tally = Tally::new(self.plan, subjects.len());
-        let mut attacks = Vec::new();
-        let mut tricks: Vec<Option<Trick>> = vec![None; subjects.len()];
-        for ensemble in 0..self.plan.ensembles.len() {
-            let Some(report) = self.ensemble(ensemble, &subjects, &mut tricks, &mut tally, journal, watcher)? else {
+        let measurements = self.measurements(&subjects);
+        let mut tally = Tally::new(&measurements, subjects.len());
+        let mut worst: Vec<Option<Trick>> = vec![None; subjects.len()];
+        let mut found = Vec::with_capacity(measurements.len());
+        for (index, measurement) in measurements.iter().enumerate() {
+            let Some(measured) = self.measure(index, measurement, &subjects, &worst, &mut tally, journal, watcher)? else {
                 return Ok(None);
             };
-            attacks.push(report);
+            if measurement.role == Role::Asked {
+                for (worst, trick) in worst.iter_mut().zip(&measured.tricks) {
+                    if worst.is_none() {
+                        worst.clone_from(trick);
+                    }
+                }
+            }
+            found.push(measured);
         }
-        let mut report = tally::report(self.plan, self.classes, &subjects, &tricks, journal.not_again(), attacks);
-        let good: Vec<i64> = subjects.iter().filter(|s| s.stands()).map(|s| s.place).collect();
-        if !self.second_thoughts(&places, &good, &mut report, &mut tally, watcher)? {
-            return Ok(None);
-        }
+        let mut report = tally::report(self.plan, self.classes, &subjects, &worst, journal.not_again());
+        self.second_thoughts(&subjects, &measurements, &found, &mut report)?;
+        report
+            .attacks
+            .extend(measurements.iter().zip(found).filter(|(m, _)| m.role == Role::Asked).map(|(_, measured)| measured.report));
         report.seconds = super::trainer::round(begin.elapsed().as_secs_f64() + journal.seconds_before(), 3);
         Ok(Some(report))
+    }
+
+    /// Everything that is to be measured, in order. Depends on the plan and on which images are classified correctly, so that an
+    /// evaluation that is gone on with has the same.
+    fn measurements(&self, subjects: &[Subject]) -> Vec<Measurement> {
+        let mut measurements: Vec<Measurement> = self
+            .plan
+            .ensembles
+            .iter()
+            .map(|ensemble| Measurement { role: Role::Asked, ensemble: ensemble.clone(), images: subjects.len() })
+            .collect();
+        if let Some(curve) = &self.plan.curve {
+            let images = (curve.images as usize).min(subjects.len());
+            measurements.extend(curve.radii.iter().map(|&eps| {
+                let attack = curve.attack.at(eps);
+                let ensemble = Ensemble { name: attack.short(), members: vec![attack] };
+                Measurement { role: Role::Radius(eps), ensemble, images }
+            }));
+        }
+        let threat = self.threat().filter(|_| self.plan.doubts == Doubts::Look);
+        if let Some((threat, seed)) = threat {
+            let sample = sample(subjects).last().map_or(0, |&i| i + 1);
+            let checks = doubts::checks(threat, self.set.image_len(), self.classes.len(), seed, &self.plan.ensembles);
+            measurements.extend(checks.into_iter().map(|(check, ensemble)| Measurement {
+                role: Role::Check(check),
+                ensemble,
+                images: sample,
+            }));
+        }
+        measurements
+    }
+
+    /// What was asked for first.
+    fn threat(&self) -> Option<(Threat, u64)> {
+        let first = self.plan.ensembles.first()?.members.first()?;
+        Some((Threat { norm: first.norm, eps: first.eps }, first.seed))
     }
 
     fn batch(&self, spec: Option<&AttackSpec>) -> usize {
@@ -156,20 +228,25 @@ impl Audit<'_> {
         Ok(Some(subjects))
     }
 
-    fn ensemble(
+    /// `worst`: what the attacks that were asked for fooled before.
+    #[expect(clippy::too_many_arguments, reason = "who watches and who writes down must be told from each other")]
+    fn measure(
         &self,
         index: usize,
-        subjects: &[Subject],
-        worst: &mut [Option<Trick>],
+        measurement: &Measurement,
+        all: &[Subject],
+        worst: &[Option<Trick>],
         tally: &mut Tally,
         journal: &mut Journal,
         watcher: &mut dyn Watcher,
-    ) -> Result<Option<AttackReport>, AuditError> {
-        let ensemble = &self.plan.ensembles[index];
-        let mut tricks: Vec<Option<Trick>> = vec![None; subjects.len()];
+    ) -> Result<Option<Measured>, AuditError> {
+        let subjects = &all[..measurement.images];
+        let members = &measurement.ensemble.members;
+        let mut tricks: Vec<Option<Trick>> = vec![None; all.len()];
         let correct = subjects.iter().filter(|s| s.stands()).count();
         let mut reports = Vec::new();
-        for (number, stage) in stages(&ensemble.members).into_iter().enumerate() {
+        for (number, stage) in stages(members).into_iter().enumerate() {
+            let spec = &members[stage.member];
             let standing: Vec<usize> = (0..subjects.len()).filter(|&i| subjects[i].stands() && tricks[i].is_none()).collect();
             let mut report = StageReport {
                 member: stage.member,
@@ -181,56 +258,50 @@ impl Audit<'_> {
                 forwards: 0,
                 gradients: 0,
             };
-            tally.begin(&ensemble.members[stage.member], stage.target, stage.restart, standing.len());
-            let known: Vec<Entry> = journal.known(index, number).cloned().collect();
+            tally.begin(measurement.role, spec, stage, standing.len());
             let mut done = std::collections::HashSet::new();
-            for entry in known {
+            for entry in journal.known(index, number) {
                 done.extend(entry.places.iter().copied());
-                take(&entry, subjects, &mut tricks, &mut report);
-                tally.known(&entry);
+                take(entry, subjects, &mut tricks, &mut report);
+                tally.known(entry);
             }
             let left: Vec<usize> = standing.into_iter().filter(|&i| !done.contains(&subjects[i].place)).collect();
-            for chunk in left.chunks(self.batch(Some(&ensemble.members[stage.member]))) {
-                watcher.progress(&tally.progress(worst, &tricks, subjects));
+            for chunk in left.chunks(self.batch(Some(spec))) {
+                watcher.progress(&tally.progress(worst, &tricks, all));
                 let rows: Vec<&Subject> = chunk.iter().map(|&i| &subjects[i]).collect();
-                let Some(entry) = self.attack(index, number, stage, &rows, journal, watcher)? else { return Ok(None) };
+                let Some(entry) = self.attack((index, number), spec, stage, &rows, journal, watcher)? else { return Ok(None) };
                 take(&entry, subjects, &mut tricks, &mut report);
                 tally.done(&entry);
             }
             report.seconds = super::trainer::round(report.seconds, 3);
             reports.push(report);
         }
-        for (worst, trick) in worst.iter_mut().zip(&tricks) {
-            if worst.is_none() {
-                worst.clone_from(trick);
-            }
-        }
         let fooled = tricks.iter().flatten().count();
-        Ok(Some(AttackReport {
-            ensemble: ensemble.clone(),
+        let report = AttackReport {
+            ensemble: measurement.ensemble.clone(),
             adversarial: (correct - fooled) as f64 / subjects.len().max(1) as f64,
             seconds: super::trainer::round(reports.iter().map(|r| r.seconds).sum(), 3),
             largest: tricks.iter().flatten().map(|t| t.distance).fold(0.0, f64::max),
             stages: reports,
-        }))
+        };
+        Ok(Some(Measured { report, tricks }))
     }
 
     /// One batch of one stage, looked at again and written down.
     fn attack(
         &self,
-        ensemble: usize,
-        number: usize,
+        (ensemble, number): (usize, usize),
+        spec: &AttackSpec,
         stage: Stage,
         rows: &[&Subject],
         journal: &mut Journal,
         watcher: &mut dyn Watcher,
     ) -> Result<Option<Entry>, AuditError> {
         let begin = Instant::now();
-        let spec = &self.plan.ensembles[ensemble].members[stage.member];
         let wanted: Vec<i64> = rows.iter().map(|s| s.place).collect();
         let (batch, places) = self.set.batch(&wanted)?;
         if places != wanted {
-            return Err(AuditError::Attack(
+            return Err(AuditError::Images(
                 "images that could be read at the start of the evaluation cannot be read any more; put them back and go on with \
                  --resume"
                     .into(),
@@ -245,7 +316,7 @@ impl Audit<'_> {
         let key = AttackKey::new(spec.seed, spec.name.name(), stage.target, stage.restart);
         let mut go_on = || watcher.go_on();
         let mut setting = Setting { network: self.network, key, fooled: Fooled::Leave, go_on: &mut go_on };
-        let Some(found) = made(spec, ball)?.run(&subjects, &mut setting) else { return Ok(None) };
+        let Some(found) = made(spec, ball, stage).run(&subjects, &mut setting) else { return Ok(None) };
         // Looked at again, in other company: only what fools the network twice counts.
         let fooled: Vec<usize> = (0..rows.len()).filter(|&i| found.fooled[i]).collect();
         let mut tricks = Vec::with_capacity(fooled.len());
@@ -290,17 +361,89 @@ impl Audit<'_> {
         Ok(Some(entry))
     }
 
-    /// The curve and the doubts; false when it was told not to go on.
+    /// The curve and the doubts.
     fn second_thoughts(
         &self,
-        _places: &[i64],
-        _good: &[i64],
-        _report: &mut Report,
-        _tally: &mut Tally,
-        _watcher: &mut dyn Watcher,
-    ) -> Result<bool, AuditError> {
-        Ok(true)
+        subjects: &[Subject],
+        measurements: &[Measurement],
+        found: &[Measured],
+        report: &mut Report,
+    ) -> Result<(), AuditError> {
+        let with_role = || measurements.iter().zip(found);
+        if let Some(plan) = &self.plan.curve {
+            let points: Vec<CurvePoint> = with_role()
+                .filter_map(|(m, found)| match m.role {
+                    Role::Radius(eps) => Some(CurvePoint { eps, adversarial: found.report.adversarial }),
+                    Role::Asked | Role::Check(_) => None,
+                })
+                .collect();
+            let images = plan.images.min(subjects.len() as u64);
+            let standing: Vec<(f64, u64)> =
+                points.iter().map(|p| (p.eps.0, (p.adversarial * images as f64).round() as u64)).collect();
+            report.doubts.extend(doubts::rises(images, &standing));
+            report.looked_for.push(Suspicion::RisesWithEpsilon);
+            report.curve = Some(Curve { attack: plan.attack.clone(), images, points });
+        }
+        let sample = sample(subjects);
+        let Some((threat, _)) = self.threat().filter(|_| self.plan.doubts == Doubts::Look && !sample.is_empty()) else {
+            return Ok(());
+        };
+        let places: Vec<i64> = sample.iter().map(|&i| subjects[i].place).collect();
+        for chunk in places.chunks(self.batch(None)).take(1) {
+            let (batch, _) = self.set.batch(chunk)?;
+            report.doubts.extend(doubts::answers(self.network, &batch));
+        }
+        let mut looked_for = vec![
+            Suspicion::ZeroGradients,
+            Suspicion::VanishingGradients,
+            Suspicion::RandomAnswers,
+            Suspicion::SoftmaxAnswers,
+            Suspicion::SquareIsStronger,
+        ];
+        // What attacks with gradients fooled, of those that were asked for.
+        let mut climbed = vec![false; subjects.len()];
+        let mut square = vec![false; subjects.len()];
+        for (measurement, found) in with_role().filter(|(m, _)| m.role == Role::Asked) {
+            let black_box = |stage: &StageReport| measurement.ensemble.members[stage.member].name.black_box();
+            let last = found.report.stages.iter().rev().take_while(|s| black_box(s)).map(|s| s.fooled).sum::<u64>();
+            let alone = found.report.stages.iter().all(black_box);
+            if last > 0 && !alone {
+                report.doubts.extend(doubts::square_after(last, subjects.len() as u64));
+            }
+            let seen = if alone { &mut square } else { &mut climbed };
+            found.tricks.iter().zip(seen).filter(|(trick, _)| trick.is_some()).for_each(|(_, seen)| *seen = true);
+        }
+        let gradients = with_role()
+            .filter(|(m, _)| m.role == Role::Asked)
+            .any(|(m, _)| m.ensemble.members.iter().any(|spec| !spec.name.black_box()));
+        let only_square = square.iter().zip(&climbed).filter(|(s, c)| **s && !**c).count() as u64;
+        if gradients {
+            report.doubts.extend(doubts::square_after(only_square, subjects.len() as u64));
+        }
+        if threat.eps.0 > 0.0 {
+            looked_for.extend([Suspicion::WeakerWithMoreSteps, Suspicion::RisesWithEpsilon, Suspicion::RobustAtEpsilonOne]);
+            let stood: Vec<doubts::Stood> = with_role()
+                .filter_map(|(m, found)| match m.role {
+                    Role::Check(check) => Some(doubts::Stood {
+                        check,
+                        standing: sample.iter().filter(|&&i| found.tricks[i].is_none()).count() as u64,
+                        alone: sample.iter().filter(|&&i| found.tricks[i].is_some() && !climbed[i]).count() as u64,
+                    }),
+                    Role::Asked | Role::Radius(_) => None,
+                })
+                .collect();
+            report.doubts.extend(doubts::small_attacks(sample.len() as u64, threat, &stood));
+        }
+        report.looked_for.extend(looked_for);
+        report.looked_for.sort_unstable();
+        report.looked_for.dedup();
+        Ok(())
     }
+}
+
+/// The images that the small attacks look at: the first that are classified correctly.
+fn sample(subjects: &[Subject]) -> Vec<usize> {
+    (0..subjects.len()).filter(|&i| subjects[i].stands()).take(doubts::SAMPLE).collect()
 }
 
 fn take(entry: &Entry, subjects: &[Subject], tricks: &mut [Option<Trick>], report: &mut StageReport) {
@@ -317,20 +460,26 @@ fn take(entry: &Entry, subjects: &[Subject], tricks: &mut [Option<Trick>], repor
 }
 
 /// The attack of one stage.
-fn made(spec: &AttackSpec, ball: Ball) -> Result<Box<dyn Attack>, AuditError> {
+fn made(spec: &AttackSpec, ball: Ball, stage: Stage) -> Box<dyn Attack> {
+    let apgd = |loss| Apgd { ball, steps: spec.steps, loss, eot: spec.eot };
+    let fab = |aim| {
+        let start = if stage.restart == 0 { RandomStart::No } else { RandomStart::Yes };
+        Fab { ball, steps: spec.steps, aim, start }
+    };
     match spec.name {
         AttackName::Fgsm | AttackName::Pgd => {
             let pgd = Pgd { ball, steps: spec.steps, step_size: spec.step_size.0 };
-            Ok(Box::new(WorstOfPgd { pgd, start: spec.random_start }))
+            Box::new(WorstOfPgd { pgd, start: spec.random_start })
         }
-        AttackName::ApgdCe | AttackName::ApgdDlr | AttackName::ApgdT => {
-            let loss = match spec.name {
-                AttackName::ApgdDlr => Loss::Dlr,
-                AttackName::ApgdT => Loss::TargetedDlr,
-                _ => Loss::CrossEntropy,
-            };
-            Ok(Box::new(Apgd { ball, steps: spec.steps, loss, eot: spec.eot }))
+        AttackName::ApgdCe => Box::new(apgd(Loss::CrossEntropy)),
+        AttackName::ApgdDlr => Box::new(apgd(Loss::Dlr)),
+        AttackName::ApgdT => Box::new(apgd(Loss::TargetedDlr)),
+        AttackName::Fab => Box::new(fab(Aim::Nearest)),
+        AttackName::FabT => Box::new(fab(Aim::Target)),
+        AttackName::Square => Box::new(Square { ball, queries: spec.steps }),
+        AttackName::ArtAutopgd => {
+            let keys = (0..=stage.restart).map(|r| AttackKey::new(spec.seed, spec.name.name(), 0, r)).collect();
+            Box::new(ArtAutoPgd { ball, steps: spec.steps, step_size: spec.step_size.0, keys })
         }
-        other => Err(AuditError::Attack(format!("{} is not there", other.name()))),
     }
 }

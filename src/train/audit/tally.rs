@@ -1,21 +1,20 @@
 //! How far an evaluation is, how long it may take, and what it comes to in the end.
 
 use super::journal::{Entry, Trick};
-use super::{Stage, Subject, stages};
+use super::{Measurement, Role, Stage, Subject, stages};
 use crate::config::{AttackName, AttackSpec};
-use crate::protocol::report::{
-    AttackReport, ClassReport, Doubt, EvaluationPlan, EvaluationProgress, FORMAT, Report, Suspicion, interval,
-};
+use crate::protocol::report::{ClassReport, Doubt, EvaluationPlan, EvaluationProgress, FORMAT, Report, Suspicion, interval};
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 /// A gradient of the input costs about three forward passes.
 const GRADIENT: f64 = 3.0;
 
 pub(super) struct Tally<'a> {
-    plan: &'a EvaluationPlan,
+    measurements: &'a [Measurement],
     images: usize,
     doing: String,
-    /// Stages begun, over all ensembles.
+    /// Stages begun, over all measurements.
     begun: u64,
     stages: u64,
     done: u64,
@@ -34,9 +33,11 @@ fn cost(spec: &AttackSpec) -> f64 {
     match spec.name {
         AttackName::Fgsm | AttackName::Pgd => GRADIENT * steps + 1.0,
         AttackName::ApgdCe | AttackName::ApgdDlr | AttackName::ApgdT => GRADIENT * (steps + 1.0) * eot,
-        AttackName::Fab | AttackName::FabT => (GRADIENT + 1.0) * steps,
+        AttackName::FabT => (GRADIENT + 1.0) * steps,
+        // A gradient a class; ten is a guess.
+        AttackName::Fab => (10.0 * GRADIENT + 1.0) * steps,
         AttackName::Square => steps,
-        AttackName::ArtAutopgd => GRADIENT * steps * f64::from(spec.restarts.max(1)),
+        AttackName::ArtAutopgd => GRADIENT * steps,
     }
 }
 
@@ -45,10 +46,10 @@ fn cost_of(members: &[AttackSpec], stages: &[Stage]) -> f64 {
 }
 
 impl<'a> Tally<'a> {
-    pub(super) fn new(plan: &'a EvaluationPlan, images: usize) -> Self {
-        let stages = plan.ensembles.iter().map(|e| stages(&e.members).len() as u64).sum();
+    pub(super) fn new(measurements: &'a [Measurement], images: usize) -> Self {
+        let stages = measurements.iter().map(|m| stages(&m.ensemble.members).len() as u64).sum();
         Self {
-            plan,
+            measurements,
             images,
             doing: String::new(),
             begun: 0,
@@ -61,13 +62,17 @@ impl<'a> Tally<'a> {
         }
     }
 
-    pub(super) fn begin(&mut self, spec: &AttackSpec, target: u32, restart: u32, images: usize) {
-        self.doing = spec.short();
-        if target > 0 {
-            self.doing += &format!(" {target}/{}", spec.targets);
+    pub(super) fn begin(&mut self, role: Role, spec: &AttackSpec, stage: Stage, images: usize) {
+        self.doing = match role {
+            Role::Asked => spec.short(),
+            Role::Radius(eps) => format!("curve, eps {eps}"),
+            Role::Check(_) => format!("doubts, {} eps {}", spec.short(), spec.eps),
+        };
+        if stage.target > 0 {
+            let _ = write!(self.doing, " target {}/{}", stage.target, spec.targets);
         }
-        if spec.restarts > 1 && spec.name != AttackName::ArtAutopgd {
-            self.doing += &format!(" restart {}/{}", restart + 1, spec.restarts);
+        if spec.restarts > 1 {
+            let _ = write!(self.doing, " restart {}/{}", stage.restart + 1, spec.restarts);
         }
         (self.begun, self.done, self.total, self.cost) = (self.begun + 1, 0, images as u64, cost(spec));
     }
@@ -82,25 +87,25 @@ impl<'a> Tally<'a> {
         self.work += entry.forwards as f64 + GRADIENT * entry.gradients as f64;
     }
 
-    /// `worst`: what the ensembles before found; `tricks`: what this one did so far.
+    /// `worst`: what the attacks that were asked for found before; `tricks`: what this measurement did so far.
     pub(super) fn progress(&self, worst: &[Option<Trick>], tricks: &[Option<Trick>], subjects: &[Subject]) -> EvaluationProgress {
-        let standing = |also: &dyn Fn(usize) -> bool| (0..subjects.len()).filter(|&i| subjects[i].stands() && also(i)).count();
-        let robust = standing(&|i| worst[i].is_none() && tricks[i].is_none());
-        let here = standing(&|i| tricks[i].is_none()) as f64;
-        let fresh = standing(&|_| true) as f64;
         let mut left = (self.total - self.done.min(self.total)) as f64 * self.cost;
-        let mut number = 0;
-        let mut current = 0;
-        for (index, ensemble) in self.plan.ensembles.iter().enumerate() {
-            let stages = stages(&ensemble.members);
-            let after = (self.begun.saturating_sub(number) as usize).min(stages.len());
-            if after > 0 {
-                current = index;
+        let (mut number, mut asked) = (0, true);
+        for measurement in self.measurements {
+            let stages = stages(&measurement.ensemble.members);
+            let begun = (self.begun.saturating_sub(number) as usize).min(stages.len());
+            let images = &subjects[..measurement.images];
+            if begun > 0 {
+                asked = measurement.role == Role::Asked;
             }
-            // What stands now will mostly stand; what comes after begins with all that is correct.
-            left += cost_of(&ensemble.members, &stages[after..]) * if index == current { here } else { fresh };
+            // What stands now will mostly stand; what is measured after this begins with all that is correct.
+            let standing = (0..images.len()).filter(|&i| images[i].stands() && (begun == 0 || tricks[i].is_none())).count();
+            left += cost_of(&measurement.ensemble.members, &stages[begun..]) * standing as f64;
             number += stages.len() as u64;
         }
+        // Curve and doubts are no part of the number.
+        let fooled = |i: usize| worst[i].is_some() || (asked && tricks[i].is_some());
+        let robust = (0..subjects.len()).filter(|&i| subjects[i].stands() && !fooled(i)).count();
         let spent = self.since.elapsed();
         let left_ms =
             (spent > Duration::from_secs(2) && self.work > 0.0).then(|| (left * spent.as_secs_f64() / self.work * 1e3) as u64);
@@ -114,21 +119,15 @@ impl<'a> Tally<'a> {
             left_ms,
         }
     }
-
-    /// Of what is not an attack of the plan.
-    pub(super) fn aside(&self, doing: &str, done: u64, total: u64, robust: f64) -> EvaluationProgress {
-        EvaluationProgress { doing: doing.into(), stage: self.stages, stages: self.stages, done, total, robust, left_ms: None }
-    }
 }
 
-/// Everything that is counted, without the curve and the doubts about attacks.
+/// Everything that is counted, without the attacks, the curve and the doubts about them.
 pub(super) fn report(
     plan: &EvaluationPlan,
     classes: &[String],
     subjects: &[Subject],
     worst: &[Option<Trick>],
     not_again: u64,
-    attacks: Vec<AttackReport>,
 ) -> Report {
     let images = subjects.len();
     let share = |n: usize| n as f64 / images.max(1) as f64;
@@ -156,7 +155,7 @@ pub(super) fn report(
         images: images as u64,
         natural: share(natural),
         worst_case,
-        attacks,
+        attacks: Vec::new(),
         classes: classes
             .iter()
             .zip(of_class)
