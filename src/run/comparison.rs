@@ -321,7 +321,7 @@ fn told(run: &RunFacts, state: &RunState) -> Vec<String> {
         Standing::Failed => Some(format!("it failed {}", so_far())),
     });
     let failed = matches!(state.finished.as_ref().map(|f| &f.outcome), Some(Outcome::Failed { .. }));
-    remarks.extend(s.message.as_ref().filter(|_| failed || s.state != Standing::Failed).map(|message| {
+    remarks.extend(s.message.as_ref().map(|message| {
         let first = message.lines().next().unwrap_or_default();
         if failed { format!("it says: {first}") } else { format!("its log is read up to where it is damaged: {first}") }
     }));

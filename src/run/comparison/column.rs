@@ -7,6 +7,7 @@ use crate::config::{AttackSpec, Ensemble, RandomStart, Suite};
 use crate::protocol::event::Split;
 use serde::Serialize;
 use std::cmp::Ordering;
+use std::fmt::Write;
 
 /// Which images a number was counted on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -104,9 +105,13 @@ fn threat(spec: &AttackSpec) -> String {
 
 fn how(spec: &AttackSpec) -> String {
     let plural = |n: u32, what: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
-    let mut how = plural(spec.steps, if spec.name.black_box() { "querie" } else { "step" }).replace("1 querie", "1 query");
+    let mut how = match (spec.name.black_box(), spec.steps) {
+        (true, 1) => "1 query".to_string(),
+        (true, queries) => format!("{queries} queries"),
+        (false, steps) => plural(steps, "step"),
+    };
     if spec.step_size.0 > 0.0 {
-        how += &format!(" of {}", spec.step_size);
+        let _ = write!(how, " of {}", spec.step_size);
     }
     how += match spec.random_start {
         RandomStart::Yes => ", random start, ",
@@ -114,10 +119,10 @@ fn how(spec: &AttackSpec) -> String {
     };
     how += &plural(spec.restarts, "restart");
     if spec.targets > 0 {
-        how += &format!(", {}", plural(spec.targets, "target"));
+        let _ = write!(how, ", {}", plural(spec.targets, "target"));
     }
     if spec.eot > 1 {
-        how += &format!(", {} gradients averaged", spec.eot);
+        let _ = write!(how, ", {} gradients averaged", spec.eot);
     }
     how
 }
@@ -194,7 +199,7 @@ mod tests {
         );
         let (suite, _) = Ensemble::suite(Suite::AutoAttack, THREAT, 10, 0);
         let said = Column::new(&suite, on(2000)).describe("squares");
-        assert!(said.contains("apgd-t 100 steps of 0.2, random start, 1 restart, 9 targets; fab-t"), "{said}");
+        assert!(said.contains("apgd-t 100 steps of 51/255, random start, 1 restart, 9 targets; fab-t"), "{said}");
         assert!(said.contains("square 5000 queries") && said.matches("eps 0.1").count() == 1, "{said}");
     }
 

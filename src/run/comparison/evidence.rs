@@ -62,8 +62,7 @@ impl Found {
 
 /// The step whose weights a file holds, by the name of the checkpoint it lies in.
 pub fn step_of(model: &Path) -> Option<Step> {
-    let parts = model.components().rev();
-    parts.filter_map(|part| part.as_os_str().to_str()?.strip_prefix("step-")?.parse().ok()).next()
+    model.components().rev().find_map(|part| part.as_os_str().to_str()?.strip_prefix("step-")?.parse().ok())
 }
 
 /// Everything in a folder of evaluations; no folder, no evaluations.
