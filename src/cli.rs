@@ -27,6 +27,8 @@ pub enum Command {
     Replay(Replay),
     /// List the runs of a folder
     Runs(Runs),
+    /// Put runs beside each other: what each cost and how robust it is
+    Compare(Compare),
     /// Measure natural and adversarial accuracy of a run or checkpoint
     Eval(Eval),
     /// Make a model of a PyTorch checkpoint, without running anything in it
@@ -154,6 +156,35 @@ pub struct Runs {
     /// One JSON object a line
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Compare {
+    /// Runs: their folders, or their ids within the runs folder
+    #[arg(required = true, value_name = "RUN")]
+    pub targets: Vec<PathBuf>,
+    /// Folder that holds the runs
+    #[arg(long, default_value = "runs", value_name = "DIR")]
+    pub runs: PathBuf,
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Show each run's teacher in a row below it
+    #[arg(long)]
+    pub teachers: bool,
+    /// Where evaluations of teachers that come from no run are kept
+    #[arg(long, default_value = "evaluations", value_name = "DIR")]
+    pub evaluations: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Aligned, as wide as the terminal
+    Text,
+    Markdown,
+    /// One header and block of lines for each data and threat; fractions and seconds
+    Csv,
+    /// An array with one object a row, and everything that makes its numbers reproducible
+    Json,
 }
 
 #[derive(Args)]

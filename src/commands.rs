@@ -1,6 +1,7 @@
 //! What each command does: reads its arguments, calls the library, writes to standard output.
 
 pub mod bench;
+pub mod compare;
 pub mod config;
 pub mod data;
 pub mod eval;

@@ -144,6 +144,19 @@ impl Checkpoint {
     }
 }
 
+/// The texts by name that a .safetensors file has, without reading its tensors.
+///
+/// # Errors
+/// When it cannot be read, or is of another kind.
+pub fn metadata(path: &Path) -> Result<std::collections::BTreeMap<String, String>, Fault> {
+    // Looked at before it is opened: opening a pipe waits for whoever writes.
+    let found = std::fs::metadata(path)?;
+    if !found.is_file() {
+        return Err(Fault::Malformed("not a regular file".into()));
+    }
+    safetensors::metadata(std::fs::File::open(path)?, found.len())
+}
+
 /// Whether these first bytes are of a file that PyTorch or its relatives wrote, for errors elsewhere.
 pub fn looks_like_pytorch(bytes: &[u8]) -> bool {
     matches!(kind_of(bytes), Ok(Container::Zip | Container::Legacy))

@@ -3,6 +3,7 @@
 use super::{Checkpoint, Container, Dtype, Entry, Fault, Limits, Spec, What};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::io::Read;
 
 /// The header is JSON; one of 100 MB is what the format itself allows.
 const HEADER: u64 = 100_000_000;
@@ -12,6 +13,27 @@ struct Listed {
     dtype: String,
     shape: Vec<usize>,
     data_offsets: [usize; 2],
+}
+
+/// The texts by name in the file's header, of which nothing else is read: weights may be gigabytes.
+pub(super) fn metadata(mut file: impl Read, length: u64) -> Result<BTreeMap<String, String>, Fault> {
+    let malformed = |why: &str| Fault::Malformed(format!("no .safetensors file: {why}"));
+    let mut first = [0; 8];
+    file.read_exact(&mut first)?;
+    let header = u64::from_le_bytes(first);
+    if header > length.saturating_sub(8) || header > HEADER {
+        return Err(malformed("its header is longer than the file"));
+    }
+    let mut bytes = vec![0; header as usize];
+    file.read_exact(&mut bytes)?;
+    let header: Texts = serde_json::from_slice(&bytes).map_err(|e| malformed(&e.to_string()))?;
+    Ok(header.metadata)
+}
+
+#[derive(Deserialize)]
+struct Texts {
+    #[serde(rename = "__metadata__", default)]
+    metadata: BTreeMap<String, String>,
 }
 
 pub(super) fn read(bytes: Vec<u8>, limits: &Limits) -> Result<Checkpoint, Fault> {
@@ -57,4 +79,20 @@ pub(super) fn read(bytes: Vec<u8>, limits: &Limits) -> Result<Checkpoint, Fault>
         entries.push(Entry { path: vec![key], what: What::Tensor(spec) });
     }
     Ok(Checkpoint { container: Container::Safetensors, entries, unread: Vec::new(), bytes, storages, metadata })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_read_without_the_numbers() {
+        let header = br#"{"__metadata__":{"provenance":"{}"},"w":{"dtype":"F32","shape":[1000],"data_offsets":[0,4000]}}"#;
+        let mut file = (header.len() as u64).to_le_bytes().to_vec();
+        file.extend_from_slice(header);
+        let of = |bytes: &[u8]| metadata(bytes, bytes.len() as u64);
+        assert_eq!(of(&file).unwrap()["provenance"], "{}");
+        assert!(of(&file[..20]).unwrap_err().to_string().contains("longer than the file"));
+        assert!(of(&file[..3]).is_err() && of(b"PK\x03\x04 this is a zip file").is_err());
+    }
 }

@@ -17,14 +17,23 @@ const MAY_DIFFER: &[&str] = &["program", "device", "batch", "model", "saves_imag
 
 /// The folder that holds all evaluations of a model file. `lone`: where those of files outside of runs are kept.
 pub fn folder_of(model: &Path, sha256: &str, lone: &Path) -> PathBuf {
-    let absolute = fs::canonicalize(model).unwrap_or_else(|_| model.to_path_buf());
-    let run = absolute.ancestors().skip(1).find(|folder| folder.join("events.jsonl").is_file());
-    if let Some(run) = run {
-        return run.join("evaluations");
+    if let Some(run) = run_of(model) {
+        return within(&run);
     }
     let stem = model.file_stem().map_or_else(|| "model".into(), |s| s.to_string_lossy().into_owned());
     let short: String = sha256.chars().take(8).collect();
     lone.join(format!("{stem}-{short}"))
+}
+
+/// The folder of all evaluations of a run's weights.
+pub fn within(run: &Path) -> PathBuf {
+    run.join("evaluations")
+}
+
+/// The folder of the run whose weights these are, by where the file lies or lay: checkpoints are pruned, runs stay.
+pub fn run_of(model: &Path) -> Option<PathBuf> {
+    let absolute = fs::canonicalize(model).or_else(|_| std::path::absolute(model)).ok()?;
+    absolute.ancestors().skip(1).find(|folder| folder.join("events.jsonl").is_file()).map(Path::to_path_buf)
 }
 
 /// A name that is free, `YYYYMMDD-HHMMSS-<attacks>`.

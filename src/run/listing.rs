@@ -83,6 +83,20 @@ impl Standing {
     }
 }
 
+impl RunSummary {
+    /// `0.005`, or `0.005->..->0.5` where it was turned; `None` for methods without one.
+    pub fn lambda_shown(&self) -> Option<String> {
+        let first = self.lambda?;
+        Some(match self.lambda_now {
+            Some(now) if self.lambda_changes > 0 => {
+                let between = if self.lambda_changes > 1 { "->..->" } else { "->" };
+                format!("{}{between}{}", Dial::Lambda.show(first), Dial::Lambda.show(now))
+            }
+            Some(_) | None => Dial::Lambda.show(first),
+        })
+    }
+}
+
 /// A run that is there and cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unreadable {
@@ -137,6 +151,12 @@ pub fn summaries(runs: &Path) -> Result<Vec<Row>, StoreError> {
 
 fn summary(runs: &Path, path: &Path) -> Result<RunSummary, String> {
     let folder = RunFolder::open(runs, path).map_err(|error| error.to_string())?;
+    read(&folder).map(|(summary, _)| summary)
+}
+
+/// A run's row, and the fold of its milestones that it was made of. A log that is damaged after its start is read up to there, and
+/// the message says so.
+pub(super) fn read(folder: &RunFolder) -> Result<(RunSummary, RunState), String> {
     // Asked before the log is read: a run that ends in between is then in the log as ended, and never taken for killed.
     let owner = folder.owner();
     let mut state = RunState::default();
@@ -168,7 +188,7 @@ fn summary(runs: &Path, path: &Path) -> Result<RunSummary, String> {
         },
     };
     let lambda = started.config.method.lambda();
-    Ok(RunSummary {
+    let summary = RunSummary {
         id: folder.id().to_string(),
         state: standing,
         method: started.config.method.name().to_string(),
@@ -191,7 +211,8 @@ fn summary(runs: &Path, path: &Path) -> Result<RunSummary, String> {
             .as_ref()
             .map_or_else(|| state.epochs.iter().map(|epoch| epoch.train_seconds).sum(), |finished| finished.train_seconds),
         message: failure.or(damage),
-    })
+    };
+    Ok((summary, state))
 }
 
 /// One JSON object a line; of a run that cannot be read its `id` and `reason`.
@@ -265,7 +286,7 @@ pub fn table(rows: &[Row], width: usize) -> String {
 }
 
 /// Names of folders and words of logs come from anywhere, and must not steer the terminal they are shown on.
-fn harmless(text: &str) -> String {
+pub fn harmless(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
@@ -278,20 +299,12 @@ fn row_cells(run: &RunSummary) -> Vec<String> {
             format!("{natural:.1}/{adversarial:.1} {} n={}", a.attack, a.images)
         })
     };
-    let lambda = match (run.lambda, run.lambda_now) {
-        (Some(first), Some(now)) if run.lambda_changes > 0 => {
-            let between = if run.lambda_changes > 1 { "->..->" } else { "->" };
-            format!("{}{between}{}", Dial::Lambda.show(first), Dial::Lambda.show(now))
-        }
-        (Some(first), _) => Dial::Lambda.show(first),
-        (None, _) => dash(),
-    };
     let ([year, month, day], [hour, minute, _]) = calendar(run.started_at_ms);
     vec![
         run.id.clone(),
         run.state.name().to_string(),
         run.method.clone(),
-        lambda,
+        run.lambda_shown().unwrap_or_else(dash),
         run.student.clone(),
         run.teacher.clone().unwrap_or_else(dash),
         format!("{}/{}", run.epochs_done, run.epochs_planned),
