@@ -97,7 +97,7 @@ pub struct Found {
 }
 
 /// One run over a batch: a restart, or one target class.
-pub trait Attack {
+pub trait Attack: Send {
     /// `None` when it was told not to go on; then nothing is known.
     fn run(&self, subjects: &Subjects, setting: &mut Setting) -> Option<Found>;
 }

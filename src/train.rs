@@ -7,6 +7,7 @@ pub mod audit;
 pub mod augment;
 pub mod bench;
 pub mod checkpoint;
+pub mod crew;
 pub mod device;
 pub mod doubts;
 pub mod ema;

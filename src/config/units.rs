@@ -12,10 +12,11 @@ use std::str::FromStr;
 pub struct Eps(pub f64);
 
 impl fmt::Display for Eps {
-    /// `8/255` where it is a whole number of 8-bit levels, else the plain number.
+    /// `8/255` where it is a whole number of 8-bit levels and not as short as `0.2`, else the plain number.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let levels = self.0 * 255.0;
-        if self.0 > 0.0 && (levels - levels.round()).abs() < 1e-6 && levels < 254.5 {
+        let (levels, thousandths) = (self.0 * 255.0, self.0 * 1e3);
+        let short = (thousandths - thousandths.round()).abs() < 1e-9;
+        if self.0 > 0.0 && !short && (levels - levels.round()).abs() < 1e-6 && levels < 254.5 {
             write!(f, "{}/255", levels.round())
         } else {
             write!(f, "{}", (self.0 * 1e6).round() / 1e6)
@@ -91,9 +92,14 @@ mod tests {
 
     #[test]
     fn eps_is_read_and_shown_as_people_write_it() {
-        for (text, value, shown) in
-            [("8/255", 8.0 / 255.0, "8/255"), ("0.1", 0.1, "0.1"), ("10%", 0.1, "0.1"), ("1e-3", 1e-3, "0.001"), ("1", 1.0, "1")]
-        {
+        for (text, value, shown) in [
+            ("8/255", 8.0 / 255.0, "8/255"),
+            ("0.1", 0.1, "0.1"),
+            ("10%", 0.1, "0.1"),
+            ("51/255", 0.2, "0.2"),
+            ("1e-3", 1e-3, "0.001"),
+            ("1", 1.0, "1"),
+        ] {
             let eps: Eps = text.parse().unwrap();
             assert!((eps.0 - value).abs() < 1e-12, "{text}");
             assert_eq!(eps.to_string(), shown);

@@ -4,7 +4,7 @@
 
 use super::body::Body;
 use super::catalogue::{self, Takes};
-use super::layers::{ConvNorm, Linear};
+use super::layers::{ConvNorm, Folding, Linear};
 use super::parameters::{Builder, Parameter, Parameters, Role};
 use super::script::{Script, ScriptError};
 use super::{Mode, Network, Output};
@@ -123,6 +123,26 @@ pub struct Model {
 /// A model while it is folded; see [`Model::folded`].
 pub struct Folded<'a>(&'a Model);
 
+/// The numbers of a network and how to make it: what can be sent to another thread.
+pub struct Weights {
+    description: Description,
+    flat: Tensor,
+    statistics: Vec<Tensor>,
+}
+
+impl Weights {
+    /// The network, frozen, on the CPU.
+    pub fn model(self) -> Model {
+        let model = Outline::new(self.description, Device::Cpu).expect("one like it was made before").finish();
+        let _guard = tch::no_grad_guard();
+        model.parameters.flat().shallow_clone().copy_(&self.flat);
+        let own = model.parameters.entries().iter().filter(|p| p.role == Role::Buffer);
+        own.zip(&self.statistics).for_each(|(own, its)| own.tensor.shallow_clone().copy_(its));
+        model.freeze();
+        model
+    }
+}
+
 impl Network for Folded<'_> {
     fn forward(&self, images: &Tensor, mode: Mode) -> Output {
         self.0.forward(images, mode)
@@ -223,9 +243,27 @@ impl Model {
     /// before the answer is dropped.
     pub fn folded(&self) -> Folded<'_> {
         if !self.frozen.get() {
-            self.function.folds().into_iter().for_each(ConvNorm::fold);
+            self.function.folds().into_iter().for_each(|conv| conv.fold(Folding::Plain));
         }
         Folded(self)
+    }
+
+    /// The same for many gradients of the input: see [`Folding::Blocks`].
+    pub fn folded_in_blocks(&self) -> Folded<'_> {
+        self.function.folds().into_iter().for_each(|conv| conv.fold(Folding::Blocks));
+        Folded(self)
+    }
+
+    /// A copy of all its numbers, for a twin on another thread; `None` for a program.
+    pub fn weights(&self) -> Option<Weights> {
+        let _guard = tch::no_grad_guard();
+        let Function::Layers(_) = &self.function else { return None };
+        let statistics = self.parameters.entries().iter().filter(|p| p.role == Role::Buffer).map(|p| p.tensor.copy());
+        Some(Weights {
+            description: self.description.clone(),
+            flat: self.parameters.flat().detach().copy(),
+            statistics: statistics.collect(),
+        })
     }
 
     /// Another network of the same make with the same weights and statistics.
@@ -250,7 +288,7 @@ impl Model {
 
     /// Neither weights nor statistics will ever change again: a teacher, or a model that is only evaluated.
     pub fn freeze(&self) {
-        self.function.folds().into_iter().for_each(ConvNorm::fold);
+        self.function.folds().into_iter().for_each(|conv| conv.fold(Folding::Plain));
         self.frozen.set(true);
         for p in self.parameters.entries().iter().filter(|p| p.role == Role::Trainable) {
             let _ = p.tensor.shallow_clone().set_requires_grad(false);
@@ -367,6 +405,35 @@ mod tests {
             // Unfolded again, the statistics that move are seen.
             let _ = model.forward(&(&x * 0.5), Mode::Train);
             assert!(far(&model.forward(&x, Mode::Eval).logits, &plain.logits) > 1e-4, "{network:?}");
+        }
+    }
+
+    #[test]
+    fn a_network_in_blocks_and_its_twin_are_the_same_function() {
+        for (network, shape) in
+            [(config::Network::Fc2, [1, 28, 28]), (config::Network::Fc3, [3, 30, 30]), (config::Network::Fc3, [1, 27, 27])]
+        {
+            let model = Model::new(description(network, shape), 1, Device::Cpu).unwrap();
+            let [c, h, w] = shape.map(|d| d as i64);
+            let x = super::super::channels_last(&Tensor::rand([4, c, h, w], (Kind::Float, Device::Cpu)));
+            let _ = model.forward(&x, Mode::Train);
+            let slope = |network: &dyn Network| {
+                let x = x.detach().set_requires_grad(true);
+                let logits = network.forward(&x, Mode::Eval).logits;
+                let gradient = Tensor::run_backward(&[logits.select(1, 3).sum(Kind::Float)], &[&x], false, false).remove(0);
+                (logits.detach(), gradient)
+            };
+            let plain = slope(&model);
+            let twin = model.weights().unwrap().model();
+            let far = |a: &Tensor, b: &Tensor| (a - b).abs().max().double_value(&[]) / b.abs().max().double_value(&[]);
+            for network in [model.folded_in_blocks(), twin.folded_in_blocks()] {
+                let blocks = slope(&network);
+                assert!(
+                    far(&blocks.0, &plain.0) < 1e-5 && far(&blocks.1, &plain.1) < 1e-5,
+                    "{network:?}",
+                    network = model.description.network
+                );
+            }
         }
     }
 

@@ -15,9 +15,10 @@ mod tally;
 
 use self::journal::{Entry, Journal, JournalError, Trick};
 use self::tally::Tally;
+use super::crew::{self, Crew, Done, Job};
 use super::doubts::{self, Check};
 use super::pool::Pool;
-use crate::attacks::{Aim, Apgd, ArtAutoPgd, Attack, Ball, Fab, Fooled, GoOn, Loss, Pgd, Setting, Square, Subjects, WorstOfPgd};
+use crate::attacks::{Aim, Apgd, ArtAutoPgd, Attack, Ball, Fab, GoOn, Loss, Pgd, Square, Subjects, WorstOfPgd};
 use crate::config::{AttackName, AttackSpec, Ensemble, Eps, RandomStart, Threat};
 use crate::data::DataError;
 use crate::nn::{Mode, Network, channels_last, host};
@@ -56,6 +57,8 @@ pub trait Watcher {
 pub struct Audit<'a> {
     /// In eval mode, folded where it can be.
     pub network: &'a dyn Network,
+    /// Who attacks; `None`: this thread.
+    pub crew: Option<&'a Crew>,
     pub set: &'a Pool,
     pub classes: &'a [String],
     pub plan: &'a EvaluationPlan,
@@ -266,12 +269,23 @@ impl Audit<'_> {
                 tally.known(entry);
             }
             let left: Vec<usize> = standing.into_iter().filter(|&i| !done.contains(&subjects[i].place)).collect();
-            for chunk in left.chunks(self.batch(Some(spec))) {
-                watcher.progress(&tally.progress(worst, &tricks, all));
-                let rows: Vec<&Subject> = chunk.iter().map(|&i| &subjects[i]).collect();
-                let Some(entry) = self.attack((index, number), spec, stage, &rows, journal, watcher)? else { return Ok(None) };
+            let size = self.batch(Some(spec));
+            // As many batches as there are hands, where they would be larger: but the paper's attack depends on who shares a batch.
+            let hands = self.crew.map_or(1, Crew::hands);
+            let size = if spec.name == AttackName::ArtAutopgd { size } else { size.min(left.len().div_ceil(hands)).max(1) };
+            let jobs = left.chunks(size).map(|chunk| self.job(spec, stage, chunk.iter().map(|&i| &subjects[i]).collect()));
+            let mut since = Instant::now();
+            watcher.progress(&tally.progress(worst, &tricks, all));
+            let answer = crew::attack(self.network, self.crew, jobs, watcher, |watcher, done| {
+                let entry = self.look_again((index, number), spec, subjects, done, since.elapsed().as_secs_f64(), journal)?;
+                since = Instant::now();
                 take(&entry, subjects, &mut tricks, &mut report);
                 tally.done(&entry);
+                watcher.progress(&tally.progress(worst, &tricks, all));
+                Ok::<_, AuditError>(())
+            })?;
+            if answer == GoOn::No {
+                return Ok(None);
             }
             report.seconds = super::trainer::round(report.seconds, 3);
             reports.push(report);
@@ -287,17 +301,8 @@ impl Audit<'_> {
         Ok(Some(Measured { report, tricks }))
     }
 
-    /// One batch of one stage, looked at again and written down.
-    fn attack(
-        &self,
-        (ensemble, number): (usize, usize),
-        spec: &AttackSpec,
-        stage: Stage,
-        rows: &[&Subject],
-        journal: &mut Journal,
-        watcher: &mut dyn Watcher,
-    ) -> Result<Option<Entry>, AuditError> {
-        let begin = Instant::now();
+    /// One batch of one stage.
+    fn job(&self, spec: &AttackSpec, stage: Stage, rows: Vec<&Subject>) -> Result<Job, AuditError> {
         let wanted: Vec<i64> = rows.iter().map(|s| s.place).collect();
         let (batch, places) = self.set.batch(&wanted)?;
         if places != wanted {
@@ -311,14 +316,25 @@ impl Audit<'_> {
             let targets: Vec<i64> = rows.iter().map(|s| s.ranking[stage.target as usize - 1]).collect();
             Tensor::from_slice(&targets).to_device(batch.images.device())
         });
-        let subjects = Subjects { images: channels_last(&batch.images), labels: batch.labels, targets, places };
+        Ok(Job {
+            attack: made(spec, Ball::new(spec.norm, spec.eps), stage),
+            subjects: Subjects { images: channels_last(&batch.images), labels: batch.labels, targets, places },
+            key: AttackKey::new(spec.seed, spec.name.name(), stage.target, stage.restart),
+        })
+    }
+
+    /// A batch that was attacked, looked at again in other company and written down: only what fools the network twice counts.
+    fn look_again(
+        &self,
+        (measurement, number): (usize, usize),
+        spec: &AttackSpec,
+        all: &[Subject],
+        Done { subjects, found }: Done,
+        seconds: f64,
+        journal: &mut Journal,
+    ) -> Result<Entry, AuditError> {
         let ball = Ball::new(spec.norm, spec.eps);
-        let key = AttackKey::new(spec.seed, spec.name.name(), stage.target, stage.restart);
-        let mut go_on = || watcher.go_on();
-        let mut setting = Setting { network: self.network, key, fooled: Fooled::Leave, go_on: &mut go_on };
-        let Some(found) = made(spec, ball, stage).run(&subjects, &mut setting) else { return Ok(None) };
-        // Looked at again, in other company: only what fools the network twice counts.
-        let fooled: Vec<usize> = (0..rows.len()).filter(|&i| found.fooled[i]).collect();
+        let fooled: Vec<usize> = (0..subjects.len()).filter(|&i| found.fooled[i]).collect();
         let mut tricks = Vec::with_capacity(fooled.len());
         let mut not_again = 0;
         if !fooled.is_empty() {
@@ -332,33 +348,34 @@ impl Audit<'_> {
             let distances = host::doubles(&ball.distance(&subjects.images.index_select(0, &index), &adversarial));
             let mut kept = Vec::new();
             for (row, &i) in fooled.iter().enumerate() {
+                let place = subjects.places[i];
                 let answer = if finite[row] { answers[row] } else { -1 };
-                if answer == rows[i].label {
+                if all.binary_search_by_key(&place, |s| s.place).is_ok_and(|at| all[at].label == answer) {
                     not_again += 1;
                     continue;
                 }
-                tricks.push(Trick { place: rows[i].place, answer, distance: distances[row] });
+                tricks.push(Trick { place, answer, distance: distances[row] });
                 kept.push(row as i64);
             }
             if journal.keeps_images() && !kept.is_empty() {
                 let kept = Tensor::from_slice(&kept).to_device(adversarial.device());
                 let pixels = host::floats(&adversarial.index_select(0, &kept));
                 let places: Vec<i64> = tricks.iter().map(|t| t.place).collect();
-                journal.keep(ensemble, number, &places, &pixels)?;
+                journal.keep(measurement, number, &places, &pixels)?;
             }
         }
         let entry = Entry {
-            ensemble,
+            ensemble: measurement,
             stage: number,
-            places: wanted,
+            places: subjects.places,
             tricks,
             not_again,
-            seconds: super::trainer::round(begin.elapsed().as_secs_f64(), 4),
+            seconds: super::trainer::round(seconds, 4),
             forwards: found.passes.forwards + fooled.len() as u64,
             gradients: found.passes.gradients,
         };
         journal.write(&entry)?;
-        Ok(Some(entry))
+        Ok(entry)
     }
 
     /// The curve and the doubts.

@@ -4,6 +4,7 @@
 
 use super::audit::journal::Journal;
 use super::audit::{Audit, Watcher};
+use super::crew::Crew;
 use super::ends::{Ends, RunError, tell};
 use super::trainer::Trainer;
 use crate::attacks::GoOn;
@@ -62,12 +63,13 @@ impl Trainer {
         let begin = Instant::now();
         // A request that came before this one was asked for something else.
         ends.inbox.give_up_waits();
-        let network = model.folded();
-        let audit = Audit { network: &network, set, classes: &model.description.classes, plan, batch: None };
+        let crew = Crew::for_model(model);
+        let network = model.folded_in_blocks();
+        let audit = Audit { network: &network, crew: crew.as_ref(), set, classes: &model.description.classes, plan, batch: None };
         let mut asker = Asker { ends, step: self.step, by, told: None, failed: None };
         let found = audit.run(&mut Journal::in_memory(), &mut asker);
         let failed = asker.failed.take();
-        drop(network);
+        drop((network, crew));
         self.evaluation_time += begin.elapsed();
         if let Some(error) = failed {
             return Err(error);

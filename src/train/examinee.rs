@@ -2,6 +2,7 @@
 
 use super::audit::journal::Journal;
 use super::audit::{Audit, AuditError, Watcher};
+use super::crew::Crew;
 use super::pool::Pool;
 use super::worker::SetupError;
 use super::{checkpoint, device, evaluate};
@@ -78,8 +79,9 @@ impl Examinee {
         journal: &mut Journal,
         watcher: &mut dyn Watcher,
     ) -> Result<Option<Report>, AuditError> {
-        let network = self.model.folded();
-        Audit { network: &network, set: &self.set, classes, plan, batch }.run(journal, watcher)
+        let crew = Crew::for_model(&self.model);
+        let network = self.model.folded_in_blocks();
+        Audit { network: &network, crew: crew.as_ref(), set: &self.set, classes, plan, batch }.run(journal, watcher)
     }
 
     /// Of images beside their originals at these places: the largest distance, the lowest and the highest pixel.

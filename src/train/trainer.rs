@@ -402,6 +402,7 @@ impl Trainer {
             method: self.method.state(),
         };
         let provenance = serde_json::json!({
+            "train_seconds": round(self.train_time.as_secs_f64(), 3),
             "program": ends.started.program,
             "run": ends.started.run,
             "step": self.step,

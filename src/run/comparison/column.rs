@@ -199,7 +199,7 @@ mod tests {
         );
         let (suite, _) = Ensemble::suite(Suite::AutoAttack, THREAT, 10, 0);
         let said = Column::new(&suite, on(2000)).describe("squares");
-        assert!(said.contains("apgd-t 100 steps of 51/255, random start, 1 restart, 9 targets; fab-t"), "{said}");
+        assert!(said.contains("apgd-t 100 steps of 0.2, random start, 1 restart, 9 targets; fab-t"), "{said}");
         assert!(said.contains("square 5000 queries") && said.matches("eps 0.1").count() == 1, "{said}");
     }
 
