@@ -214,8 +214,10 @@ fn replies_of_a_terminal_change_nothing() {
             screen.focus = focus;
             let effects = press(&mut screen, &state, reply);
             let sets = effects.iter().any(|e| match e {
-                Effect::Ask(Command::Set { .. } | Command::Stop(_) | Command::Examine(_) | Command::GiveUp, _) => true,
-                Effect::Ask(Command::SaveCheckpoint | Command::Evaluate, _) => false,
+                Effect::Ask(command, _) => match command {
+                    Command::Set { .. } | Command::Stop(_) | Command::Examine(_) | Command::GiveUp => true,
+                    Command::SaveCheckpoint | Command::Evaluate => false,
+                },
                 Effect::Leave(_) => true,
                 Effect::Repaint | Effect::Suspend | Effect::Faster | Effect::Slower | Effect::TogglePace => false,
             });

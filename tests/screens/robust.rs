@@ -108,7 +108,7 @@ fn every_row_turns_and_is_remembered() {
     assert_eq!(press(&mut screen, &state, "l\x1b"), []);
     // What was turned and not asked for is forgotten.
     let effects = press(&mut screen, &state, "a\n");
-    assert_eq!(plans(&effects), [plan.clone()]);
+    assert_eq!(plans(&effects), std::slice::from_ref(plan));
     // All images are no number, so that the plan means the same whatever the data holds.
     let effects = press(&mut screen, &state, "ajl\n");
     assert_eq!(plans(&effects)[0].images, None);
@@ -306,6 +306,46 @@ fn a_hundred_classes_are_a_list_and_a_lost_one_is_first() {
     let shown = picture(120, 40, &state, &screen);
     assert!(shown.contains("! 42 kind 42") && shown.contains("more classes"), "{shown}");
     assert!(shown.contains("42 kind 42 → 7 kind 7") && shown.contains("11 of 20   55.0 %"), "{shown}");
+}
+
+#[test]
+fn of_several_attacks_the_worst_case_is_what_counts() {
+    let mut report = recording::report(0.3);
+    let mut square = report.attacks[0].clone();
+    (square.ensemble.name, square.adversarial, square.largest) = ("square-5000".into(), 0.28, 7.5 / 255.0);
+    for member in &mut square.ensemble.members {
+        member.eps = Eps(8.0 / 255.0);
+    }
+    report.attacks[0] = rematch::protocol::report::AttackReport { largest: 8.0 / 255.0, ..square.clone() };
+    report.attacks[0].ensemble.name = "pgd-50x10".into();
+    report.attacks.push(square);
+    report.worst_case = 0.27;
+    report.of = Whose::Teacher;
+    report.doubts.clear();
+    let (state, screen) = with(report);
+    let shown = picture(120, 40, &state, &screen);
+    for said in [
+        "worst case   27.0 %",
+        "square-5000  28.0 %",
+        "report 1 of 1, step 470, teacher",
+        "largest L-inf distance 8/255 of 8/255",
+        "no doubts; looked for zero gradients, rises with",
+    ] {
+        assert!(shown.contains(said), "{said:?} in\n{shown}");
+    }
+}
+
+#[test]
+fn the_curve_ends_at_twice_the_radius_of_training_in_its_own_form() {
+    let mut records = two_reports();
+    if let Event::Started(started) = &mut records[0].event {
+        started.config.threat.eps = Eps(16.0 / 255.0);
+    }
+    let (state, mut screen) = robust(&records);
+    press(&mut screen, &state, "\tz");
+    let shown = picture(120, 40, &state, &screen);
+    let axis = shown.lines().find(|line| line.contains("ε 0")).unwrap();
+    assert!(["8/255", "16/255", "24/255", "32/255"].iter().all(|label| axis.contains(label)), "{axis}");
 }
 
 fn with(report: Report) -> (RunState, Screen) {
