@@ -197,7 +197,10 @@ impl Choice {
     }
 }
 
-/// Passes through the network that one image costs at most, when it stands everything. Rough: what looks for doubts is not in it.
+/// What looking for doubts costs beside that, roughly: passes, and on how many of the images. A few short PGD and some queries of Square.
+pub const DOUBTS: (u64, u64) = (360, 100);
+
+/// Passes through the network that one image costs at most, when it stands everything: without the doubts.
 pub fn passes(plan: &EvaluationPlan, classes: usize) -> u64 {
     let members = plan.ensembles.iter().flat_map(|ensemble| &ensemble.members);
     let curve = plan.curve.as_ref().map_or(0, |curve| curve.radii.len() as u64 * of(&curve.attack, classes));

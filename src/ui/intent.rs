@@ -9,6 +9,7 @@ use super::evaluation::Row;
 use super::keymap::{self, Intent, Scope};
 use super::layout::{Pane, View};
 use super::screen::{Asked, Dialog, Editor, Field, Mood, Pending, SMOOTHING, Screen, Search, Zoom, is_over};
+use crate::protocol::report::Report;
 use crate::protocol::{Change, Command, Dial, Flow, Step, Stop};
 use crate::run::RunState;
 use crate::run::session::Access;
@@ -198,6 +199,7 @@ fn turn(screen: &mut Screen, by: usize) {
     let panes = screen.view.panes();
     let at = panes.iter().position(|p| *p == screen.focus).unwrap_or(0);
     screen.focus = panes[(at + by) % panes.len()];
+    screen.down = 0;
     if screen.maximised.is_some() {
         screen.maximised = Some(screen.focus);
     }
@@ -256,6 +258,7 @@ fn evaluate(screen: &mut Screen, state: &RunState) {
 /// To the next report; beyond the newest one it is followed again.
 fn walk(screen: &mut Screen, state: &RunState, direction: Direction) {
     let Some(at) = screen.chosen_report(state) else { return };
+    screen.down = 0;
     screen.report = match direction {
         Direction::Back => Some(at.saturating_sub(1)),
         Direction::Forward => Some(at + 1).filter(|next| next + 1 < state.reports.len()),
@@ -422,10 +425,24 @@ fn zoom(screen: &mut Screen, state: &RunState, change: impl Fn(Step) -> Step) {
 }
 
 fn scroll(screen: &mut Screen, state: &RunState, by: usize, direction: Direction) {
+    if screen.maximised.unwrap_or(screen.focus) != Pane::Log {
+        let most = screen.chosen_report(state).map_or(0, |at| longest(&state.reports[at].1));
+        screen.down = match direction {
+            Direction::Back => screen.down.saturating_sub(by),
+            Direction::Forward => (screen.down + by).min(most),
+        };
+        return;
+    }
     screen.scrolled = match direction {
         Direction::Back => (screen.scrolled + by).min(state.log.len().saturating_sub(1)),
         Direction::Forward => screen.scrolled.saturating_sub(by),
     };
+}
+
+/// Lines that no pane about the report has more of, roughly: how many there are is known only when their width is.
+fn longest(report: &Report) -> usize {
+    let texts = report.doubts.iter().map(|d| d.saw.len() + d.suggests.len());
+    report.classes.len().max(report.confusion.len()).max(texts.sum::<usize>() / 30 + 10)
 }
 
 /// What happened at a step, for the status line.

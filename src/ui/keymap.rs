@@ -145,6 +145,10 @@ pub const KEYMAP: &[Binding] = table! {
     Log [named(KeyCode::PageDown)] PageDown "much newer";
     Robust [named(KeyCode::Left), key('h')] OlderReport "the report before" "older";
     Robust [named(KeyCode::Right), key('l')] NewerReport "the report after, at last the newest" "newer";
+    Robust [named(KeyCode::Up), key('k')] LineUp "up, in the pane with the focus";
+    Robust [named(KeyCode::Down), key('j')] LineDown "down, in the pane with the focus";
+    Robust [named(KeyCode::PageUp)] PageUp "far up";
+    Robust [named(KeyCode::PageDown)] PageDown "far down";
     Replay [key('>')] Faster "play faster" "faster";
     Replay [key('<')] Slower "play slower" "slower";
 };

@@ -61,6 +61,8 @@ pub struct Screen {
     pub evaluation: Choice,
     /// Index of the report that is looked at; `None` follows the newest.
     pub report: Option<usize>,
+    /// Lines that the focused pane of the Robust view is scrolled down.
+    pub down: usize,
     /// The evaluation whose begin was told.
     begun: Option<CommandId>,
 }
@@ -199,6 +201,7 @@ impl Screen {
             interrupts: Vec::new(),
             evaluation: Choice::default(),
             report: None,
+            down: 0,
             begun: None,
         }
     }
@@ -211,7 +214,7 @@ impl Screen {
         self.places.insert(self.view, (self.focus, self.maximised));
         let first = view.panes().first().copied().unwrap_or(self.focus);
         (self.focus, self.maximised) = self.places.get(&view).copied().unwrap_or((first, None));
-        self.view = view;
+        (self.view, self.down) = (view, 0);
     }
 
     /// Index of the report to be shown, if there is any.

@@ -152,8 +152,24 @@ fn all_attacks_that_the_classes_allow_are_offered() {
             "pgd-20"
         ]
     );
+    let three = names(3, 150);
+    assert!(three.iter().all(|n| !n.starts_with("apgd-t")) && three.len() == 11, "{three:?}");
     let two = names(2, 150);
     assert!(!two.iter().any(|n| n.starts_with("apgd-dlr") || n.starts_with("apgd-t")) && two.len() == 10, "{two:?}");
+}
+
+#[test]
+fn what_must_be_said_of_a_suite_does_not_hide_how_to_start_it() {
+    let mut records = midway(Kind::Rrm, Machines::Gpu);
+    if let Event::Started(started) = &mut records[0].event {
+        started.data.classes.truncate(2);
+    }
+    let (state, mut screen) = fold(&records);
+    press(&mut screen, &state, "ahhhh");
+    let shown = picture(80, 24, &state, &screen);
+    assert!(shown.contains("autoattack-plus") && shown.contains("apgd-dlr needs 3 classes"), "{shown}");
+    let small = picture(60, 16, &state, &screen);
+    assert!(small.contains("Enter start"), "{small}");
 }
 
 #[test]
@@ -304,8 +320,23 @@ fn a_hundred_classes_are_a_list_and_a_lost_one_is_first() {
         (0..100).map(|i| (0..100).map(|j| u64::from(i == j) * 9 + u64::from((i, j) == (42, 7)) * 11).collect()).collect();
     let (state, screen) = with(report);
     let shown = picture(120, 40, &state, &screen);
-    assert!(shown.contains("! 42 kind 42") && shown.contains("more classes"), "{shown}");
+    assert!(shown.contains("! 42 kind 42") && shown.contains("more lines: Tab, Down"), "{shown}");
     assert!(shown.contains("42 kind 42 → 7 kind 7") && shown.contains("11 of 20   55.0 %"), "{shown}");
+}
+
+#[test]
+fn what_does_not_fit_is_scrolled_to() {
+    let (state, mut screen) = robust(&two_reports());
+    let looked_for = "looked for 4 things in all";
+    assert!(!picture(60, 16, &state, &screen).contains(looked_for));
+    press(&mut screen, &state, "jjjj");
+    let shown = picture(60, 16, &state, &screen);
+    assert!(shown.contains(looked_for) && shown.contains("the end"), "{shown}");
+    press(&mut screen, &state, "\t\t");
+    assert!(picture(80, 24, &state, &screen).contains("! 0 t-shirt"), "another pane begins at its top");
+    press(&mut screen, &state, "jjjjjjjjjjjjjjjjjjjjj");
+    let shown = picture(80, 24, &state, &screen);
+    assert!(shown.contains("4 coat") && !shown.contains("! 0 t-shirt"), "{shown}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::{Pen, clock, dialogs};
 use crate::protocol::event::{Started, Whose};
 use crate::protocol::report::EvaluationPlan;
-use crate::ui::evaluation::{Choice, Curve, Images, Row, passes};
+use crate::ui::evaluation::{Choice, Curve, DOUBTS, Images, Row, passes};
 use crate::ui::radii::in_form;
 use crate::ui::theme::Tone;
 use ratatui::buffer::Buffer;
@@ -54,6 +54,8 @@ pub(super) fn draw(pen: &Pen, chosen: Row, choice: Choice, area: Rect, buffer: &
     for (tone, text) in said {
         lines.extend(dialogs::wrap(&text, room).into_iter().map(|text| Line::from(pen.span(tone, text))));
     }
+    // How to start and to cancel must stand there, whatever there is to be said.
+    lines.truncate(usize::from(area.height).saturating_sub(4));
     lines.push(Line::default());
     lines.push(Line::from(pen.span(Tone::Dim, "Up Down choose  Left Right turn  Enter start  Esc cancel")));
     dialogs::window(pen, area, "Evaluate these weights", WIDTH, &lines, buffer);
@@ -78,11 +80,13 @@ fn cost(pen: &Pen, started: &Started, choice: Choice, plan: &EvaluationPlan) -> 
         let passes = f64::from(probe.attack.steps.saturating_add(1)) * f64::from(probe.attack.restarts.max(1));
         probe.seconds / (passes * probe.images.max(1) as f64)
     });
-    let time = match pace.map(|pace| pace * each as f64 * choice.count(started) as f64) {
-        Some(seconds) if seconds < 0.5 => ", under a second at the pace of the last probe".to_string(),
-        Some(seconds) if seconds < 99.5 => format!(", up to {seconds:.0} s at the pace of the last probe"),
-        Some(seconds) if seconds.is_finite() => format!(", up to {} at the pace of the last probe", clock(seconds as u64)),
+    let (count, (more, few)) = (choice.count(started), DOUBTS);
+    let few = few.min(count);
+    let all = each as f64 * count as f64 + (more * few) as f64;
+    let time = match pace.map(|pace| pace * all) {
+        Some(seconds) if seconds < 99.5 => format!(": up to {:.0} s at the pace of the last probe", seconds.max(1.0)),
+        Some(seconds) if seconds.is_finite() => format!(": up to {} at the pace of the last probe", clock(seconds as u64)),
         Some(_) | None => String::new(),
     };
-    format!("At worst about {each} forward passes an image{time}.")
+    format!("At worst about {each} forward passes an image, and {more} on {few} of them to look for doubts{time}.")
 }

@@ -82,6 +82,27 @@ fn say(pen: &Pen, inner: Rect, tone: Tone, text: &str, buffer: &mut Buffer) {
     lines_at(inner, &lines, buffer);
 }
 
+/// Lines of which there may be more than fit: below the first `head` those that the pane with the focus was scrolled to. That there are
+/// more is said in the last line.
+fn rolled(pen: &Pen, pane: Pane, inner: Rect, head: usize, mut lines: Vec<Line<'static>>, buffer: &mut Buffer) {
+    let room = usize::from(inner.height);
+    if lines.len() > room && room > head + 1 {
+        let focused = pen.focused(pane) == Focused::Yes;
+        let rest = lines.split_off(head);
+        let shown = room - head - 1;
+        let first = if focused { pen.screen.down.min(rest.len() - shown) } else { 0 };
+        let below = rest.len() - shown - first;
+        lines.extend(rest.into_iter().skip(first).take(shown));
+        let text = match (below, focused) {
+            (0, _) => "the end; Up goes back".to_string(),
+            (n, true) => format!("… {n} more lines: Down"),
+            (n, false) => format!("… {n} more lines: Tab, Down"),
+        };
+        lines.push(Line::from(pen.span(Tone::Accent, text)));
+    }
+    lines_at(inner, &lines, buffer);
+}
+
 /// `3 dress`, cut to the width and filled up to it.
 fn class(index: usize, name: &str, width: usize) -> String {
     let text: String = format!("{index} {name}").chars().filter(|c| !c.is_control()).take(width).collect();

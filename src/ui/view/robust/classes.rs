@@ -1,7 +1,7 @@
 //! Natural and adversarial accuracy class by class, the least robust first: a mean hides a class that does not stand at all.
 
-use super::super::{Pen, lines_at};
-use super::{chosen, class, framed, nothing_yet, percent, say, which, widest};
+use super::super::Pen;
+use super::{chosen, class, framed, nothing_yet, percent, rolled, say, which, widest};
 use crate::protocol::report::ClassReport;
 use crate::ui::glyphs::bar;
 use crate::ui::layout::Pane;
@@ -35,15 +35,10 @@ pub(in crate::ui::view) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let length = (width.saturating_sub(name + 17) / 2).min(40);
     let head = format!("  {:<name$} {:<2$}{3}", "class", "natural %", length + 8, "adversarial %");
     let mut lines = vec![Line::from(pen.span(Tone::Dim, head))];
-    let room = usize::from(inner.height).saturating_sub(1);
-    let fit = if order.len() > room { room.saturating_sub(1) } else { room };
-    for (rank, (index, found)) in order.iter().take(fit).enumerate() {
-        lines.push(row(pen, rank, &class(*index, &found.name, name), found, length));
-    }
-    if order.len() > fit {
-        lines.push(Line::from(pen.span(Tone::Accent, format!("  … and {} more classes (z)", order.len() - fit))));
-    }
-    lines_at(inner, &lines, buffer);
+    lines.extend(
+        order.iter().enumerate().map(|(rank, (index, found))| row(pen, rank, &class(*index, &found.name, name), found, length)),
+    );
+    rolled(pen, Pane::Classes, inner, 1, lines, buffer);
 }
 
 fn row(pen: &Pen, rank: usize, name: &str, found: &ClassReport, length: usize) -> Line<'static> {

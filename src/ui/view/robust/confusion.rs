@@ -1,7 +1,7 @@
 //! What each class was taken for under attack: a table where it fits, else the largest confusions as a list.
 
 use super::super::{Pen, lines_at};
-use super::{Chosen, chosen, class, framed, nothing_yet, say, widest};
+use super::{Chosen, chosen, class, framed, nothing_yet, rolled, say, widest};
 use crate::protocol::report::Report;
 use crate::ui::layout::Pane;
 use crate::ui::theme::Tone;
@@ -44,15 +44,14 @@ pub(in crate::ui::view) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
         return;
     }
     let mistakes = mistakes(shown.report);
-    let lines = match table(&shown, inner) {
-        Some(cell) => matrix(pen, shown.report, &mistakes, cell, usize::from(inner.width)),
-        None if mistakes.is_empty() => {
-            say(pen, inner, Tone::Text, "No image was taken for one of another class.", buffer);
-            return;
+    match table(&shown, inner) {
+        Some(cell) => lines_at(inner, &matrix(pen, shown.report, &mistakes, cell, usize::from(inner.width)), buffer),
+        None if mistakes.is_empty() => say(pen, inner, Tone::Text, "No image was taken for one of another class.", buffer),
+        None => {
+            let lines = list(pen, shown.report, &mistakes, usize::from(inner.width));
+            rolled(pen, Pane::Confusion, inner, 0, lines, buffer);
         }
-        None => list(pen, shown.report, &mistakes, usize::from(inner.width)),
-    };
-    lines_at(inner, &lines, buffer);
+    }
 }
 
 /// All mistakes, the largest first.

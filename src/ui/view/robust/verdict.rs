@@ -1,8 +1,8 @@
 //! The numbers with what the count of images leaves open, how they were made, and every reason not to believe them. While an evaluation
 //! runs, how far it has come stands above.
 
-use super::super::{Pen, clock, dialogs, lines_at};
-use super::{Chosen, chosen, framed, nothing_yet, percent, which};
+use super::super::{Pen, clock, dialogs};
+use super::{Chosen, chosen, framed, nothing_yet, percent, rolled, which};
 use crate::protocol::event::Split;
 use crate::protocol::report::{EvaluationProgress, Report, interval};
 use crate::ui::glyphs::bar;
@@ -37,12 +37,7 @@ pub(in crate::ui::view) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
         lines.push(Line::default());
         doubts(pen, shown.report, width, &mut lines);
     }
-    let room = usize::from(inner.height);
-    if lines.len() > room {
-        lines.truncate(room.saturating_sub(1));
-        lines.push(Line::from(pen.span(Tone::Accent, "… the rest is in the log (L)")));
-    }
-    lines_at(inner, &lines, buffer);
+    rolled(pen, Pane::Verdict, inner, 0, lines, buffer);
 }
 
 fn under_way(pen: &Pen, progress: &EvaluationProgress, width: usize) -> Vec<Line<'static>> {
