@@ -141,11 +141,22 @@ pub struct Replay {
     /// The step to picture [default: the last]
     #[arg(long, value_name = "STEP", requires = "picture")]
     pub at: Option<u64>,
+    /// Which view to picture
+    #[arg(long, value_enum, default_value_t = View::Dash, requires = "picture")]
+    pub view: View,
     /// What to show [default: tui on a terminal, else plain]
     #[arg(long, value_enum)]
     pub ui: Option<Ui>,
     #[command(flatten)]
     pub look: Look,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum View {
+    /// How training went
+    Dash,
+    /// What evaluations found
+    Robust,
 }
 
 #[derive(Args)]

@@ -10,10 +10,12 @@ pub mod terminal;
 
 // What is drawn.
 pub mod chart;
+pub mod evaluation;
 pub mod glyphs;
 pub mod keymap;
 pub mod layout;
 pub mod picture;
+pub mod radii;
 pub mod screen;
 pub mod theme;
 pub mod view;

@@ -4,6 +4,8 @@
 
 #[path = "screens/recording.rs"]
 mod recording;
+#[path = "screens/robust.rs"]
+mod robust;
 
 use crossbeam_channel::unbounded;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -20,7 +22,7 @@ use rematch::ui::app::{self, Options, Surface};
 use rematch::ui::event::{Input, Signal};
 use rematch::ui::glyphs::Glyphs;
 use rematch::ui::intent::{self, Effect, Leave};
-use rematch::ui::layout::Pane;
+use rematch::ui::layout::{Pane, View};
 use rematch::ui::screen::{Asked, Screen};
 use rematch::ui::terminal::backend::{FrameWriter, ScreenBackend};
 use rematch::ui::terminal::{Drawn, LinkSpeed};
@@ -176,7 +178,7 @@ fn a_value_is_only_proposed_until_enter_and_pending_until_answered() {
 #[test]
 fn typed_values_carry_their_note_and_bad_ones_are_not_sent() {
     let (state, mut screen) = fold(&midway(Kind::Rrm, Machines::Gpu));
-    let effects = press(&mut screen, &state, "0.05\tlower before the drop\n");
+    let effects = press(&mut screen, &state, ".05\tlower before the drop\n");
     assert!(matches!(&effects[..],
         [Effect::Ask(Command::Set { change: Change::Lambda(v), note: Some(n) }, Asked::Dial { .. })]
             if *v == 0.05 && n == "lower before the drop"));
@@ -206,12 +208,19 @@ fn replies_of_a_terminal_change_nothing() {
     for reply in
         ["\x1b]11;rgb:1a1a/2b2b/ffff\x1b\\", "\x1b]10;rgb:dada/e0e0/c5c5\x1b\\", "\x1b[B", "\x1b[?62;22c", "\x1b[>0;276;0c"]
     {
-        for focus in [Pane::Controls, Pane::Loss, Pane::Log, Pane::Best] {
+        for focus in [Pane::Controls, Pane::Loss, Pane::Log, Pane::Best, Pane::Verdict] {
             let (_, mut screen) = fold(&midway(Kind::Rrm, Machines::Gpu));
+            screen.turn_to(if focus == Pane::Verdict { View::Robust } else { View::Dash });
             screen.focus = focus;
             let effects = press(&mut screen, &state, reply);
-            let sets =
-                effects.iter().any(|e| matches!(e, Effect::Ask(Command::Set { .. } | Command::Stop(_), _) | Effect::Leave(_)));
+            let sets = effects.iter().any(|e| match e {
+                Effect::Ask(command, _) => match command {
+                    Command::Set { .. } | Command::Stop(_) | Command::Examine(_) | Command::GiveUp => true,
+                    Command::SaveCheckpoint | Command::Evaluate => false,
+                },
+                Effect::Leave(_) => true,
+                Effect::Repaint | Effect::Suspend | Effect::Faster | Effect::Slower | Effect::TogglePace => false,
+            });
             assert!(!sets, "{reply:?} at {focus:?}: {effects:?}");
         }
     }
@@ -229,7 +238,15 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 96, ..ProptestConfig::default() })]
     #[test]
     fn any_size_and_any_keys_are_survived(width in 1u16..=250, height in 1u16..=80, keys in "[ -~\n\t\x1b]{0,60}", upto in 0u64..700) {
-        let (state, mut screen) = fold(&recording(Kind::Rrm, Machines::Gpu, upto));
+        let mut records = recording(Kind::Rrm, Machines::Gpu, upto);
+        if upto % 3 > 0 {
+            records = recording::examined(records, 0.3);
+        }
+        if upto % 3 > 1 {
+            records = recording::examining(records);
+        }
+        let (state, mut screen) = fold(&records);
+        screen.turn_to(if upto % 2 == 0 { View::Dash } else { View::Robust });
         for c in keys.chars() {
             press(&mut screen, &state, &c.to_string());
             screen.now_ms += 10;
@@ -374,6 +391,32 @@ fn the_loop_shows_asks_is_answered_and_leaves() {
     stalled.store(false, Ordering::Release);
     wait_until(&|frame| frame.contains("Keys") && frame.contains("link slow"));
     press(KeyCode::Esc, KeyModifiers::NONE);
+
+    // An evaluation is asked for, runs, and is given up; the ask to give up waits for no answer of its own.
+    let mut seq = 2 + recorded.last().unwrap().seq;
+    let mut say = |event| {
+        to_screen.send(Arc::new(Record { seq, at_ms: now, event })).unwrap();
+        seq += 1;
+    };
+    press(KeyCode::Char('a'), KeyModifiers::NONE);
+    wait_for("Evaluate these weights");
+    press(KeyCode::Enter, KeyModifiers::NONE);
+    let asked = requests.recv_timeout(Duration::from_secs(10)).unwrap();
+    assert!(matches!(asked.command, Command::Examine(_)));
+    let Event::Examining { step, progress, .. } = recording::examining(recorded.clone()).pop().unwrap().event else {
+        panic!("it is being evaluated");
+    };
+    say(Event::Examining { step, by: Some(asked.id), progress });
+    wait_for("EVALUATING");
+    press(KeyCode::Char('a'), KeyModifiers::NONE);
+    wait_for("Give the evaluation up?");
+    press(KeyCode::Down, KeyModifiers::NONE);
+    press(KeyCode::Enter, KeyModifiers::NONE);
+    assert_eq!(requests.recv_timeout(Duration::from_secs(10)).unwrap().command, Command::GiveUp);
+    say(Event::Refused { by: asked.id, reason: format!("the evaluation at step {step} was given up") });
+    wait_until(&|frame| frame.contains("! the evaluation at step") && frame.contains("RUNNING"));
+    press(KeyCode::Char('1'), KeyModifiers::NONE);
+    wait_for("Controls");
 
     // Ctrl-Z asks first, and only what was chosen stops the process.
     press(KeyCode::Char('z'), KeyModifiers::CONTROL);

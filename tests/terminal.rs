@@ -193,7 +193,7 @@ fn a_typed_lambda_is_proposed_then_in_force_then_marked_with_its_step() {
 fn a_change_stays_pending_until_the_worker_has_taken_it() {
     // The worker is inside one long attack when the value comes.
     let mut run = running(&["train.epochs=40", "probe.per_epoch=0", "probe.images=250", "probe.steps=60"], &[], &[]);
-    run.type_in(b"a");
+    run.type_in(b"p");
     run.type_in(b"e");
     run.says("Set λ (recorded)");
     run.type_in(b"0.25\r");
@@ -288,7 +288,7 @@ fn a_termination_saves_and_gives_the_terminal_back() {
 #[test]
 fn a_third_ctrl_c_does_not_wait_for_a_busy_worker() {
     let mut run = running(&["train.epochs=40", "probe.per_epoch=0", "probe.images=250", "probe.steps=1000"], &[], &[]);
-    run.type_in(b"a");
+    run.type_in(b"p");
     run.type_in(b"\x03\x03\x03");
     assert_eq!(run.exit_code(), 130);
     run.assert_given_back();

@@ -1,7 +1,7 @@
 //! `rematch replay`: a recorded run on the same screen, at any pace, without libtorch.
 
 use super::{Failed, screen};
-use crate::cli::{Colour, Replay, Ui};
+use crate::cli::{Colour, Replay, Ui, View};
 use anyhow::{anyhow, bail};
 use crossbeam_channel::bounded;
 use ratatui::buffer::Buffer;
@@ -16,7 +16,7 @@ use rematch::ui::glyphs::Glyphs;
 use rematch::ui::picture::{Paper, svg};
 use rematch::ui::screen::Screen;
 use rematch::ui::theme::Palette;
-use rematch::ui::{app, signals, terminal, view};
+use rematch::ui::{app, layout, signals, terminal, view};
 use std::io::Write;
 use std::path::Path;
 
@@ -95,6 +95,10 @@ fn picture(args: &Replay, folder: &RunFolder, file: &Path) -> anyhow::Result<u8>
         shown.saw(&record, &state);
     }
     shown.toasts.clear();
+    shown.turn_to(match args.view {
+        View::Dash => layout::View::Dash,
+        View::Robust => layout::View::Robust,
+    });
     let area = Rect::new(0, 0, args.size.0, args.size.1);
     let mut buffer = Buffer::empty(area);
     view::draw_into(area, &mut buffer, &state, &shown);

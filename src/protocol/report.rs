@@ -4,7 +4,7 @@
 //! training are [`super::event::Evaluated`] and never called final.
 
 use super::event::{Split, Whose};
-use crate::config::{AttackSpec, Ensemble, Eps};
+use crate::config::{AttackSpec, Ensemble, Eps, Threat};
 use serde::{Deserialize, Serialize};
 
 /// The shape of `report.json`. A reader refuses a newer one.
@@ -31,6 +31,17 @@ pub struct CurvePlan {
     pub radii: Vec<Eps>,
     /// The first of the evaluation's images.
     pub images: u64,
+}
+
+impl CurvePlan {
+    /// PGD-20 with one start at 9 radii from 0 to twice that of the threat.
+    pub fn around(threat: Threat, images: u64, seed: u64) -> Self {
+        Self {
+            attack: AttackSpec::pgd(threat, 20, 1, seed),
+            radii: (0..=8).map(|i| Eps(threat.eps.0 * f64::from(i) / 4.0)).collect(),
+            images,
+        }
+    }
 }
 
 /// Whether the evaluation looks for reasons not to be believed.
@@ -198,6 +209,15 @@ pub fn interval(share: f64, n: u64) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Norm;
+
+    #[test]
+    fn a_curve_goes_from_nothing_to_twice_the_radius_and_through_it() {
+        let threat = Threat { norm: Norm::Linf, eps: Eps(0.1) };
+        let plan = CurvePlan::around(threat, 200, 3);
+        assert_eq!((plan.radii.len(), plan.radii[0], plan.radii[4], plan.radii[8]), (9, Eps(0.0), Eps(0.1), Eps(0.2)));
+        assert_eq!((plan.attack.short().as_str(), plan.attack.seed, plan.images), ("pgd-20", 3, 200));
+    }
 
     #[test]
     fn intervals_are_wilsons() {

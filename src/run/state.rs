@@ -239,6 +239,7 @@ impl RunState {
             }
             Event::Finished(finished) => {
                 self.end_pause(at);
+                self.examining = None;
                 self.step = finished.step;
                 let (level, text) = match &finished.outcome {
                     Outcome::Completed => (Level::Info, format!("completed at step {}", finished.step)),
@@ -258,6 +259,8 @@ impl RunState {
         self.step = started.from_step;
         self.finished = None;
         self.preparing = None;
+        // An evaluation that was cut off with its program is not told to have ended.
+        self.examining = None;
         self.phase = match started.controls.flow {
             Flow::Running => Phase::Running,
             Flow::Paused => Phase::Paused,
@@ -371,10 +374,7 @@ impl RunState {
                 self.answer(by, Answer::Done(evaluated.step));
             }
         } else {
-            let whose = match evaluated.of {
-                Whose::Student => "student",
-                Whose::Teacher => "teacher",
-            };
+            let whose = evaluated.of.name();
             let split = match evaluated.split {
                 Split::Train => "training",
                 Split::Validation => "validation",

@@ -329,7 +329,9 @@ impl<S: Surface> App<'_, S> {
                 }
             }
             Asked::Stop(_) => self.leaving = Leaving::Yes,
-            Asked::Flow(_) | Asked::Save | Asked::Probe => {}
+            // No answer is its own.
+            Asked::GiveUp => return,
+            Asked::Flow(_) | Asked::Save | Asked::Probe | Asked::Examine => {}
         }
         self.screen.waiting.push((id, asked));
     }

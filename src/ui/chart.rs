@@ -14,7 +14,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 /// Columns left of the plot for the y labels.
-const GUTTER: u16 = 6;
+pub(super) const GUTTER: u16 = 6;
 /// The twentieth part of a run in which values fall from where they happened to start.
 const FIRST_PART: usize = 20;
 /// One column in a hundred may lie beyond robust bounds at either end.
@@ -81,22 +81,49 @@ struct Column {
 
 /// Who owns a cell: curves in drawing order, their bands below them all.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Layer {
+pub(super) enum Layer {
     Band,
     Line(usize),
 }
 
-struct Grid {
-    width: usize,
-    height: usize,
-    across: usize,
-    down: usize,
-    cells: Vec<Option<(Layer, u8)>>,
+/// The dots of a plot, several to a cell where the glyphs have them.
+pub(super) struct Grid {
+    pub(super) width: usize,
+    pub(super) height: usize,
+    pub(super) across: usize,
+    pub(super) down: usize,
+    pub(super) cells: Vec<Option<(Layer, u8)>>,
+}
+
+/// Whether curves are drawn in letters: without colours dots do not say whose they are.
+pub(super) fn in_letters(palette: Palette, glyphs: Glyphs) -> bool {
+    palette.is_mono() || glyphs == Glyphs::Ascii
 }
 
 impl Grid {
+    pub(super) fn new(plot: Rect, palette: Palette, glyphs: Glyphs) -> Self {
+        let (across, down) = match glyphs {
+            Glyphs::Ascii => (1, 1),
+            Glyphs::Braille | Glyphs::Half if in_letters(palette, glyphs) => (1, 1),
+            Glyphs::Half => (1, 2),
+            Glyphs::Braille => (2, 4),
+        };
+        let (width, height) = (usize::from(plot.width), usize::from(plot.height));
+        Self { width, height, across, down, cells: vec![None; width * height] }
+    }
+
+    /// What the dots of a cell look like, where they are not a letter.
+    pub(super) fn glyph(&self, dots: u8) -> char {
+        match (self.across, dots) {
+            (2, dots) => char::from_u32(0x2800 + u32::from(dots)).unwrap_or('.'),
+            (_, 1) => '▀',
+            (_, 2) => '▄',
+            _ => '█',
+        }
+    }
+
     /// The last curve wins a cell: dots of two colours cannot share one.
-    fn set(&mut self, x: usize, y: usize, layer: Layer) {
+    pub(super) fn set(&mut self, x: usize, y: usize, layer: Layer) {
         let bit = match (self.across, self.down) {
             (2, 4) => [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]][y % 4][x % 2],
             (_, 2) => 1 << (y % 2),
@@ -179,15 +206,9 @@ impl SeriesChart<'_> {
             return;
         }
         let plot = Rect { x: area.x + GUTTER, width: area.width - GUTTER, height: area.height - 1, ..area };
-        let letters = palette.is_mono() || glyphs == Glyphs::Ascii;
-        let (across, down) = match glyphs {
-            Glyphs::Ascii => (1, 1),
-            Glyphs::Braille | Glyphs::Half if letters => (1, 1),
-            Glyphs::Half => (1, 2),
-            Glyphs::Braille => (2, 4),
-        };
-        let (width, height) = (usize::from(plot.width), usize::from(plot.height));
-        let mut grid = Grid { width, height, across, down, cells: vec![None; width * height] };
+        let letters = in_letters(palette, glyphs);
+        let mut grid = Grid::new(plot, palette, glyphs);
+        let (width, height, across, down) = (grid.width, grid.height, grid.across, grid.down);
         let mut holes = vec![false; width];
         let columns: Vec<Vec<Option<Column>>> = self.curves.iter().map(|c| self.columns(c, width * across)).collect();
         let axis = self.axis(height * down, &columns);
@@ -330,12 +351,7 @@ impl SeriesChart<'_> {
                     (letters.then(|| LETTERS[curve % LETTERS.len()]), self.curves.get(curve).map_or(Tone::Text, |c| c.tone))
                 }
             };
-            let glyph = glyph.unwrap_or(match (grid.across, dots) {
-                (2, dots) => char::from_u32(0x2800 + u32::from(dots)).unwrap_or('.'),
-                (_, 1) => '▀',
-                (_, 2) => '▄',
-                _ => '█',
-            });
+            let glyph = glyph.unwrap_or_else(|| grid.glyph(dots));
             cell(buffer, plot.x + (i % grid.width) as u16, plot.y + (i / grid.width) as u16, glyph, palette.style(tone));
         }
     }
@@ -471,7 +487,7 @@ fn line(columns: &[Option<Column>], axis: &Axis, grid: &mut Grid, layer: Layer) 
     }
 }
 
-fn cell(buffer: &mut Buffer, x: u16, y: u16, glyph: char, style: Style) {
+pub(super) fn cell(buffer: &mut Buffer, x: u16, y: u16, glyph: char, style: Style) {
     if let Some(cell) = buffer.cell_mut((x, y)) {
         cell.set_char(glyph).set_style(style);
     }

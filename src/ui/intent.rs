@@ -5,14 +5,16 @@
 mod dialogs;
 
 use super::chart::Scale;
+use super::evaluation::Row;
 use super::keymap::{self, Intent, Scope};
-use super::layout::Pane;
+use super::layout::{Pane, View};
 use super::screen::{Asked, Dialog, Editor, Field, Mood, Pending, SMOOTHING, Screen, Search, Zoom, is_over};
+use crate::protocol::report::Report;
 use crate::protocol::{Change, Command, Dial, Flow, Step, Stop};
 use crate::run::RunState;
 use crate::run::session::Access;
 use crate::run::state::{Marker, Phase};
-use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 
 /// Shorter than this between two Ctrl-C is "I mean it".
 const INSIST_MS: u64 = 2_000;
@@ -63,6 +65,8 @@ pub fn key(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effec
         Some(Dialog::Discard { choice }) => dialogs::discard(screen, choice, event),
         Some(Dialog::Suspend { choice }) => dialogs::suspend(screen, choice, event),
         Some(Dialog::Edit(editor)) => dialogs::edit(screen, state, editor, event),
+        Some(Dialog::Evaluate { row, choice }) => dialogs::evaluate(screen, state, row, choice, event),
+        Some(Dialog::GiveUp { choice }) => dialogs::give_up(screen, state, choice, event),
         Some(Dialog::Failed) => match event.code {
             KeyCode::Enter | KeyCode::Char('q') => vec![Effect::Leave(Leave::Quit)],
             KeyCode::Esc => Vec::new(),
@@ -108,36 +112,36 @@ fn stop(stop: Stop) -> Vec<Effect> {
     vec![Effect::Ask(Command::Stop(stop), Asked::Stop(stop))]
 }
 
-fn scopes(screen: &Screen) -> Vec<Scope> {
-    let mut scopes = Vec::with_capacity(3);
+/// Where keys are looked for, the first place winning.
+pub fn scopes(screen: &Screen) -> Vec<Scope> {
+    let mut scopes = Vec::with_capacity(4);
     match screen.maximised.unwrap_or(screen.focus) {
         Pane::Controls => scopes.push(Scope::Controls),
         Pane::Loss | Pane::Accuracy | Pane::Third => scopes.push(Scope::Chart),
         Pane::Log => scopes.push(Scope::Log),
-        Pane::Machine | Pane::Timing | Pane::Best => {}
+        Pane::Machine | Pane::Timing | Pane::Best | Pane::Verdict | Pane::Curve | Pane::Classes | Pane::Confusion => {}
     }
     if screen.pace.is_some() {
         scopes.push(Scope::Replay);
     }
+    scopes.push(match screen.view {
+        View::Dash => Scope::Dash,
+        View::Robust => Scope::Robust,
+    });
     scopes.push(Scope::Everywhere);
     scopes
 }
 
 fn plain(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effect> {
-    let Some(intent) = keymap::find(&scopes(screen), event) else {
-        // A digit on a dial starts the edit line with it.
-        if let (Pane::Controls, KeyCode::Char(c @ ('0'..='9' | '.')), true) =
-            (screen.focus, event.code, (event.modifiers - KeyModifiers::SHIFT).is_empty())
-        {
-            open_editor(screen, state, c.to_string());
-        }
-        return Vec::new();
-    };
+    let Some(intent) = keymap::find(&scopes(screen), event) else { return Vec::new() };
     match intent {
         Intent::Pause if screen.pace.is_some() => return vec![Effect::TogglePace],
         Intent::Pause => return pause(screen, state),
         Intent::Save => return ask(screen, state, Command::SaveCheckpoint, Asked::Save),
+        Intent::Evaluate => evaluate(screen, state),
         Intent::Probe => return ask(screen, state, Command::Evaluate, Asked::Probe),
+        Intent::ShowDash => screen.turn_to(View::Dash),
+        Intent::ShowRobust => screen.turn_to(View::Robust),
         Intent::Quit if screen.access == Access::ReadOnly || is_over(state) => return vec![Effect::Leave(Leave::Quit)],
         Intent::Quit => screen.dialog = Some(Dialog::Quit { choice: 0 }),
         Intent::Interrupt => return interrupt(screen, state),
@@ -147,7 +151,7 @@ fn plain(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effect>
         Intent::Help => screen.dialog = Some(Dialog::Help { search: Search::Off, scroll: 0 }),
         Intent::Repaint => return vec![Effect::Repaint],
         Intent::NextPane => turn(screen, 1),
-        Intent::PreviousPane => turn(screen, PANES.len() - 1),
+        Intent::PreviousPane => turn(screen, screen.view.panes().len() - 1),
         Intent::Maximise => screen.maximised = if screen.maximised.is_some() { None } else { Some(screen.focus) },
         Intent::FullLog => {
             screen.maximised = if screen.maximised == Some(Pane::Log) { None } else { Some(Pane::Log) };
@@ -170,6 +174,8 @@ fn plain(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effect>
         Intent::Less => propose(screen, state, |v| v * 0.9),
         Intent::Double => propose(screen, state, |v| if v == 0.0 { FROM_ZERO } else { v * 2.0 }),
         Intent::Halve => propose(screen, state, |v| v / 2.0),
+        // Whoever types .05 must not get 05.
+        Intent::Edit if event.code == KeyCode::Char('.') => open_editor(screen, state, ".".into()),
         Intent::Edit => open_editor(screen, state, String::new()),
         Intent::Apply => return apply(screen, state),
         Intent::Left => pan(screen, state, Direction::Back),
@@ -181,18 +187,19 @@ fn plain(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effect>
         Intent::LineDown => scroll(screen, state, 1, Direction::Forward),
         Intent::PageUp => scroll(screen, state, 10, Direction::Back),
         Intent::PageDown => scroll(screen, state, 10, Direction::Forward),
+        Intent::OlderReport => walk(screen, state, Direction::Back),
+        Intent::NewerReport => walk(screen, state, Direction::Forward),
         Intent::Faster => return vec![Effect::Faster],
         Intent::Slower => return vec![Effect::Slower],
     }
     Vec::new()
 }
 
-const PANES: [Pane; 8] =
-    [Pane::Controls, Pane::Loss, Pane::Accuracy, Pane::Third, Pane::Machine, Pane::Timing, Pane::Best, Pane::Log];
-
 fn turn(screen: &mut Screen, by: usize) {
-    let at = PANES.iter().position(|p| *p == screen.focus).unwrap_or(0);
-    screen.focus = PANES[(at + by) % PANES.len()];
+    let panes = screen.view.panes();
+    let at = panes.iter().position(|p| *p == screen.focus).unwrap_or(0);
+    screen.focus = panes[(at + by) % panes.len()];
+    screen.down = 0;
     if screen.maximised.is_some() {
         screen.maximised = Some(screen.focus);
     }
@@ -219,6 +226,43 @@ fn may_steer(screen: &mut Screen, state: &RunState) -> bool {
 
 fn ask(screen: &mut Screen, state: &RunState, command: Command, asked: Asked) -> Vec<Effect> {
     if may_steer(screen, state) { vec![Effect::Ask(command, asked)] } else { Vec::new() }
+}
+
+/// Opens the dialog, or says why these weights cannot be evaluated from here.
+fn evaluate(screen: &mut Screen, state: &RunState) {
+    if state.examining.is_some() && screen.access == Access::Steer {
+        screen.dialog = Some(Dialog::GiveUp { choice: 0 });
+        return;
+    }
+    let reason = if screen.access == Access::ReadOnly {
+        "this run is only watched: evaluate its checkpoints with rematch eval"
+    } else if is_over(state) {
+        "training is over: evaluate its checkpoints with rematch eval"
+    } else if matches!(state.phase, Phase::Stopping(_)) {
+        "the run is stopping: evaluate its checkpoint with rematch eval"
+    } else if screen.waiting.iter().any(|(_, asked)| *asked == Asked::Examine) {
+        "an evaluation was asked for: it begins after this step"
+    } else {
+        match &state.started {
+            None => "training has not started yet",
+            Some(started) if started.data.validation == 0 => "there are no validation images (data.validation_images)",
+            Some(started) => {
+                screen.dialog = Some(Dialog::Evaluate { row: Row::Attack, choice: screen.evaluation.fitted(started) });
+                return;
+            }
+        }
+    };
+    screen.toast(Mood::Bad, reason);
+}
+
+/// To the next report; beyond the newest one it is followed again.
+fn walk(screen: &mut Screen, state: &RunState, direction: Direction) {
+    let Some(at) = screen.chosen_report(state) else { return };
+    screen.down = 0;
+    screen.report = match direction {
+        Direction::Back => Some(at.saturating_sub(1)),
+        Direction::Forward => Some(at + 1).filter(|next| next + 1 < state.reports.len()),
+    };
 }
 
 fn pause(screen: &mut Screen, state: &RunState) -> Vec<Effect> {
@@ -301,8 +345,16 @@ fn set(screen: &mut Screen, state: &RunState, dial: Dial, value: f64, note: Opti
     ask(screen, state, Command::Set { change: dial.to(value), note }, asked)
 }
 
-/// One layer out: the proposal, the crosshair, the zoom, the maximised pane.
+/// One layer out: the proposal, the crosshair, the zoom, the maximised pane; from another view to the Dash.
 fn back(screen: &mut Screen, state: &RunState) {
+    if screen.view != View::Dash {
+        if screen.maximised.is_some() {
+            screen.maximised = None;
+        } else {
+            screen.turn_to(View::Dash);
+        }
+        return;
+    }
     let chosen = dials(state).get(screen.dial).copied().filter(|_| screen.focus == Pane::Controls);
     if let Some(dial) = chosen
         && screen.pending.get(&dial).is_some_and(|p| p.sent.is_none())
@@ -373,10 +425,24 @@ fn zoom(screen: &mut Screen, state: &RunState, change: impl Fn(Step) -> Step) {
 }
 
 fn scroll(screen: &mut Screen, state: &RunState, by: usize, direction: Direction) {
+    if screen.maximised.unwrap_or(screen.focus) != Pane::Log {
+        let most = screen.chosen_report(state).map_or(0, |at| longest(&state.reports[at].1));
+        screen.down = match direction {
+            Direction::Back => screen.down.saturating_sub(by),
+            Direction::Forward => (screen.down + by).min(most),
+        };
+        return;
+    }
     screen.scrolled = match direction {
         Direction::Back => (screen.scrolled + by).min(state.log.len().saturating_sub(1)),
         Direction::Forward => screen.scrolled.saturating_sub(by),
     };
+}
+
+/// Lines that no pane about the report has more of, roughly: how many there are is known only when their width is.
+fn longest(report: &Report) -> usize {
+    let texts = report.doubts.iter().map(|d| d.saw.len() + d.suggests.len());
+    report.classes.len().max(report.confusion.len()).max(texts.sum::<usize>() / 30 + 10)
 }
 
 /// What happened at a step, for the status line.

@@ -9,9 +9,13 @@ use std::borrow::Cow;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     Everywhere,
+    /// In the view of that name, whatever has the focus.
+    Dash,
     Controls,
     Chart,
     Log,
+    /// In the view of that name, whatever has the focus.
+    Robust,
     /// A recorded run is being played.
     Replay,
 }
@@ -20,7 +24,10 @@ pub enum Scope {
 pub enum Intent {
     Pause,
     Save,
+    Evaluate,
     Probe,
+    ShowDash,
+    ShowRobust,
     Help,
     Quit,
     Interrupt,
@@ -53,6 +60,8 @@ pub enum Intent {
     LineDown,
     PageUp,
     PageDown,
+    OlderReport,
+    NewerReport,
     Faster,
     Slower,
 }
@@ -102,25 +111,28 @@ pub const KEYMAP: &[Binding] = table! {
     Everywhere [ctrl('z')] Suspend "suspend the program, as at a shell; training stops too";
     Everywhere [key(' ')] Pause "pause or go on, at the next step" "pause";
     Everywhere [key('s')] Save "write a checkpoint now" "save";
-    Everywhere [key('a')] Probe "probe the validation images now" "probe";
-    Everywhere [key('u')] Undo "propose the value before the last change";
+    Everywhere [key('a')] Evaluate "evaluate these weights: asks with what; or give it up" "eval";
+    Everywhere [key('p')] Probe "probe the validation images now" "probe";
+    Everywhere [key('1')] ShowDash "the Dash: how training goes" "dash";
+    Everywhere [key('3')] ShowRobust "the Robust view: what evaluations found" "robust";
     Everywhere [named(KeyCode::Tab)] NextPane "next pane" "pane";
     Everywhere [named(KeyCode::BackTab)] PreviousPane "previous pane";
     Everywhere [key('z')] Maximise "maximise the pane, or put it back" "max";
-    Everywhere [key('y')] LogScale "log or linear y of the loss (beside a teacher, rep and total + 1)" "log y";
-    Everywhere [key('m')] Smoothing "smoothing of the curves: 0, .6, .9, .99" "smooth";
-    Everywhere [key('n')] NextMarker "next marker: what changed there";
-    Everywhere [key('N')] PreviousMarker "previous marker";
     Everywhere [key('L')] FullLog "the log, full screen";
     Everywhere [ctrl('l')] Repaint "draw everything again";
-    Everywhere [named(KeyCode::Esc)] Back "one layer out";
+    Everywhere [named(KeyCode::Esc)] Back "one layer out, at last to the Dash";
+    Dash [key('u')] Undo "propose the value before the last change";
+    Dash [key('y')] LogScale "log or linear y of the loss (beside a teacher, rep and total + 1)" "log y";
+    Dash [key('m')] Smoothing "smoothing of the curves: 0, .6, .9, .99" "smooth";
+    Dash [key('n')] NextMarker "next marker: what changed there";
+    Dash [key('N')] PreviousMarker "previous marker";
     Controls [named(KeyCode::Up), key('k')] DialUp "the dial above";
     Controls [named(KeyCode::Down), key('j')] DialDown "the dial below";
     Controls [key('+'), named(KeyCode::Right), key('l')] More "propose 10 % more" "more";
     Controls [key('-'), named(KeyCode::Left), key('h')] Less "propose 10 % less" "less";
     Controls [key('*')] Double "propose twice the value";
     Controls [key('/')] Halve "propose half the value";
-    Controls [key('e')] Edit "type a value: 0.05, 8/255, 35%, *0.5, +10%" "edit";
+    Controls [key('e'), key('.')] Edit "type a value: 0.05, 8/255, 35%, *0.5, +10%" "edit";
     Controls [named(KeyCode::Enter)] Apply "apply the proposed value; without one, type it";
     Chart [named(KeyCode::Left), key('h')] Left "pan, or move the crosshair, left";
     Chart [named(KeyCode::Right), key('l')] Right "pan, or move the crosshair, right";
@@ -131,6 +143,12 @@ pub const KEYMAP: &[Binding] = table! {
     Log [named(KeyCode::Down), key('j')] LineDown "newer";
     Log [named(KeyCode::PageUp)] PageUp "much older";
     Log [named(KeyCode::PageDown)] PageDown "much newer";
+    Robust [named(KeyCode::Left), key('h')] OlderReport "the report before" "older";
+    Robust [named(KeyCode::Right), key('l')] NewerReport "the report after, at last the newest" "newer";
+    Robust [named(KeyCode::Up), key('k')] LineUp "up, in the pane with the focus";
+    Robust [named(KeyCode::Down), key('j')] LineDown "down, in the pane with the focus";
+    Robust [named(KeyCode::PageUp)] PageUp "far up";
+    Robust [named(KeyCode::PageDown)] PageDown "far down";
     Replay [key('>')] Faster "play faster" "faster";
     Replay [key('<')] Slower "play slower" "slower";
 };
@@ -161,14 +179,16 @@ fn label(code: KeyCode, modifiers: KeyModifiers) -> String {
 }
 
 impl Scope {
-    pub const ALL: &[Self] = &[Self::Everywhere, Self::Controls, Self::Chart, Self::Log, Self::Replay];
+    pub const ALL: &[Self] = &[Self::Everywhere, Self::Dash, Self::Controls, Self::Chart, Self::Log, Self::Robust, Self::Replay];
 
     pub fn title(self) -> &'static str {
         match self {
             Self::Everywhere => "Everywhere",
+            Self::Dash => "Dash",
             Self::Controls => "Controls (focused)",
             Self::Chart => "Chart (focused)",
             Self::Log => "Log (focused or full screen)",
+            Self::Robust => "Robust",
             Self::Replay => "Replay",
         }
     }
@@ -202,7 +222,7 @@ mod tests {
     #[test]
     fn shifted_characters_are_found_however_they_are_reported() {
         for modifiers in [KeyModifiers::NONE, KeyModifiers::SHIFT] {
-            assert_eq!(find(&[Scope::Everywhere], &KeyEvent::new(KeyCode::Char('N'), modifiers)), Some(Intent::PreviousMarker));
+            assert_eq!(find(&[Scope::Dash], &KeyEvent::new(KeyCode::Char('N'), modifiers)), Some(Intent::PreviousMarker));
         }
         assert_eq!(find(&[Scope::Everywhere], &KeyEvent::new(KeyCode::Char('s'), KeyModifiers::CONTROL)), None);
     }

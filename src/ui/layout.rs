@@ -4,6 +4,28 @@
 
 use ratatui::layout::Rect;
 
+/// One of the pictures of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum View {
+    /// How training goes.
+    #[default]
+    Dash,
+    /// What evaluations found.
+    Robust,
+}
+
+impl View {
+    /// In the order in which the focus walks through them; it begins at the first.
+    pub fn panes(self) -> &'static [Pane] {
+        match self {
+            Self::Dash => {
+                &[Pane::Controls, Pane::Loss, Pane::Accuracy, Pane::Third, Pane::Machine, Pane::Timing, Pane::Best, Pane::Log]
+            }
+            Self::Robust => &[Pane::Verdict, Pane::Curve, Pane::Classes, Pane::Confusion],
+        }
+    }
+}
+
 /// What can have the focus and be maximised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Pane {
@@ -16,6 +38,14 @@ pub enum Pane {
     Timing,
     Best,
     Log,
+    /// Of the Robust view: the numbers and what speaks against them.
+    Verdict,
+    /// Accuracy against epsilon.
+    Curve,
+    /// Accuracies class by class.
+    Classes,
+    /// What was taken for what.
+    Confusion,
 }
 
 /// How much of a screen there is.
@@ -80,17 +110,19 @@ pub enum Life {
 
 /// The focused pane always has a place, instead of another where there is not room for all, except that Controls is one line on a
 /// small screen. `maximised` has the whole middle to itself.
-pub fn layout(area: Rect, focus: Pane, maximised: Option<Pane>, life: Life) -> Panels {
+pub fn layout(area: Rect, view: View, focus: Pane, maximised: Option<Pane>, life: Life) -> Panels {
     let tier = tier(area);
     let empty = Rect { width: 0, height: 0, ..area };
     if tier == Tier::TooSmall {
         return Panels { tier, header: empty, panes: Vec::new(), dials: None, gauges: empty, log_lines: None, hints: empty };
     }
-    let (log_height, gauge_height, dial_height) = match tier {
-        Tier::TooSmall | Tier::Small => (0, 1, 1),
-        Tier::Normal => (2, 2, 0),
-        Tier::Wide => (6, 2, 0),
-        Tier::Huge => (10, 2, 0),
+    let gauge_height = if tier <= Tier::Small { 1 } else { 2 };
+    let (log_height, dial_height) = match (view, tier) {
+        (View::Robust, _) => (0, 0),
+        (View::Dash, Tier::TooSmall | Tier::Small) => (0, 1),
+        (View::Dash, Tier::Normal) => (2, 0),
+        (View::Dash, Tier::Wide) => (6, 0),
+        (View::Dash, Tier::Huge) => (10, 0),
     };
     let body_height = area.height - 2 - log_height - gauge_height - dial_height;
     let mut rows = Rows { area, y: area.y };
@@ -100,17 +132,41 @@ pub fn layout(area: Rect, focus: Pane, maximised: Option<Pane>, life: Life) -> P
     let gauges = rows.take(gauge_height);
     let log = rows.take(log_height);
     let hints = rows.take(1);
-    let boxed_log = tier >= Tier::Wide;
-    let mut panes = match (maximised, tier) {
-        (Some(pane), _) => vec![(pane, body)],
-        (None, Tier::TooSmall | Tier::Small) => vec![(if focus == Pane::Controls { Pane::Loss } else { focus }, body)],
-        (None, Tier::Normal | Tier::Wide | Tier::Huge) => middle(body, tier, focus, life),
+    let boxed_log = log_height > 0 && tier >= Tier::Wide;
+    let mut panes = match (maximised, tier, view) {
+        (Some(pane), ..) => vec![(pane, body)],
+        (None, Tier::TooSmall | Tier::Small, _) => vec![(if focus == Pane::Controls { Pane::Loss } else { focus }, body)],
+        (None, Tier::Normal | Tier::Wide | Tier::Huge, View::Dash) => middle(body, tier, focus, life),
+        (None, Tier::Normal | Tier::Wide | Tier::Huge, View::Robust) => robust(body, tier, focus),
     };
     if boxed_log && maximised != Some(Pane::Log) {
         panes.push((Pane::Log, log));
     }
     let log_lines = (log_height > 0 && !boxed_log).then_some(log);
     Panels { tier, header, panes, dials, gauges, log_lines, hints }
+}
+
+/// The curve and the confusion are wide, numbers and classes narrow.
+fn robust(body: Rect, tier: Tier, focus: Pane) -> Vec<(Pane, Rect)> {
+    let side = match tier {
+        Tier::Huge => 86,
+        Tier::Wide => 52,
+        Tier::TooSmall | Tier::Small | Tier::Normal => 39,
+    };
+    let left = Rect { width: body.width - side, ..body };
+    let right = Rect { x: body.x + left.width, width: side, ..body };
+    let split = |rect: Rect, upper: u16| {
+        let above = Rect { height: upper, ..rect };
+        (above, Rect { y: rect.y + upper, height: rect.height - upper, ..rect })
+    };
+    if tier == Tier::Normal {
+        // Warnings need lines: they have the whole side.
+        let (above, below) = split(left, left.height / 2);
+        let second = if focus == Pane::Confusion { Pane::Confusion } else { Pane::Classes };
+        return vec![(Pane::Curve, above), (second, below), (Pane::Verdict, right)];
+    }
+    let ((curve, confusion), (verdict, classes)) = (split(left, left.height / 2), split(right, right.height * 3 / 5));
+    vec![(Pane::Curve, curve), (Pane::Confusion, confusion), (Pane::Verdict, verdict), (Pane::Classes, classes)]
 }
 
 struct Rows {
@@ -199,11 +255,15 @@ mod tests {
     /// Every size there is, not a sample: it is cheap enough.
     #[test]
     fn panels_never_overlap_nor_leave_the_screen() {
+        let dash = [None, Some(Pane::Loss), Some(Pane::Log), Some(Pane::Best)].map(|pane| (View::Dash, Pane::Loss, pane));
+        let robust =
+            [(Pane::Verdict, None), (Pane::Confusion, None), (Pane::Curve, Some(Pane::Curve)), (Pane::Curve, Some(Pane::Log))];
+        let kinds: Vec<_> = dash.into_iter().chain(robust.map(|(focus, pane)| (View::Robust, focus, pane))).collect();
         for width in 1..=250 {
             for height in 1..=80 {
                 let area = Rect::new(0, 0, width, height);
-                for maximised in [None, Some(Pane::Loss), Some(Pane::Log), Some(Pane::Best)] {
-                    let panels = layout(area, Pane::Loss, maximised, Life::Training);
+                for &(view, focus, maximised) in &kinds {
+                    let panels = layout(area, view, focus, maximised, Life::Training);
                     let mut all: Vec<Rect> = panels.panes.iter().map(|(_, r)| *r).collect();
                     all.extend([panels.header, panels.gauges, panels.hints]);
                     all.extend(panels.dials);
@@ -223,7 +283,8 @@ mod tests {
     #[test]
     fn the_tiers_show_what_they_promise() {
         let focused = |w, h, focus, life| {
-            layout(Rect::new(0, 0, w, h), focus, None, life).panes.iter().map(|(p, _)| *p).collect::<Vec<_>>()
+            let view = if View::Robust.panes().contains(&focus) { View::Robust } else { View::Dash };
+            layout(Rect::new(0, 0, w, h), view, focus, None, life).panes.iter().map(|(p, _)| *p).collect::<Vec<_>>()
         };
         let panes = |w, h| focused(w, h, Pane::Loss, Life::Training);
         assert_eq!(panes(59, 30), []);
@@ -231,8 +292,12 @@ mod tests {
         assert_eq!(panes(80, 24), [Pane::Loss, Pane::Accuracy, Pane::Controls, Pane::Machine]);
         for (w, h) in [(120, 40), (200, 60)] {
             assert_eq!(panes(w, h).len(), 8, "{w}x{h}");
+            let mut robust = focused(w, h, Pane::Verdict, Life::Training);
+            robust.sort();
+            assert_eq!(robust, View::Robust.panes(), "{w}x{h}");
         }
-        for focus in [Pane::Third, Pane::Machine, Pane::Timing, Pane::Best] {
+        let dash = [Pane::Third, Pane::Machine, Pane::Timing, Pane::Best];
+        for &focus in dash.iter().chain(View::Robust.panes()) {
             for (w, h) in [(60, 16), (80, 24)] {
                 for life in [Life::Training, Life::Over] {
                     assert!(focused(w, h, focus, life).contains(&focus), "{focus:?} at {w}x{h}");

@@ -4,10 +4,13 @@
 //! clock; the loop sets `now_ms`.
 
 use super::chart::Scale;
+use super::evaluation::{Choice, Row};
 use super::glyphs::Glyphs;
-use super::layout::Pane;
+use super::layout::{Pane, View};
 use super::terminal::LinkSpeed;
 use super::theme::Palette;
+use crate::protocol::event::Whose;
+use crate::protocol::report::Report;
 use crate::protocol::{Change, CommandId, Dial, Event, Flow, Outcome, Record, Step, Stop};
 use crate::run::RunState;
 use crate::run::session::Access;
@@ -29,8 +32,11 @@ pub struct Screen {
     pub folder: String,
     /// How fast a replay plays; `None` for a live run.
     pub pace: Option<String>,
+    pub view: View,
     pub focus: Pane,
     pub maximised: Option<Pane>,
+    /// Where focus and maximised pane were in the views that were left.
+    places: BTreeMap<View, (Pane, Option<Pane>)>,
     pub dial: usize,
     pub pending: BTreeMap<Dial, Pending>,
     pub waiting: Vec<(CommandId, Asked)>,
@@ -51,6 +57,14 @@ pub struct Screen {
     pub trouble: Option<String>,
     pub link: LinkSpeed,
     pub interrupts: Vec<u64>,
+    /// What the last evaluation was asked for, and the next one begins with.
+    pub evaluation: Choice,
+    /// Index of the report that is looked at; `None` follows the newest.
+    pub report: Option<usize>,
+    /// Lines that the focused pane of the Robust view is scrolled down.
+    pub down: usize,
+    /// The evaluation whose begin was told.
+    begun: Option<CommandId>,
 }
 
 /// A part of the planned run: the charts show `from .. from + span`.
@@ -71,10 +85,17 @@ pub struct Pending {
 /// What a request was for, so that its answer can be told.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Asked {
-    Dial { dial: Dial, old: f64, new: f64 },
+    Dial {
+        dial: Dial,
+        old: f64,
+        new: f64,
+    },
     Flow(Flow),
     Save,
     Probe,
+    Examine,
+    /// Answered by nothing of its own: the evaluation's answer tells.
+    GiveUp,
     Stop(Stop),
 }
 
@@ -96,6 +117,15 @@ pub enum Dialog {
         choice: usize,
     },
     Edit(Editor),
+    /// What to evaluate the weights with; nothing begins before Enter.
+    Evaluate {
+        row: Row,
+        choice: Choice,
+    },
+    /// An evaluation runs.
+    GiveUp {
+        choice: usize,
+    },
     Failed,
 }
 
@@ -138,6 +168,7 @@ pub const QUIT: [&str; 4] =
     ["stop after this step and save", "stop after this epoch and save", "stop without saving ...", "go on training"];
 pub const SUSPEND: [&str; 2] = ["suspend everything until fg", "go on training"];
 pub const DISCARD: [&str; 2] = ["keep training", "stop, lose what was not saved"];
+pub const GIVE_UP: [&str; 2] = ["let it finish", "give it up, go on training"];
 
 impl Screen {
     pub fn new(palette: Palette, glyphs: Glyphs, access: Access, folder: String) -> Self {
@@ -148,8 +179,10 @@ impl Screen {
             access,
             folder,
             pace: None,
+            view: View::Dash,
             focus: Pane::Controls,
             maximised: None,
+            places: BTreeMap::new(),
             dial: 0,
             pending: BTreeMap::new(),
             waiting: Vec::new(),
@@ -166,7 +199,28 @@ impl Screen {
             trouble: None,
             link: LinkSpeed::Fast,
             interrupts: Vec::new(),
+            evaluation: Choice::default(),
+            report: None,
+            down: 0,
+            begun: None,
         }
+    }
+
+    /// Shows a view as it was left.
+    pub fn turn_to(&mut self, view: View) {
+        if view == self.view {
+            return;
+        }
+        self.places.insert(self.view, (self.focus, self.maximised));
+        let first = view.panes().first().copied().unwrap_or(self.focus);
+        (self.focus, self.maximised) = self.places.get(&view).copied().unwrap_or((first, None));
+        (self.view, self.down) = (view, 0);
+    }
+
+    /// Index of the report to be shown, if there is any.
+    pub fn chosen_report(&self, state: &RunState) -> Option<usize> {
+        let last = state.reports.len().checked_sub(1)?;
+        Some(self.report.map_or(last, |at| at.min(last)))
     }
 
     pub fn toast(&mut self, mood: Mood, text: impl Into<String>) {
@@ -208,25 +262,61 @@ impl Screen {
                 }
                 if matches!(
                     self.dialog,
-                    Some(Dialog::Quit { .. } | Dialog::Discard { .. } | Dialog::Suspend { .. } | Dialog::Edit(_))
+                    Some(
+                        Dialog::Quit { .. }
+                            | Dialog::Discard { .. }
+                            | Dialog::Suspend { .. }
+                            | Dialog::Edit(_)
+                            | Dialog::Evaluate { .. }
+                    )
                 ) {
                     self.dialog = None;
                 }
             }
+            Event::Examining { step, by, .. } => {
+                if by.is_some() && self.begun != *by {
+                    self.begun = *by;
+                    self.toast(Mood::Good, format!("evaluating @ step {step}: training stands still"));
+                }
+            }
+            Event::Examined { step, report, .. } => self.found(*step, report),
             Event::Started(_)
             | Event::Progress(_)
             | Event::Refused { .. }
             | Event::Stopping { .. }
             | Event::Evaluated(_)
-            | Event::Examining { .. }
-            | Event::Examined { .. }
             | Event::EpochFinished(_)
             | Event::Saved(_)
             | Event::Preparing(_)
             | Event::Machine(_)
             | Event::Said { .. } => {}
         }
+        if state.examining.is_none() && matches!(self.dialog, Some(Dialog::GiveUp { .. })) {
+            self.dialog = None;
+        }
         self.settle(state);
+    }
+
+    /// Tells what an evaluation found: the one number, of several attacks the worst case.
+    fn found(&mut self, step: Step, report: &Report) {
+        let attack = match report.attacks.as_slice() {
+            [] => "evaluation",
+            [one] => one.ensemble.name.as_str(),
+            _ => "worst case",
+        };
+        let whose = match report.of {
+            Whose::Student => "",
+            Whose::Teacher => "teacher: ",
+        };
+        let doubts = match report.doubts.len() {
+            0 => String::new(),
+            1 => "; 1 doubt".to_string(),
+            n => format!("; {n} doubts"),
+        };
+        let (images, split) = (report.images, report.split.name());
+        let (robust, natural) = (100.0 * report.worst_case, 100.0 * report.natural);
+        let text = format!("{whose}{attack} on {images} {split} images: {robust:.1} % of {natural:.1} % @ step {step}{doubts}");
+        self.toast(if report.doubts.is_empty() { Mood::Good } else { Mood::Bad }, text);
     }
 
     /// Tells what became of what was asked.
@@ -243,6 +333,8 @@ impl Screen {
                 self.pending.remove(&dial);
             }
             match answer {
+                // That one was given up on is no refusal to the person who did so.
+                Answer::Refused(reason) if asked == Asked::Examine => self.toast(Mood::Bad, format!("! {reason}")),
                 Answer::Refused(reason) => self.toast(Mood::Bad, format!("! refused: {reason}")),
                 Answer::Done(step) => match asked {
                     Asked::Dial { dial, old, new } => {
@@ -254,7 +346,8 @@ impl Screen {
                         self.toast(Mood::Good, format!("saved {path} @ step {step}"));
                     }
                     Asked::Probe => self.toast(Mood::Good, format!("probed @ step {step}")),
-                    Asked::Flow(_) | Asked::Stop(_) => {}
+                    // What was found was told when it came.
+                    Asked::Flow(_) | Asked::Examine | Asked::GiveUp | Asked::Stop(_) => {}
                 },
             }
         }

@@ -6,8 +6,10 @@ mod best;
 mod charts;
 mod controls;
 mod dialogs;
+mod evaluate;
 mod log;
 mod machine;
+mod robust;
 mod status;
 
 use super::layout::{Life, Pane, Panels, SMALLEST, Tier, centred, layout};
@@ -32,7 +34,7 @@ pub fn draw(frame: &mut Frame, state: &RunState, screen: &Screen) {
 /// As [`draw`], into a buffer.
 pub fn draw_into(area: Rect, buffer: &mut Buffer, state: &RunState, screen: &Screen) {
     let life = if is_over(state) { Life::Over } else { Life::Training };
-    let panels = layout(area, screen.focus, screen.maximised, life);
+    let panels = layout(area, screen.view, screen.focus, screen.maximised, life);
     if panels.tier == Tier::TooSmall {
         too_small(area, buffer, state, screen);
     } else {
@@ -99,6 +101,10 @@ impl Pen<'_> {
                 Pane::Timing => machine::timing(self, area, buffer),
                 Pane::Best => best::draw(self, area, buffer),
                 Pane::Log => log::boxed(self, area, buffer),
+                Pane::Verdict => robust::verdict(self, area, buffer),
+                Pane::Curve => robust::curve(self, area, buffer),
+                Pane::Classes => robust::classes(self, area, buffer),
+                Pane::Confusion => robust::confusion(self, area, buffer),
             }
         }
         if let Some(area) = panels.dials {

@@ -3,6 +3,9 @@
 
 use rematch::config::*;
 use rematch::protocol::event::*;
+use rematch::protocol::report::{
+    AttackReport, ClassReport, Curve, CurvePlan, CurvePoint, Doubt, EvaluationProgress, Report, Suspicion,
+};
 use rematch::protocol::*;
 use std::collections::BTreeMap;
 
@@ -11,6 +14,8 @@ pub const EPOCHS: u64 = 20;
 const CHANGED: u64 = 300;
 const START_MS: u64 = 1_790_000_000_000;
 const STEP_MS: u64 = 110;
+const CLASSES: [&str; 10] =
+    ["t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"];
 
 #[derive(Clone, Copy, PartialEq)]
 pub enum Kind {
@@ -95,7 +100,7 @@ fn started(kind: Kind, machines: Machines) -> Event {
         data: DataFacts {
             name: "fashion-mnist-10k".into(),
             shape: [1, 28, 28],
-            classes: (0..10).map(|c| format!("class {c}")).collect(),
+            classes: CLASSES.map(String::from).to_vec(),
             train: 9_000,
             validation: 1_000,
             test: 2_000,
@@ -243,4 +248,88 @@ pub fn paused(records: Vec<Record>) -> Vec<Record> {
     let (change, previous) = (Change::Flow(Flow::Paused), Change::Flow(Flow::Running));
     tape.push(Event::Controlled { step: 470, by: Some(CommandId(1)), change, previous, note: None });
     tape.records
+}
+
+fn last_step(records: &[Record]) -> u64 {
+    records.iter().rev().find_map(|r| if let Event::Progress(p) = &r.event { Some(p.step) } else { None }).unwrap_or(0)
+}
+
+/// An evaluation that runs: a third of its stages are done.
+pub fn examining(records: Vec<Record>) -> Vec<Record> {
+    let step = last_step(&records);
+    let mut tape = Tape { at_ms: records.last().map_or(START_MS, |r| r.at_ms), records };
+    tape.at_ms += 2_500;
+    let doing = "pgd-50x10 4/10".into();
+    let progress = EvaluationProgress { doing, stage: 7, stages: 20, done: 52, total: 93, robust: 0.465, left_ms: Some(12_400) };
+    tape.push(Event::Examining { step, by: Some(CommandId(2)), progress });
+    tape.records
+}
+
+/// The same with what it found. `robust`: the share that stands at the training epsilon.
+pub fn examined(records: Vec<Record>, robust: f64) -> Vec<Record> {
+    let step = last_step(&records);
+    let records = examining(records);
+    let mut tape = Tape { at_ms: records.last().map_or(START_MS, |r| r.at_ms), records };
+    tape.at_ms += 9_900;
+    let report = Box::new(report(robust));
+    tape.push(Event::Examined { step, by: Some(CommandId(2)), report });
+    tape.records
+}
+
+/// 10 classes of 20 images, a curve, two doubts.
+pub fn report(robust: f64) -> Report {
+    let classes: Vec<_> = CLASSES
+        .iter()
+        .enumerate()
+        .map(|(i, name)| {
+            let off = (noise(i as u64) * 4.0).round();
+            let (natural, adversarial) = (15.0 + off, (20.0 * robust + off).clamp(0.0, 15.0 + off).round());
+            ClassReport { name: (*name).into(), images: 20, natural: natural / 20.0, adversarial: adversarial / 20.0 }
+        })
+        .collect();
+    let confusion = (0..10usize)
+        .map(|truth| {
+            let stands = (20.0 * classes[truth].adversarial).round() as u64;
+            let mut row = vec![0; 10];
+            row[truth] = stands;
+            // Most are taken for the neighbour, some for another.
+            let lost = 20 - stands;
+            row[(truth + 2) % 10] = lost - lost / 3;
+            row[(truth + 5) % 10] += lost / 3;
+            row
+        })
+        .collect();
+    let pgd = AttackSpec::pgd(threat(), 50, 10, 0);
+    let plan = CurvePlan::around(threat(), 200, 0);
+    let points = plan.radii.iter().map(|&eps| CurvePoint { eps, adversarial: 0.755 * (robust / 0.755).powf(eps.0 / 0.1) });
+    let doubt = |suspicion, saw: &str, suggests: &str| Doubt { suspicion, saw: saw.into(), suggests: suggests.into() };
+    let ensemble = Ensemble { name: pgd.short(), members: vec![pgd] };
+    let attack = AttackReport { ensemble, adversarial: robust, stages: vec![], largest: 0.1, seconds: 8.1 };
+    Report {
+        format: 1,
+        of: Whose::Student,
+        split: Split::Validation,
+        images: 200,
+        natural: 0.755,
+        attacks: vec![attack],
+        worst_case: robust,
+        classes,
+        confusion,
+        curve: Some(Curve { attack: plan.attack.clone(), images: 200, points: points.collect() }),
+        doubts: vec![
+            doubt(
+                Suspicion::WeakerWithMoreSteps,
+                "PGD-100 leaves 38.5 % standing, PGD-20 37.0 %",
+                "the attack has not converged: use apgd-ce",
+            ),
+            doubt(Suspicion::FewImages, "200 images leave +-6.9 points open", "do not compare tenths; use 1000 images or more"),
+        ],
+        looked_for: vec![
+            Suspicion::ZeroGradients,
+            Suspicion::RisesWithEpsilon,
+            Suspicion::WeakerWithMoreSteps,
+            Suspicion::FewImages,
+        ],
+        seconds: 12.4,
+    }
 }

@@ -4,7 +4,7 @@ use super::follow::{Follow, Following};
 use super::stored;
 use crate::cli::{Eval, Split};
 use anyhow::{Context, bail};
-use rematch::config::{AttackName, AttackSpec, Config, Ensemble, Eps, Norm, Overrides, Suite, Threat};
+use rematch::config::{AttackName, Config, Ensemble, Norm, Overrides, Suite, Threat};
 use rematch::data::DataSet;
 use rematch::protocol::event::{self, Whose};
 use rematch::protocol::report::{CurvePlan, Doubts, EvaluationPlan, Report};
@@ -162,11 +162,7 @@ impl<'a> Asked<'a> {
     }
 
     fn plan(&self, of: Whose, images: u64) -> EvaluationPlan {
-        let curve = self.args.curve.then(|| CurvePlan {
-            attack: AttackSpec::pgd(self.threat, 20, 1, self.args.seed),
-            radii: (0..=8).map(|i| Eps(self.threat.eps.0 * f64::from(i) / 4.0)).collect(),
-            images,
-        });
+        let curve = self.args.curve.then(|| CurvePlan::around(self.threat, images, self.args.seed));
         let doubts = if self.args.no_doubts { Doubts::Skip } else { Doubts::Look };
         EvaluationPlan { of, ensembles: self.ensembles.clone(), split: self.split, images: Some(images), curve, doubts }
     }

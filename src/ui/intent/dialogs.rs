@@ -1,11 +1,13 @@
 //! Keys while a dialog is open: it has them all, and what it was opened for is asked only with Enter.
 
-use super::{Effect, FROM_ZERO, LONGEST_NOTE, set, stop};
+use super::{Effect, FROM_ZERO, LONGEST_NOTE, ask, set, stop};
 use crate::protocol::command::SaveOnStop;
-use crate::protocol::{Stop, StopWhen};
+use crate::protocol::{Command, Stop, StopWhen};
 use crate::run::RunState;
+use crate::ui::evaluation::{Choice, Row, Turn};
 use crate::ui::keymap;
-use crate::ui::screen::{DISCARD, Dialog, Editor, Field, Mood, Pending, QUIT, SUSPEND, Screen, Search};
+use crate::ui::layout::View;
+use crate::ui::screen::{Asked, DISCARD, Dialog, Editor, Field, GIVE_UP, Mood, Pending, QUIT, SUSPEND, Screen, Search};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 pub(super) fn help(search: Search, scroll: u16, event: &KeyEvent) -> Option<Dialog> {
@@ -69,6 +71,40 @@ pub(super) fn suspend(screen: &mut Screen, choice: usize, event: &KeyEvent) -> V
         KeyCode::Enter if choice == 0 => return vec![Effect::Suspend],
         KeyCode::Esc | KeyCode::Enter => {}
         code => screen.dialog = Some(Dialog::Suspend { choice: choose(choice, SUSPEND.len(), code) }),
+    }
+    Vec::new()
+}
+
+/// What is chosen is remembered only when it was asked for.
+pub(super) fn evaluate(screen: &mut Screen, state: &RunState, row: Row, choice: Choice, event: &KeyEvent) -> Vec<Effect> {
+    let Some(started) = &state.started else { return Vec::new() };
+    let rows = Row::of(started);
+    let at = rows.iter().position(|r| *r == row).unwrap_or(0);
+    let turned = |turn| choice.turned(started, row, turn);
+    let (at, choice) = match event.code {
+        KeyCode::Esc => return Vec::new(),
+        KeyCode::Enter => {
+            screen.evaluation = choice;
+            let Some((plan, _)) = choice.plan(started) else { return Vec::new() };
+            screen.turn_to(View::Robust);
+            // The newest report is the one that is waited for.
+            screen.report = None;
+            return ask(screen, state, Command::Examine(Box::new(plan)), Asked::Examine);
+        }
+        KeyCode::Left | KeyCode::Char('h') => (at, turned(Turn::Back)),
+        KeyCode::Right | KeyCode::Char('l' | ' ') => (at, turned(Turn::Forward)),
+        code => (choose(at, rows.len(), code), choice),
+    };
+    let row = rows.get(at).copied().unwrap_or(row);
+    screen.dialog = Some(Dialog::Evaluate { row, choice });
+    Vec::new()
+}
+
+pub(super) fn give_up(screen: &mut Screen, state: &RunState, choice: usize, event: &KeyEvent) -> Vec<Effect> {
+    match event.code {
+        KeyCode::Enter if choice == 1 => return ask(screen, state, Command::GiveUp, Asked::GiveUp),
+        KeyCode::Esc | KeyCode::Enter => {}
+        code => screen.dialog = Some(Dialog::GiveUp { choice: choose(choice, GIVE_UP.len(), code) }),
     }
     Vec::new()
 }

@@ -1,11 +1,11 @@
 //! What lies over the panes and has the keys: help, quit, the edit line, the news that a run failed.
 
-use super::{Pen, lines_at};
+use super::{Pen, evaluate, lines_at};
 use crate::protocol::{Outcome, Step};
 use crate::run::state::Phase;
 use crate::ui::keymap::{KEYMAP, Scope};
 use crate::ui::layout::centred;
-use crate::ui::screen::{DISCARD, Dialog, Editor, Field, QUIT, SUSPEND, Search};
+use crate::ui::screen::{DISCARD, Dialog, Editor, Field, GIVE_UP, QUIT, SUSPEND, Search};
 use crate::ui::theme::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -26,11 +26,18 @@ pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
             choices(pen, "Suspend?", "Training stops too while suspended.", &SUSPEND, *choice, area, buffer);
         }
         Some(Dialog::Edit(editor)) => edit(pen, editor, area, buffer),
+        Some(Dialog::Evaluate { row, choice }) => evaluate::draw(pen, *row, *choice, area, buffer),
+        Some(Dialog::GiveUp { choice }) => {
+            let done = pen.state.examining.as_ref().map_or(0, |p| p.stage);
+            let all = pen.state.examining.as_ref().map_or(0, |p| p.stages);
+            let text = format!("{done} of {all} stages are done; they would be lost.");
+            choices(pen, "Give the evaluation up?", &text, &GIVE_UP, *choice, area, buffer);
+        }
         Some(Dialog::Failed) => failed(pen, area, buffer),
     }
 }
 
-fn window(pen: &Pen, area: Rect, title: &str, width: u16, lines: &[Line], buffer: &mut Buffer) {
+pub(super) fn window(pen: &Pen, area: Rect, title: &str, width: u16, lines: &[Line], buffer: &mut Buffer) {
     let at = centred(area, width, lines.len() as u16 + 2);
     Clear.render(at, buffer);
     let block = Block::bordered()

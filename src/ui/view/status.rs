@@ -6,9 +6,9 @@ use crate::protocol::{Outcome, StopWhen};
 use crate::run::session::Access;
 use crate::run::state::Phase;
 use crate::ui::glyphs::bar;
-use crate::ui::intent::markers_at;
+use crate::ui::intent::{markers_at, scopes};
 use crate::ui::keymap::{Binding, Intent, KEYMAP, Scope};
-use crate::ui::layout::Pane;
+use crate::ui::layout::View;
 use crate::ui::screen::{Asked, Mood, is_over};
 use crate::ui::terminal::LinkSpeed;
 use crate::ui::theme::Tone;
@@ -20,6 +20,7 @@ use std::fmt::Write as _;
 pub(super) fn word(pen: &Pen) -> &'static str {
     match &pen.state.phase {
         Phase::Preparing => "PREPARING",
+        Phase::Running | Phase::Paused if pen.state.examining.is_some() => "EVALUATING",
         Phase::Running if pen.state.preparing.is_some() => "PREPARING",
         Phase::Running if pen.state.evaluating() || pen.screen.waiting.iter().any(|(_, asked)| *asked == Asked::Probe) => {
             "EVALUATING"
@@ -145,7 +146,18 @@ pub(super) fn gauges(pen: &Pen, area: Rect, timing: Brief, buffer: &mut Buffer) 
 fn useful(pen: &Pen, binding: &Binding) -> bool {
     let steers = pen.screen.access == Access::Steer && !is_over(pen.state);
     match binding.intent {
-        Intent::Save | Intent::Probe | Intent::Undo | Intent::More | Intent::Less | Intent::Edit | Intent::Apply => steers,
+        Intent::Save
+        | Intent::Evaluate
+        | Intent::Probe
+        | Intent::Undo
+        | Intent::More
+        | Intent::Less
+        | Intent::Edit
+        | Intent::Apply => steers,
+        // The way back is Esc as well, and nobody looks for the view that is there.
+        Intent::ShowDash => pen.screen.view != View::Dash,
+        Intent::ShowRobust => pen.screen.view != View::Robust,
+        Intent::OlderReport | Intent::NewerReport => pen.state.reports.len() > 1,
         // A replay holds and goes on by the same key.
         Intent::Pause => steers || (pen.screen.pace.is_some() && !is_over(pen.state)),
         Intent::Faster | Intent::Slower => !is_over(pen.state),
@@ -156,30 +168,19 @@ fn useful(pen: &Pen, binding: &Binding) -> bool {
 /// What keys do, or what is under the crosshair.
 pub(super) fn hints(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let mut line = Line::from(" ");
-    if let Some(step) = pen.screen.cursor {
+    if let (Some(step), View::Dash) = (pen.screen.cursor, pen.screen.view) {
         crosshair(pen, step, &mut line);
         line_at(buffer, area.x, area.y, area.width, &line);
         return;
     }
-    let scope = match pen.screen.maximised.unwrap_or(pen.screen.focus) {
-        Pane::Controls => Scope::Controls,
-        Pane::Loss | Pane::Accuracy | Pane::Third => Scope::Chart,
-        Pane::Log => Scope::Log,
-        Pane::Machine | Pane::Timing | Pane::Best => Scope::Everywhere,
-    };
-    let wanted = |s: Scope| match s {
-        Scope::Everywhere => true,
-        Scope::Replay => pen.screen.pace.is_some(),
-        Scope::Controls => scope == s && pen.screen.access == Access::Steer,
-        Scope::Chart | Scope::Log => scope == s,
-    };
-    let (everywhere, here): (Vec<_>, Vec<_>) = KEYMAP
-        .iter()
-        .filter(|b| wanted(b.scope) && b.hint.is_some() && useful(pen, b))
-        .partition(|b| b.scope == Scope::Everywhere);
+    let scopes = scopes(pen.screen);
+    let wanted = |s: Scope| scopes.contains(&s) && (s != Scope::Controls || pen.screen.access == Access::Steer);
+    let all = KEYMAP.iter().filter(|b| wanted(b.scope) && b.hint.is_some() && useful(pen, b));
+    let (here, others): (Vec<_>, Vec<_>) = all.partition(|b| !matches!(b.scope, Scope::Everywhere | Scope::Dash));
+    let (everywhere, dash): (Vec<_>, Vec<_>) = others.into_iter().partition(|b| b.scope == Scope::Everywhere);
     // First how to leave, get help, pause and save; then what the focused pane adds.
     let first = everywhere.len().min(4);
-    for binding in everywhere[..first].iter().chain(&here).chain(&everywhere[first..]) {
+    for binding in everywhere[..first].iter().chain(&here).chain(&everywhere[first..]).chain(&dash) {
         let Some(hint) = binding.hint else { continue };
         let key = binding.first();
         if line.width() + key.len() + hint.len() + 3 > usize::from(area.width) {
