@@ -7,7 +7,7 @@
 
 use crate::config::Norm;
 use crate::nn::host;
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
 /// Normals below this are no direction in L2, as in the authors' program.
 const FLAT: f64 = 1e-8;
@@ -16,7 +16,88 @@ const FLAT: f64 = 1e-8;
 /// box's farthest corner on the way.
 ///
 /// `points`: `[N, D]` in `[0, 1]`; `normals`: `[N, D]`; `side`: `[N]`, the value `<w, p> - b` of each point.
+///
+/// On a CPU row by row in one core's cache, elsewhere by whole tensors: a level takes about ten passes over a row, and the fewest of
+/// them should go to memory (a fifth of FAB's time on `fc3`).
 pub fn onto(norm: Norm, points: &Tensor, normals: &Tensor, side: &Tensor) -> Tensor {
+    if points.device() == Device::Cpu && points.kind() == Kind::Float {
+        let width = points.size()[1] as usize;
+        let (points_there, normals_there, sides) = (host::floats(points), host::floats(normals), host::floats(side));
+        let mut ways = vec![0.0; points_there.len()];
+        let mut row = Row::default();
+        let rows = points_there.chunks_exact(width).zip(normals_there.chunks_exact(width)).zip(sides);
+        for (way, ((point, normal), side)) in ways.chunks_exact_mut(width).zip(rows) {
+            row.displace(norm, point, normal, side, way);
+        }
+        return Tensor::from_slice(&ways).view_as(points);
+    }
+    by_tensors(norm, points, normals, side)
+}
+
+/// One point's coordinates: how much each gains on the hyperplane, and how far it can go.
+#[derive(Default)]
+struct Row {
+    gain: Vec<f32>,
+    limit: Vec<f32>,
+}
+
+impl Row {
+    fn displace(&mut self, norm: Norm, point: &[f32], normal: &[f32], side: f32, way: &mut [f32]) {
+        let sign = if side >= 0.0 { 1.0 } else { -1.0 };
+        self.gain.clear();
+        self.limit.clear();
+        for (&p, &w) in point.iter().zip(normal) {
+            let (w, steepness) = (w * sign, w.abs());
+            let room = if w < 0.0 { 1.0 - p } else { p };
+            let (gain, limit) = match norm {
+                Norm::Linf => (steepness, room),
+                Norm::L2 if f64::from(steepness) < FLAT => (0.0, 0.0),
+                Norm::L2 => (w * w, room / steepness),
+            };
+            self.gain.push(gain);
+            self.limit.push(limit);
+        }
+        let level = self.level(side.abs());
+        for ((way, &w), &limit) in way.iter_mut().zip(normal).zip(&self.limit) {
+            let moved = limit.min(level);
+            *way = match norm {
+                // `signum` of 0 is 1.
+                Norm::Linf if w == 0.0 => 0.0,
+                Norm::Linf => -(w * sign).signum() * moved,
+                Norm::L2 => -w * sign * moved,
+            };
+        }
+    }
+
+    /// As [`level`].
+    fn level(&self, wanted: f32) -> f32 {
+        const LANES: usize = 8;
+        let mut level = 0.0f32;
+        for pass in 0..=self.gain.len() {
+            let (mut used, mut free) = ([0.0f32; LANES], [0.0f32; LANES]);
+            for (gains, limits) in self.gain.chunks(LANES).zip(self.limit.chunks(LANES)) {
+                for lane in 0..gains.len() {
+                    let beyond = if limits[lane] > level { 1.0 } else { 0.0 };
+                    free[lane] += gains[lane] * beyond;
+                    used[lane] += gains[lane] * limits[lane] * (1.0 - beyond);
+                }
+            }
+            let (used, free) = (used.iter().sum::<f32>(), free.iter().sum::<f32>());
+            let next = (wanted - used) / free;
+            let next = if next.is_nan() { 0.0 } else { next };
+            if next <= level && pass > 0 {
+                break;
+            }
+            level = level.max(next);
+            if level.is_infinite() {
+                break;
+            }
+        }
+        level
+    }
+}
+
+fn by_tensors(norm: Norm, points: &Tensor, normals: &Tensor, side: &Tensor) -> Tensor {
     let sign = side.ge(0.0).to_kind(points.kind()) * 2.0 - 1.0;
     let normals = normals * sign.unsqueeze(1);
     let falls = normals.lt(0.0);
@@ -85,6 +166,20 @@ mod tests {
                     assert!((ours - theirs).abs() < 1e-6, "{norm} b {b}: {ours} is not {theirs}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn row_by_row_and_by_tensors_are_the_same_way() {
+        let k = |n: i64| Tensor::arange(n, (Kind::Float, Device::Cpu));
+        let (n, d) = (60, 37);
+        let points = ((k(n * d) * 1.3).sin() * 0.6 + 0.5).clamp(0.0, 1.0).view([n, d]);
+        // Some coordinates are flat, some planes out of reach.
+        let normals = ((k(n * d) * 0.7 + 0.2).sin()).view([n, d]) * (k(n * d).remainder(5.0)).view([n, d]);
+        let side = (k(n) * 2.1).sin() * 40.0;
+        for norm in [Norm::Linf, Norm::L2] {
+            let (rows, tensors) = (onto(norm, &points, &normals, &side), by_tensors(norm, &points, &normals, &side));
+            assert!(f64::try_from((rows - tensors).abs().max()).unwrap() < 1e-5, "{norm}");
         }
     }
 

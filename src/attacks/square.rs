@@ -12,7 +12,7 @@ use super::losses::margin;
 use super::standing::{Standing, answers, pick};
 use super::{Attack, Found, GoOn, Setting, Subjects};
 use crate::config::Norm;
-use crate::nn::{Mode, channels_last};
+use crate::nn::Mode;
 use crate::random::Stream;
 use tch::{Device, Kind, Tensor};
 
@@ -255,7 +255,6 @@ impl Attack for Square {
                 0 => self.first(&rows, &mut dipoles, draws),
                 _ => self.next(&rows, &mut dipoles, query - 1, draws),
             };
-            let candidate = channels_last(&candidate);
             let logits = setting.network.forward(&candidate, Mode::Eval).logits;
             standing.count_forward();
             let found = margin(&logits, &rows.labels);

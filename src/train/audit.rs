@@ -204,6 +204,18 @@ impl Audit<'_> {
         }
     }
 
+    /// Images in each batch of so many: batches alike, and as many for each hand, so that none waits for another in the end. But the
+    /// paper's attack depends on who shares a batch.
+    fn share(&self, spec: &AttackSpec, images: usize) -> usize {
+        let most = self.batch(Some(spec));
+        if spec.name == AttackName::ArtAutopgd {
+            return most;
+        }
+        let hands = self.crew.map_or(1, Crew::hands);
+        let batches = images.div_ceil(most).next_multiple_of(hands).max(1);
+        images.div_ceil(batches).max(1)
+    }
+
     /// What the network says of each image as it is.
     fn look(&self, places: &[i64], watcher: &mut dyn Watcher) -> Result<Option<Vec<Subject>>, AuditError> {
         let mut subjects = Vec::with_capacity(places.len());
@@ -269,10 +281,7 @@ impl Audit<'_> {
                 tally.known(entry);
             }
             let left: Vec<usize> = standing.into_iter().filter(|&i| !done.contains(&subjects[i].place)).collect();
-            let size = self.batch(Some(spec));
-            // As many batches as there are hands, where they would be larger: but the paper's attack depends on who shares a batch.
-            let hands = self.crew.map_or(1, Crew::hands);
-            let size = if spec.name == AttackName::ArtAutopgd { size } else { size.min(left.len().div_ceil(hands)).max(1) };
+            let size = self.share(spec, left.len());
             let jobs = left.chunks(size).map(|chunk| self.job(spec, stage, chunk.iter().map(|&i| &subjects[i]).collect()));
             let mut since = Instant::now();
             watcher.progress(&tally.progress(worst, &tricks, all));
