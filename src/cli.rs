@@ -199,6 +199,7 @@ pub enum Format {
 }
 
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line, each by its name")]
 pub struct Eval {
     /// A run (its folder, or its id within the runs folder), a checkpoint's folder or a model file
     pub target: PathBuf,

@@ -239,15 +239,13 @@ impl Apgd {
 }
 
 fn back(ball: Ball, rows: &Rows, mut candidate: Tensor) -> Tensor {
-    match &rows.bounds {
-        Some((low, high)) => candidate.clamp_tensor_(Some(low), Some(high)),
-        None => {
-            let delta = candidate - &rows.x;
-            let size = norm2(&delta);
-            let factor = size.clamp_max(ball.eps) / (size + 1e-12);
-            rows.x.addcmul(&delta, &factor).clamp_(0.0, 1.0)
-        }
+    if let Some((low, high)) = &rows.bounds {
+        return candidate.clamp_tensor_(Some(low), Some(high));
     }
+    let delta = candidate - &rows.x;
+    let size = norm2(&delta);
+    let factor = size.clamp_max(ball.eps) / (size + 1e-12);
+    rows.x.addcmul(&delta, &factor).clamp_(0.0, 1.0)
 }
 
 impl Attack for Apgd {

@@ -37,8 +37,7 @@ pub struct ArtAutoPgd {
 /// The iterations after which the step is looked at, with the 0 that the first interval is counted from.
 fn checkpoints(steps: u32) -> Vec<u32> {
     let mut shares = vec![0.0, 0.22];
-    loop {
-        let [.., before, last] = shares[..] else { break };
+    while let [.., before, last] = shares[..] {
         let next = last + f64::max(last - before - 0.03, 0.06);
         if next > 1.0 {
             break;

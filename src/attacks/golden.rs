@@ -13,6 +13,7 @@ pub struct Golden {
 }
 
 impl Golden {
+    #[expect(clippy::new_without_default, reason = "only tests make one")]
     pub fn new() -> Self {
         let k = |n: i64| Tensor::arange(n, (Kind::Double, Device::Cpu));
         Self {

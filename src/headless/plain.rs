@@ -22,14 +22,11 @@ fn examined(step: Step, report: &Report) -> String {
     let mut text = String::new();
     for attack in &report.attacks {
         let (name, of) = (&attack.ensemble.name, report.images);
-        text += &format!(
-            "evaluated at step {step}: {name} {:.1} % of {of} {} images\n",
-            100.0 * attack.adversarial,
-            report.split.name()
-        );
+        let (robust, split) = (100.0 * attack.adversarial, report.split.name());
+        let _ = writeln!(text, "evaluated at step {step}: {name} {robust:.1} % of {of} {split} images");
     }
     for doubt in &report.doubts {
-        text += &format!("doubt ({}): {}; {}\n", doubt.suspicion.name(), doubt.saw, doubt.suggests);
+        let _ = writeln!(text, "doubt ({}): {}; {}", doubt.suspicion.name(), doubt.saw, doubt.suggests);
     }
     text
 }

@@ -185,7 +185,7 @@ impl Blocks {
         Some(Self { weight: super::channels_last(&weight), padding: padding / 2 })
     }
 
-    fn fit(&self, x: &Tensor) -> bool {
+    fn fit(x: &Tensor) -> bool {
         matches!(x.size4(), Ok((_, _, h, w)) if h % 2 == 0 && w % 2 == 0)
     }
 
@@ -208,7 +208,7 @@ impl ConvNorm {
         match (mode, &*self.folded.borrow()) {
             (Mode::Eval, Some(folded)) => match &folded.blocks {
                 // Only the gradient is worth the way into blocks.
-                Some(blocks) if x.requires_grad() && blocks.fit(x) => blocks.forward(x, &folded.bias),
+                Some(blocks) if x.requires_grad() && Blocks::fit(x) => blocks.forward(x, &folded.bias),
                 Some(_) | None => {
                     let conv = &self.conv;
                     x.conv2d(&folded.weight, Some(&folded.bias), conv.stride, conv.padding, 1, 1)

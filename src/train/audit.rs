@@ -282,7 +282,8 @@ impl Audit<'_> {
             }
             let left: Vec<usize> = standing.into_iter().filter(|&i| !done.contains(&subjects[i].place)).collect();
             let size = self.share(spec, left.len());
-            let jobs = left.chunks(size).map(|chunk| self.job(spec, stage, chunk.iter().map(|&i| &subjects[i]).collect()));
+            let jobs =
+                left.chunks(size).map(|chunk| self.job(spec, stage, &chunk.iter().map(|&i| &subjects[i]).collect::<Vec<_>>()));
             let mut since = Instant::now();
             watcher.progress(&tally.progress(worst, &tricks, all));
             let answer = crew::attack(self.network, self.crew, jobs, watcher, |watcher, done| {
@@ -311,7 +312,7 @@ impl Audit<'_> {
     }
 
     /// One batch of one stage.
-    fn job(&self, spec: &AttackSpec, stage: Stage, rows: Vec<&Subject>) -> Result<Job, AuditError> {
+    fn job(&self, spec: &AttackSpec, stage: Stage, rows: &[&Subject]) -> Result<Job, AuditError> {
         let wanted: Vec<i64> = rows.iter().map(|s| s.place).collect();
         let (batch, places) = self.set.batch(&wanted)?;
         if places != wanted {
