@@ -53,7 +53,7 @@ fn images(shape: [usize; 3]) -> Tensor {
 }
 
 fn close(what: &str, ours: &Tensor, theirs: &[f64]) {
-    let ours = rematch::train::meter::floats(&ours.flatten(0, -1));
+    let ours = rematch::nn::host::floats(&ours.flatten(0, -1));
     let scale = theirs.iter().fold(1.0f64, |most, v| most.max(v.abs()));
     assert_eq!(ours.len(), theirs.len());
     let far = ours.iter().zip(theirs).map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max) / scale;

@@ -2,6 +2,8 @@
 #![cfg(feature = "torch")]
 #![expect(clippy::unwrap_used, reason = "a test says best where it broke by breaking there")]
 
+#[path = "headless/eval.rs"]
+mod eval;
 #[path = "headless/program.rs"]
 mod program;
 #[path = "training/squares.rs"]

@@ -8,10 +8,10 @@ use rematch::config::{
 };
 use rematch::methods::laps::Laps;
 use rematch::methods::{self, Batch, Context};
+use rematch::nn::host;
 use rematch::nn::model::{Description, Model, Normalize};
 use rematch::nn::{Mode, Network as _, channels_last};
 use rematch::protocol::{Controls, Flow};
-use rematch::train::meter;
 use rematch::train::sgd::Sgd;
 use std::rc::Rc;
 use tch::{Device, Kind, Tensor};
@@ -60,7 +60,7 @@ fn closed_form(network: Network, phase: f64) -> Model {
 }
 
 fn norm_of(tensor: &Tensor) -> f64 {
-    meter::floats(tensor).iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt()
+    host::floats(tensor).iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt()
 }
 
 /// Relative; numbers below 1e-2 are compared as if they were that.
@@ -136,7 +136,7 @@ fn three_steps_agree(name: &str, method: Method, norm: Norm) {
             }
         }
         sgd.step(&student.parameters, gradient, 0.05, None);
-        let loss = f64::from(meter::floats(&objective.loss.detach())[0]);
+        let loss = f64::from(host::floats(&objective.loss.detach())[0]);
         close(&format!("{name}: loss of step {step}"), loss, expected["losses"][step].as_f64().unwrap(), 1e-5);
         if name == "trades" {
             return;
@@ -196,9 +196,9 @@ fn robust_images_are_those_of_pytorch() {
     let (originals, starts) = (images(0.2, 0.5, 0.5), images(2.9, 0.2, 0.3));
     let made = methods::rdt::invert(&teacher, &originals, &starts, 5, 0.03, || true).unwrap();
     let golden = &golden()["robust_image"];
-    let per_image = |x: &Tensor| meter::floats(&x.flatten(1, -1).sum_dim_intlist([1i64].as_slice(), false, Kind::Double));
+    let per_image = |x: &Tensor| host::floats(&x.flatten(1, -1).sum_dim_intlist([1i64].as_slice(), false, Kind::Double));
     let features = |x: &Tensor| teacher.forward(x, Mode::Eval).features;
-    let away = meter::floats(&(features(&made) - features(&originals)).norm_scalaropt_dim(2, [1i64], false));
+    let away = host::floats(&(features(&made) - features(&originals)).norm_scalaropt_dim(2, [1i64], false));
     for (i, (sum, away)) in per_image(&made).into_iter().zip(away).enumerate() {
         close(&format!("sum of image {i}"), f64::from(sum), golden["sums"][i].as_f64().unwrap(), 1e-4);
         close(&format!("distance of image {i}"), f64::from(away), golden["distances"][i].as_f64().unwrap(), 1e-3);

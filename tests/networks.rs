@@ -3,10 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test says best where it broke by breaking there")]
 
 use rematch::config::Network;
+use rematch::nn::host;
 use rematch::nn::model::{Description, Model, Normalize, Outline};
 use rematch::nn::parameters::{Parameter, Role};
 use rematch::nn::{Mode, Network as _, channels_last};
-use rematch::train::meter;
 use serde::Deserialize;
 use std::fmt::Write as _;
 use tch::{Device, Tensor};
@@ -110,7 +110,7 @@ fn images(shape: [usize; 3]) -> Tensor {
 }
 
 fn close(network: &str, what: &str, ours: &Tensor, theirs: &[f64]) {
-    let ours = meter::floats(ours);
+    let ours = host::floats(ours);
     assert_eq!(ours.len(), theirs.len(), "{network}: {what}");
     let largest = theirs.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
     for (i, (&a, &b)) in ours.iter().zip(theirs).enumerate() {

@@ -57,10 +57,13 @@ fn set(line: &[String], columns: impl Iterator<Item = usize>, lines: &[Vec<Strin
     for column in columns {
         let room = " ".repeat(widest(lines, column) - line[column].width());
         let gap = if text.is_empty() { String::new() } else { " ".repeat(GAP) };
-        text += &match headings[column].1 {
-            Align::Left => format!("{gap}{}{room}", line[column]),
-            Align::Right => format!("{gap}{room}{}", line[column]),
+        let (before, after) = match headings[column].1 {
+            Align::Left => (String::new(), room),
+            Align::Right => (room, String::new()),
         };
+        for piece in [&gap, &before, &line[column], &after] {
+            text += piece;
+        }
     }
     format!("{}\n", text.trim_end())
 }
