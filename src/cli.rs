@@ -244,7 +244,7 @@ pub struct Eval {
     /// Do not look for reasons to doubt the numbers
     #[arg(long)]
     pub no_doubts: bool,
-    /// Evaluate the run's teacher on the same images too
+    /// Evaluate the run's teacher on the same images too, and end with both in one table
     #[arg(long)]
     pub teacher_too: bool,
     /// Go on with an evaluation of these settings that was interrupted

@@ -2,6 +2,8 @@
 #![cfg(feature = "torch")]
 #![expect(clippy::unwrap_used, reason = "a test says best where it broke by breaking there")]
 
+#[path = "training/examine.rs"]
+mod examine;
 #[path = "training/methods.rs"]
 mod methods;
 #[path = "training/squares.rs"]

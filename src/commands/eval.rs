@@ -51,6 +51,7 @@ pub fn run(args: &Eval) -> anyhow::Result<u8> {
         let _ = writeln!(err, "rematch: {remark}");
     }
     let follow = follow::Follow::new(args.json)?;
+    let run = rematch::run::evaluations::run_of(&path).filter(|_| args.teacher_too && !args.json);
     let mut done = Vec::new();
     for (path, whose) in [(Some(path), Whose::Student), (teacher, Whose::Teacher)] {
         let Some(path) = path else { continue };
@@ -60,6 +61,10 @@ pub fn run(args: &Eval) -> anyhow::Result<u8> {
         }
     }
     words::tell(&done, args.json)?;
+    if let Some(run) = run {
+        let table = super::compare::with_teacher(&args.runs, &run, &args.evaluations)?;
+        let _ = write!(std::io::stdout(), "\n{table}");
+    }
     Ok(0)
 }
 

@@ -126,6 +126,7 @@ fn what_cannot_be_evaluated_is_refused_with_what_can() {
         (&["--attack", "fgsm", "--steps", "5"], &["fgsm is one step", "--steps"]),
         (&["--attack", "apgd-ce", "--step-size", "0.1"], &["--step-size is pgd's"]),
         (&["--attack", "square", "--targets", "2"], &["--targets is for apgd-t and fab-t"]),
+        (&["--attack", "fgsm,autoattack", "--steps", "5"], &["--steps: none of fgsm, autoattack can be told it"]),
         (&["--attack", "pgd,pgd"], &["--attack pgd is given twice"]),
         (&["--batch", "0"], &["--batch"]),
         (&["--resume"], &["--resume: no evaluation of this model was interrupted"]),

@@ -75,6 +75,9 @@ impl<'a> Asked<'a> {
         let args = self.args;
         let all = Overrides { steps: args.steps, step_size: args.step_size, restarts: args.restarts, targets: args.targets };
         let several = args.attacks.len() > 1;
+        if several {
+            idle(&args.attacks, all)?;
+        }
         for name in &args.attacks {
             let (ensemble, remarks) = if let Some(&suite) = Suite::ALL.iter().find(|s| s.name() == name) {
                 if all != Overrides::default() && !several {
@@ -85,11 +88,8 @@ impl<'a> Asked<'a> {
                 Ensemble::suite(suite, self.threat, classes, args.seed)
             } else {
                 let attack = AttackName::ALL.iter().copied().find(|a| a.name() == name).context("no such attack")?;
-                let single = |overrides| Ensemble::single(attack, self.threat, classes, args.seed, overrides);
-                match single(all) {
-                    Err(_) if several => single(fitting(attack, all)).map_err(anyhow::Error::msg)?,
-                    other => other.map_err(anyhow::Error::msg)?,
-                }
+                let wanted = if several { fitting(attack, all) } else { all };
+                Ensemble::single(attack, self.threat, classes, args.seed, wanted).map_err(anyhow::Error::msg)?
             };
             if self.ensembles.iter().any(|e| e.name == ensemble.name) {
                 bail!("--attack {name} is given twice");
@@ -233,7 +233,27 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// What of the options this attack has.
+/// Options that no attack of the call has are refused.
+fn idle(attacks: &[String], all: Overrides) -> anyhow::Result<()> {
+    let had: Vec<Overrides> = AttackName::ALL
+        .iter()
+        .filter(|attack| attacks.iter().any(|name| name == attack.name()))
+        .map(|&attack| fitting(attack, all))
+        .collect();
+    for (option, asked, found) in [
+        ("--steps", all.steps.is_some(), had.iter().any(|o| o.steps.is_some())),
+        ("--step-size", all.step_size.is_some(), had.iter().any(|o| o.step_size.is_some())),
+        ("--restarts", all.restarts.is_some(), had.iter().any(|o| o.restarts.is_some())),
+        ("--targets", all.targets.is_some(), had.iter().any(|o| o.targets.is_some())),
+    ] {
+        if asked && !found {
+            bail!("{option}: none of {} can be told it; leave it away", attacks.join(", "));
+        }
+    }
+    Ok(())
+}
+
+/// What of the options this attack has. Square's queries are told where it is the only one: its steps are not those of the others.
 fn fitting(attack: AttackName, all: Overrides) -> Overrides {
     let iterates = attack != AttackName::Fgsm;
     Overrides {
