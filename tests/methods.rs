@@ -91,7 +91,7 @@ fn controls(method: Method, norm: Norm) -> Controls {
 }
 
 /// Three steps within 1e-5 of PyTorch's. TRADES' attack begins where the divergence it climbs has almost no gradient, so the last
-/// bit of a logit decides the signs of some pixels: of it only the first step is compared, its gradient more loosely.
+/// bit of a logit decides the signs of some pixels: of it only the first step is compared, more loosely.
 fn three_steps_agree(name: &str, method: Method, norm: Norm) {
     let golden = golden();
     let expected = &golden[name];
@@ -124,21 +124,17 @@ fn three_steps_agree(name: &str, method: Method, norm: Norm) {
         if let Some(other) = other {
             method.receive(&other, &controls);
         }
+        // 1.1 % and 1.5e-5 on an AMD Zen 1; the numbers were made on a Zen 3.
+        let (gradients, losses) = if name == "trades" { (3e-2, 1e-4) } else { (1e-5, 1e-5) };
         if step == 0 {
             for (parameter, piece) in student.parameters.named(&gradient) {
                 let theirs = expected["first_gradient_norms"][&parameter].as_f64().unwrap();
-                close(
-                    &format!("{name}: first gradient of {parameter}"),
-                    norm_of(&piece),
-                    theirs,
-                    // 1.1 % on an AMD Zen 1; the numbers were made on a Zen 3.
-                    if name == "trades" { 3e-2 } else { 1e-5 },
-                );
+                close(&format!("{name}: first gradient of {parameter}"), norm_of(&piece), theirs, gradients);
             }
         }
         sgd.step(&student.parameters, gradient, 0.05, None);
         let loss = f64::from(host::floats(&objective.loss.detach())[0]);
-        close(&format!("{name}: loss of step {step}"), loss, expected["losses"][step].as_f64().unwrap(), 1e-5);
+        close(&format!("{name}: loss of step {step}"), loss, expected["losses"][step].as_f64().unwrap(), losses);
         if name == "trades" {
             return;
         }

@@ -108,9 +108,9 @@ fn text(evaluation: &Evaluation) -> String {
         line("! doubt", format!("{}: {}", doubt.suspicion.name(), doubt.saw));
         line("", format!("  {}", doubt.suggests));
     }
-    if report.doubts.is_empty() && !report.looked_for.is_empty() {
+    if !report.looked_for.is_empty() {
         let names: Vec<&str> = report.looked_for.iter().map(|s| s.name()).collect();
-        line("no doubts", format!("looked for {}", names.join(", ")));
+        line(if report.doubts.is_empty() { "no doubts" } else { "" }, format!("looked for {}", names.join(", ")));
     }
     if let Some(stored) = &evaluation.stored {
         line(

@@ -33,14 +33,13 @@ fn serve(content: Vec<u8>, manner: Manner) -> Server {
     std::thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
             let manner = *how.lock().unwrap();
-            let range = answer(stream, &content, manner);
-            seen.lock().unwrap().push(range);
+            answer(stream, &content, manner, &seen);
         }
     });
     Server { address, manner, ranges }
 }
 
-fn answer(mut stream: TcpStream, content: &[u8], manner: Manner) -> Option<u64> {
+fn answer(mut stream: TcpStream, content: &[u8], manner: Manner, seen: &Mutex<Vec<Option<u64>>>) {
     let lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok).take_while(|line| !line.is_empty());
     let asked: Option<u64> = lines
         .filter_map(|line| {
@@ -48,6 +47,8 @@ fn answer(mut stream: TcpStream, content: &[u8], manner: Manner) -> Option<u64> 
             line.strip_prefix("range: bytes=")?.strip_suffix('-')?.parse().ok()
         })
         .last();
+    // Before the answer: whoever has it may look at once.
+    seen.lock().unwrap().push(asked);
     let from = asked.filter(|_| manner != Manner::IgnoresRanges).unwrap_or(0) as usize;
     let head = match (manner, asked) {
         (Manner::NotThere, _) => "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_string(),
@@ -66,7 +67,6 @@ fn answer(mut stream: TcpStream, content: &[u8], manner: Manner) -> Option<u64> 
     if manner == Manner::Stalls {
         std::thread::sleep(Duration::from_secs(2));
     }
-    asked
 }
 
 const PATIENCE: Patience = Patience { answer: Duration::from_secs(5), stall: Duration::from_millis(500) };

@@ -30,7 +30,7 @@ pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
         Some(Dialog::GiveUp { choice }) => {
             let done = pen.state.examining.as_ref().map_or(0, |p| p.stage);
             let all = pen.state.examining.as_ref().map_or(0, |p| p.stages);
-            let text = format!("{done} of {all} stages are done; they would be lost.");
+            let text = format!("{done} of {all} stages would be lost.");
             choices(pen, "Give the evaluation up?", &text, &GIVE_UP, *choice, area, buffer);
         }
         Some(Dialog::Failed) => failed(pen, area, buffer),
