@@ -65,22 +65,10 @@ fn several_attacks_give_a_number_each_and_the_worst_case_over_all() {
 #[test]
 fn an_interruption_keeps_what_is_finished_and_resume_goes_on() {
     let (home, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let options = [
-        "--attack",
-        "apgd-ce,fab-t",
-        "--steps",
-        "40",
-        "--targets",
-        "2",
-        "--images",
-        "60",
-        "--batch",
-        "10",
-        "--curve",
-        "--no-doubts",
-    ];
+    let options =
+        ["--attack", "apgd-ce,fab-t", "--steps", "40", "--targets", "2", "--images", "60", "--batch", "10", "--no-doubts"];
     let whole = json(other.path(), &options);
-    for signal in [Signal::INT, Signal::TERM, Signal::KILL] {
+    for signal in [Signal::INT, Signal::KILL] {
         let program = Program::start(&mut command(home.path(), &options));
         // Once the first batches are written down.
         let begin = std::time::Instant::now();
@@ -91,7 +79,8 @@ fn an_interruption_keeps_what_is_finished_and_resume_goes_on() {
             assert!(begin.elapsed() < std::time::Duration::from_mins(1), "nothing is written down");
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
-        let ended = program.end_by(signal);
+        program.send(signal);
+        let ended = program.end();
         if signal != Signal::KILL {
             assert_eq!(ended.code, Some(130), "{ended:?}");
             assert!(ended.err.contains("interrupted") && ended.err.contains("--resume goes on"), "{}", ended.err);
@@ -106,7 +95,7 @@ fn an_interruption_keeps_what_is_finished_and_resume_goes_on() {
             told.err
         );
         // Another size of the batch is no other evaluation.
-        let resumed = json(home.path(), &[&options[..8], &["--batch", "7", "--curve", "--no-doubts", "--resume"]].concat());
+        let resumed = json(home.path(), &[&options[..8], &["--batch", "7", "--no-doubts", "--resume"]].concat());
         assert_eq!(numbers(&resumed), numbers(&whole));
         assert_eq!(resumed["folder"], folder.display().to_string());
         std::fs::remove_dir_all(folder).unwrap();
