@@ -38,6 +38,8 @@ pub fn run_of(model: &Path) -> Option<PathBuf> {
 
 /// A name that is free, `YYYYMMDD-HHMMSS-<attacks>`.
 pub fn fresh(folder: &Path, attacks: &str) -> PathBuf {
+    // `fab-t-100/3` is a name of an attack, not of a folder in a folder.
+    let attacks = attacks.replace(|c: char| !(c.is_ascii_alphanumeric() || "-+~".contains(c)), "-");
     let base = format!("{}-{attacks}", stamp(now_ms()));
     (1..=u32::MAX)
         .map(|n| folder.join(if n == 1 { base.clone() } else { format!("{base}-{n}") }))
@@ -118,5 +120,6 @@ mod tests {
         assert!(found[0].0.ends_with("b") && found[0].1["seed"] == 1);
         assert!(unfinished(&folder.path().join("nowhere")).is_empty());
         assert_ne!(fresh(folder.path(), "x"), folder.path().join("b"));
+        assert_eq!(fresh(folder.path(), "fab-t-100/3+../x").parent(), Some(folder.path()));
     }
 }
