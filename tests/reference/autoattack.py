@@ -9,8 +9,8 @@ Not part of the test run: it needs PyTorch, and a package of attacks that is not
     python3 tests/reference/autoattack.py load_student.py runs/student/evaluations/*-autoattack
 
 For each finished evaluation on the embedded data it attacks the same images with the same settings and prints both numbers, the
-time of each, and every image on which the two disagree. Where several evaluations of one attack with other seeds are given, an image whose verdict depends on the seed on our
-side is marked; --seeds N does the same on the other side. Attacks draw other random numbers there, so some images must differ.
+time of each, and every image on which the two disagree. Several evaluations of one attack with other seeds show which verdicts depend on
+the seed on our side, --seeds N does so on the other. Attacks draw other random numbers there, so some images must differ.
 """
 import argparse
 import gzip
@@ -111,6 +111,7 @@ def main():
     parser.add_argument("evaluations", nargs="+", type=pathlib.Path)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--only", nargs="+", help="names of attacks, as fab-t-100; default: all in the reports")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     model = loaded(args.loader)
@@ -124,6 +125,8 @@ def main():
             attacked, fooled = ours(folder, index)
             seen.setdefault(found["ensemble"]["name"], []).append((settings, report, found, attacked, fooled))
     for name, runs in seen.items():
+        if args.only and name not in args.only:
+            continue
         settings, report, found, attacked, fooled = runs[0]
         images, labels = embedded(settings["split"])
         places = torch.tensor(sorted(attacked))
