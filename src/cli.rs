@@ -213,7 +213,7 @@ pub struct Eval {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub steps: Option<u32>,
     /// Length of a step of pgd [default: 2.5 eps / steps]
-    #[arg(long, value_name = "LENGTH")]
+    #[arg(long, value_name = "LENGTH", allow_hyphen_values = true)]
     pub step_size: Option<rematch::config::Eps>,
     /// Random starts; an image is robust when it stands all of them [default: 1; 10 for art-autopgd]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -225,7 +225,7 @@ pub struct Eval {
     #[arg(long, value_parser = named(Norm::ALL, Norm::name))]
     pub norm: Option<String>,
     /// Radius, e.g. 8/255 [default: the run's]
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub eps: Option<rematch::config::Eps>,
     #[arg(long, value_enum, default_value_t = Split::Test)]
     pub split: Split,

@@ -171,6 +171,7 @@ fn a_run_that_was_killed_anywhere_goes_on_to_the_same_numbers() {
                     break;
                 }
             }
+            drop(journal);
             journal = Journal::open(folder.path(), Keep::Numbers).unwrap();
         }
     }

@@ -161,6 +161,31 @@ impl AttackSpec {
         }
     }
 
+    /// How it is set: `20 steps of 0.0125, random start, 1 restart`.
+    pub fn how(&self) -> String {
+        let plural = |n: u32, what: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
+        let mut how = match (self.name.black_box(), self.steps) {
+            (true, 1) => "1 query".to_string(),
+            (true, queries) => format!("{queries} queries"),
+            (false, steps) => plural(steps, "step"),
+        };
+        if self.step_size.0 > 0.0 {
+            let _ = write!(how, " of {}", self.step_size);
+        }
+        how += match self.random_start {
+            RandomStart::Yes => ", random start, ",
+            RandomStart::No => ", from the image itself, ",
+        };
+        how += &plural(self.restarts, "restart");
+        if self.targets > 0 {
+            let _ = write!(how, ", {}", plural(self.targets, "target"));
+        }
+        if self.eot > 1 {
+            let _ = write!(how, ", {} gradients averaged", self.eot);
+        }
+        how
+    }
+
     /// The same at another radius, steps in proportion.
     #[must_use]
     pub fn at(&self, eps: Eps) -> Self {
@@ -321,6 +346,14 @@ mod tests {
         assert_eq!(five.members[0].targets, 4);
         assert!(remarks[0].contains("more than the 4 wrong classes"), "{remarks:?}");
         assert!(Ensemble::single(AttackName::Square, THREAT, 5, 0, overrides).is_err());
+    }
+
+    #[test]
+    fn an_attack_says_how_it_is_set() {
+        let how = |name| AttackSpec::usual(name, THREAT, 10, 0).how();
+        assert_eq!(how(AttackName::ApgdT), "100 steps of 0.2, random start, 1 restart, 9 targets");
+        assert_eq!(how(AttackName::Square), "5000 queries, random start, 1 restart");
+        assert_eq!(how(AttackName::Fgsm), "1 step of 0.1, from the image itself, 1 restart");
     }
 
     #[test]

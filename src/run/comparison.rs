@@ -13,7 +13,7 @@ use super::state::{Marker, RunState};
 use super::store::{RunFolder, StoreError};
 use crate::config::{Ensemble, Threat};
 use crate::protocol::event::{DataFacts, Split, Started, Whose};
-use crate::protocol::report::Doubt;
+use crate::protocol::report::{Doubt, Suspicion};
 use crate::protocol::{Outcome, Step};
 pub use column::{Column, ImageSet};
 use evidence::{Found, Last, count};
@@ -219,6 +219,16 @@ fn drafts(
     let finished = own.len();
     let newest = evidence::newest(own, state.last_final().map(|e| e.step));
     remarks.extend(newest.remarks);
+    // A run without a final evaluation may have gone on since.
+    let evaluated = newest.found.iter().filter_map(|found| evidence::step_of(&found.model)).max();
+    if let (Some(evaluated), Some((_, saved))) = (evaluated, &state.saved)
+        && evaluated < saved.step
+    {
+        remarks.push(format!(
+            "its evaluations are of step {evaluated}, and it has gone on: its newest checkpoint is of step {}",
+            saved.step
+        ));
+    }
     let mut measured: Vec<Measured> =
         newest.found.iter().flat_map(|found| measured(found, image_set(found, &started.data, Whose::Student))).collect();
     measured.extend(state.last_final().filter(|_| newest.last == Last::Counts).map(|found| {
@@ -382,8 +392,9 @@ fn measured_of_teacher<'a>(found: &'a Found, data: &DataFacts) -> impl Iterator<
 }
 
 fn one(ensemble: &Ensemble, on: ImageSet, natural: f64, adversarial: f64, doubts: &[Doubt], source: Source) -> Measured {
-    let cell =
-        Cell { natural, adversarial, of: 1, highest: adversarial, doubts: doubts.to_vec(), ensemble: ensemble.clone(), source };
+    // How many images there were stands in the legend: a mark for it would hide the others.
+    let doubts = doubts.iter().filter(|d| d.suspicion != Suspicion::FewImages).cloned().collect();
+    let cell = Cell { natural, adversarial, of: 1, highest: adversarial, doubts, ensemble: ensemble.clone(), source };
     Measured { column: Column::new(ensemble, on), cell }
 }
 
@@ -431,7 +442,7 @@ impl Group {
             let mut doubted: Vec<(String, Vec<&str>)> = Vec::new();
             for (cell, heading) in row.cells.iter().zip(&headings) {
                 let Some(cell) = cell else { continue };
-                if cell.of > 1 {
+                if cell.of > 1 && cell.highest > cell.adversarial {
                     let (low, high) = (100.0 * cell.adversarial, 100.0 * cell.highest);
                     row.remarks.push(format!("{heading}: the lowest of {} evaluations, {low:.2} to {high:.2} %", cell.of));
                 }
@@ -469,7 +480,8 @@ impl Group {
     /// Of the columns of natural accuracy and of the attacks, each unlike the others.
     pub fn headings(&self) -> (Vec<String>, Vec<String>) {
         let naturals = numbered(self.images.iter().map(|_| "natural"));
-        (naturals, numbered(self.columns.iter().map(|column| column.ensemble.name.as_str())))
+        let names: Vec<String> = self.columns.iter().map(|column| column.name(self.threat)).collect();
+        (naturals, numbered(names.iter().map(String::as_str)))
     }
 }
 

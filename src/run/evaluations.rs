@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 /// What every folder of an evaluation begins with.
 pub const SETTINGS: &str = "settings.json";
+/// Batch by batch; whoever works there holds a lock on it.
+pub const PROGRESS: &str = "progress.jsonl";
 /// There once it is finished: `{"settings": ..., "report": ...}`.
 pub const REPORT: &str = "report.json";
 /// What two evaluations may differ in and still be one.
@@ -63,6 +65,11 @@ pub fn unfinished(folder: &Path) -> Vec<(PathBuf, Value)> {
     found
 }
 
+/// Whether a process works in the folder of an evaluation.
+pub fn busy(folder: &Path) -> bool {
+    fs::File::open(folder.join(PROGRESS)).is_ok_and(|file| matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))
+}
+
 /// What differs between two evaluations' settings, each as `attacks: "pgd-20" there, "pgd-50" here`; empty when one can go on with
 /// the other's work.
 pub fn differences(there: &Value, here: &Value) -> Vec<String> {
@@ -74,7 +81,12 @@ pub fn differences(there: &Value, here: &Value) -> Vec<String> {
         .into_iter()
         .filter(|name| a.get(*name) != b.get(*name))
         .map(|name| {
-            let shown = |map: &serde_json::Map<String, Value>| map.get(name).map_or_else(|| "nothing".into(), Value::to_string);
+            // Members are long, and their names stand in `attacks`.
+            let shown = |map: &serde_json::Map<String, Value>| match map.get(name) {
+                None => "nothing".to_string(),
+                Some(value) if value.to_string().chars().count() > 120 => "other settings".to_string(),
+                Some(value) => value.to_string(),
+            };
             format!("{name}: {} there, {} here", shown(a), shown(b))
         })
         .collect()

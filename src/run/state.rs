@@ -341,7 +341,8 @@ impl RunState {
         self.examining = None;
         for attack in &report.attacks {
             let text = format!(
-                "step {step}: {} {:.1} % of {} {} images, natural {:.1} %",
+                "step {step}: the {}'s {} {:.1} % of {} {} images, natural {:.1} %",
+                report.of.name(),
                 attack.ensemble.name,
                 100.0 * attack.adversarial,
                 report.images,

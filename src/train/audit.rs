@@ -366,7 +366,8 @@ impl Audit<'_> {
                 tricks.push(Trick { place, answer, distance: distances[row] });
                 kept.push(row as i64);
             }
-            if journal.keeps_images() && !kept.is_empty() {
+            // Those of the curve and the checks lie in other balls.
+            if journal.keeps_images() && measurement < self.plan.ensembles.len() && !kept.is_empty() {
                 let kept = Tensor::from_slice(&kept).to_device(adversarial.device());
                 let pixels = host::floats(&adversarial.index_select(0, &kept));
                 let places: Vec<i64> = tricks.iter().map(|t| t.place).collect();
@@ -390,8 +391,10 @@ impl Audit<'_> {
 
 fn take(entry: &Entry, subjects: &[Subject], tricks: &mut [Option<Trick>], report: &mut StageReport) {
     for trick in &entry.tricks {
-        // Places are in ascending order.
-        if let Ok(i) = subjects.binary_search_by_key(&trick.place, |s| s.place) {
+        // Places are in ascending order. On another device an image may be taken for something else as it is.
+        if let Ok(i) = subjects.binary_search_by_key(&trick.place, |s| s.place)
+            && subjects[i].stands()
+        {
             tricks[i] = Some(trick.clone());
         }
     }

@@ -105,7 +105,7 @@ fn an_interruption_keeps_what_is_finished_and_resume_goes_on() {
 #[test]
 fn kept_images_are_measured_on_what_was_stored() {
     let home = tempfile::tempdir().unwrap();
-    let said = json(home.path(), &["--attack", "apgd-ce", "--steps", "5", "--images", "40", "--save", "--no-doubts"]);
+    let said = json(home.path(), &["--attack", "apgd-ce", "--steps", "5", "--images", "40", "--save", "--curve"]);
     let stored = &said["stored"];
     let largest = stored["largest_norm"].as_f64().unwrap();
     assert!(largest > 0.05 && largest <= 0.1 + 1e-6, "{stored}");

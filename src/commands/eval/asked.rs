@@ -192,6 +192,8 @@ impl<'a> Asked<'a> {
     /// A new journal, or the one of an interrupted evaluation with the same settings.
     fn begin(&self, all: &Path, names: &str, settings: &Value, keep: Keep) -> anyhow::Result<(PathBuf, Journal)> {
         let mut unfinished = evaluations::unfinished(all);
+        // One that another process makes now is not interrupted.
+        unfinished.retain(|(folder, _)| !evaluations::busy(folder));
         let same = unfinished.iter().rposition(|(_, there)| {
             evaluations::differences(there, settings).is_empty() && there["saves_images"] == settings["saves_images"]
         });
@@ -208,7 +210,7 @@ impl<'a> Asked<'a> {
                     differing.push(format!("--save: {} there, {} here", there["saves_images"], settings["saves_images"]));
                 }
                 bail!(
-                    "--resume: the interrupted evaluation {} has other settings: {}; give the same ones, or leave --resume away",
+                    "--resume: no evaluation with these settings was interrupted; the newest that was, {}, has other settings: {}; give the same ones, or leave --resume away (to forget it, remove its folder)",
                     folder.display(),
                     differing.join("; ")
                 );

@@ -1,7 +1,7 @@
 //! What an evaluation found, for people and as JSON.
 
 use super::asked::Evaluation;
-use rematch::config::{AttackSpec, RandomStart};
+use rematch::config::AttackSpec;
 use rematch::protocol::report::{AttackReport, interval};
 use rematch::run::listing::clock;
 use serde_json::{Value, json};
@@ -136,39 +136,15 @@ fn members(attack: &AttackReport) -> Vec<String> {
         let met = stages().next().map_or(0, |s| s.attacked);
         let fooled: u64 = stages().map(|s| s.fooled).sum();
         let seconds: f64 = stages().map(|s| s.seconds).sum();
-        format!("{}: {fooled} of {met} fooled in {}", how(spec), clock(seconds))
+        format!("{} ({}): {fooled} of {met} fooled in {}", spec.name.name(), spec.how(), clock(seconds))
     };
     let lines = attack.ensemble.members.iter().enumerate().map(|(i, spec)| of(i, spec));
     if single { lines.take(1).collect() } else { lines.collect() }
 }
 
-fn how(spec: &AttackSpec) -> String {
-    let start = if spec.random_start == RandomStart::Yes { "random start" } else { "from the image itself" };
-    let mut how = format!("{} ({} steps", spec.name.name(), spec.steps);
-    if spec.step_size.0 > 0.0 {
-        let _ = write!(how, " of {}", spec.step_size);
-    }
-    let _ = write!(how, ", {start}, {} restart(s)", spec.restarts);
-    if spec.targets > 0 {
-        let _ = write!(how, ", {} targets", spec.targets);
-    }
-    if spec.eot > 1 {
-        let _ = write!(how, ", {} gradients averaged", spec.eot);
-    }
-    how + ")"
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rematch::config::{AttackName, Eps, Norm, Threat};
-
-    #[test]
-    fn an_attack_says_how_it_was_set() {
-        let threat = Threat { norm: Norm::Linf, eps: Eps(0.1) };
-        let said = how(&AttackSpec::usual(AttackName::ApgdT, threat, 10, 0));
-        assert_eq!(said, "apgd-t (100 steps of 0.2, random start, 1 restart(s), 9 targets)");
-    }
 
     #[test]
     fn json_has_the_few_keys_and_everything() {

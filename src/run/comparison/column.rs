@@ -3,11 +3,10 @@
 //! Two numbers compare when the attack is the same to its last setting but the seed, and the images are the same ones. Nothing here
 //! knows of a run.
 
-use crate::config::{AttackSpec, Ensemble, RandomStart, Suite};
+use crate::config::{AttackSpec, Ensemble, RandomStart, Suite, Threat};
 use crate::protocol::event::Split;
 use serde::Serialize;
 use std::cmp::Ordering;
-use std::fmt::Write;
 
 /// Which images a number was counted on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -61,6 +60,13 @@ impl Column {
         Self { ensemble: Ensemble { name: ensemble.name.clone(), members }, on }
     }
 
+    /// The name; where the attack is under another threat than this one, with its own: `pgd-20 L2 1.5`.
+    pub fn name(&self, usual: Threat) -> String {
+        let name = &self.ensemble.name;
+        let other = self.ensemble.members.first().filter(|m| m.norm != usual.norm || m.eps != usual.eps);
+        other.map_or_else(|| name.clone(), |m| format!("{name} {} {}", m.norm, m.eps))
+    }
+
     /// Everything about the attack, `20 steps of 0.0125, random start, 1 restart; L-inf eps 0.1`, and about the images.
     pub fn describe(&self, own: &str) -> String {
         let members = &self.ensemble.members;
@@ -70,7 +76,7 @@ impl Column {
             .map(|spec| {
                 let name = if several || spec.short() != self.ensemble.name { spec.name.name() } else { "" };
                 let under = if alike { String::new() } else { format!(", {}", threat(spec)) };
-                format!("{name} {}{under}", how(spec)).trim_start().to_string()
+                format!("{name} {}{under}", spec.how()).trim_start().to_string()
             })
             .collect();
         let under = members.first().filter(|_| alike).map_or(String::new(), |spec| format!("; {}", threat(spec)));
@@ -101,30 +107,6 @@ impl Column {
 
 fn threat(spec: &AttackSpec) -> String {
     format!("{} eps {}", spec.norm, spec.eps)
-}
-
-fn how(spec: &AttackSpec) -> String {
-    let plural = |n: u32, what: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
-    let mut how = match (spec.name.black_box(), spec.steps) {
-        (true, 1) => "1 query".to_string(),
-        (true, queries) => format!("{queries} queries"),
-        (false, steps) => plural(steps, "step"),
-    };
-    if spec.step_size.0 > 0.0 {
-        let _ = write!(how, " of {}", spec.step_size);
-    }
-    how += match spec.random_start {
-        RandomStart::Yes => ", random start, ",
-        RandomStart::No => ", from the image itself, ",
-    };
-    how += &plural(spec.restarts, "restart");
-    if spec.targets > 0 {
-        let _ = write!(how, ", {}", plural(spec.targets, "target"));
-    }
-    if spec.eot > 1 {
-        let _ = write!(how, ", {} gradients averaged", spec.eot);
-    }
-    how
 }
 
 fn strength(a: &AttackSpec, b: &AttackSpec) -> Ordering {

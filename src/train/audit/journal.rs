@@ -82,9 +82,13 @@ impl Journal {
     /// # Errors
     /// What the file system says.
     pub fn begin(folder: &Path, settings: &serde_json::Value, keep: Keep) -> Result<Self, JournalError> {
-        fs::create_dir_all(folder).map_err(failed(folder))?;
+        let cannot = |path: &Path, error: &io::Error| JournalError {
+            path: path.to_path_buf(),
+            why: format!("cannot be written: {error}; an evaluation is kept there, make room or make it writable"),
+        };
+        fs::create_dir_all(folder).map_err(|error| cannot(folder, &error))?;
         let path = folder.join(SETTINGS);
-        write_atomically(&path, format!("{settings:#}\n").as_bytes()).map_err(failed(&path))?;
+        write_atomically(&path, format!("{settings:#}\n").as_bytes()).map_err(|error| cannot(&path, &error))?;
         Self::open(folder, keep)
     }
 
@@ -94,9 +98,14 @@ impl Journal {
     /// What the file system says, or a line that is no entry with others behind it.
     pub fn open(folder: &Path, keep: Keep) -> Result<Self, JournalError> {
         let path = folder.join(PROGRESS);
+        let file = OpenOptions::new().create(true).append(true).open(&path).map_err(failed(&path))?;
+        // Two that go on with one evaluation would do everything twice. The lock goes with the process, however it ends.
+        if matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock)) {
+            let why = "another process evaluates there now; wait for it".into();
+            return Err(JournalError { path, why });
+        }
         let text = match fs::read(&path) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             Err(error) => return Err(JournalError { why: format!("cannot be read: {error}"), path }),
         };
         // Only whole lines count.
@@ -109,7 +118,6 @@ impl Journal {
             })?;
             entries.push(entry);
         }
-        let file = OpenOptions::new().create(true).append(true).open(&path).map_err(failed(&path))?;
         if whole < text.len() {
             file.set_len(whole as u64).map_err(failed(&path))?;
         }
@@ -223,9 +231,21 @@ mod tests {
             let lines = String::from_utf8_lossy(&whole[..cut]).matches('\n').count();
             assert_eq!(journal.batches_before(), lines, "cut at {cut}");
             journal.write(&entry(2, 8)).unwrap();
+            drop(journal);
             let again = Journal::open(folder.path(), Keep::Numbers).unwrap();
             assert_eq!(again.entries().last(), Some(&entry(2, 8)), "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn one_process_at_a_time_works_in_a_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Journal::begin(folder.path(), &serde_json::Value::Null, Keep::Numbers).unwrap();
+        let error = Journal::open(folder.path(), Keep::Numbers).err().unwrap().to_string();
+        assert!(error.contains("another process evaluates there now"), "{error}");
+        assert!(crate::run::evaluations::busy(folder.path()));
+        drop(first);
+        assert!(!crate::run::evaluations::busy(folder.path()) && Journal::open(folder.path(), Keep::Numbers).is_ok());
     }
 
     #[test]
