@@ -31,7 +31,9 @@
 //! hands it on. What changes training is on disk before it acts. The worker never waits for a viewer.
 //!
 //! **Invariant: one thread owns every tensor.** The worker is given a config and channels and builds everything inside its
-//! thread. No tensor type appears in `protocol`, `run`, `telemetry`, `ui` or `headless`.
+//! thread. No tensor type appears in `protocol`, `run`, `telemetry`, `ui` or `headless`. An evaluation on a CPU hands whole batches to
+//! threads of its own, each with a network that it made itself, and takes them back with what was found (`train::crew`): a tensor
+//! goes from one owner to the next and is never shared.
 //!
 //! **Invariant: host reads of the device happen in one place**, `nn::host`; training goes there through `train::meter`, at most
 //! `report_hz` times a second.

@@ -277,6 +277,35 @@ fn ctrl_c_twice_stops_at_once_and_saves() {
 }
 
 #[test]
+fn an_evaluation_is_asked_for_shown_and_given_up() {
+    let mut run = running(&["train.epochs=40"], &[], &[]);
+    run.type_in(b"a");
+    run.says("Evaluate these weights");
+    run.says("pgd-50x10");
+    // One to the left: pgd-20. Nothing is asked before Enter.
+    run.type_in(b"\x1b[D");
+    run.says("pgd-20");
+    assert!(!run.records().iter().any(|record| matches!(record.event, Event::Examining { .. })));
+    run.type_in(b"\r");
+    run.says("validation: not the final number");
+    run.says("largest L-inf distance");
+    let examined = |record: &Record| matches!(&record.event, Event::Examined { report, .. } if report.curve.is_some());
+    assert!(run.records().iter().any(examined));
+    // A long one, given up.
+    run.type_in(b"a");
+    run.says("Evaluate these weights");
+    run.type_in(b"\x1b[D\x1b[D\x1b[D\r"); // around the end: autoattack-plus
+    run.says("EVALUATING");
+    run.type_in(b"a");
+    run.says("Give the evaluation up?");
+    run.type_in(b"\x1b[B\r");
+    run.says("was given up");
+    run.type_in(b"1");
+    run.until("the charts again", |seen| rows(seen)[1].contains("Loss"));
+    run.quit();
+}
+
+#[test]
 fn a_termination_saves_and_gives_the_terminal_back() {
     let mut run = running(&["train.epochs=40"], &[], &[]);
     run.send(Signal::TERM);
