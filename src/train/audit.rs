@@ -28,9 +28,6 @@ use crate::random::AttackKey;
 use std::time::Instant;
 use tch::Tensor;
 
-/// Images in a batch, and the numbers they may have in all: of large images fewer fit.
-const BATCH: usize = 250;
-const NUMBERS: usize = BATCH * 3 * 64 * 64;
 /// The batch of the RRM paper's attack, whose step size is the batch's: its numbers depend on it.
 const ART_BATCH: usize = 50;
 
@@ -199,7 +196,7 @@ impl Audit<'_> {
     fn batch(&self, spec: Option<&AttackSpec>) -> usize {
         match spec {
             Some(spec) if spec.name == AttackName::ArtAutopgd => ART_BATCH,
-            _ => self.batch.unwrap_or((NUMBERS / self.set.image_len().max(1)).clamp(1, BATCH)).max(1),
+            _ => self.batch.unwrap_or_else(|| super::evaluate::batch(self.set)).max(1),
         }
     }
 

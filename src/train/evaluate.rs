@@ -6,13 +6,12 @@
 //! restart and the image's place in its set, and on nothing else: not on the batch size, not on the other images. Always in eval mode.
 
 use super::pool::Pool;
-use crate::attacks::{Ball, GoOn, Pgd, answers};
-use crate::config::{AttackSpec, RandomStart};
+use crate::attacks::{Attack, Ball, Fooled, GoOn, Pgd, Setting, Subjects, WorstOfPgd, answers};
+use crate::config::AttackSpec;
 use crate::data::DataError;
 use crate::nn::{Mode, Network, host};
 use crate::random::{self, AttackKey, Purpose};
-use std::ops::ControlFlow;
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 /// Images in a batch of an evaluation, and the numbers they may have in all: of large images fewer fit. Results do not depend on it
 /// beyond floating-point rounding.
@@ -25,6 +24,11 @@ pub struct Accuracy {
     pub natural: f64,
     pub adversarial: f64,
     pub images: usize,
+}
+
+/// Images of this set in a batch that nobody chose.
+pub fn batch(set: &Pool) -> usize {
+    (NUMBERS / set.image_len().max(1)).clamp(1, BATCH)
 }
 
 /// Which images of a set of `total` an evaluation of `images` looks at: always the same ones, of all classes alike.
@@ -51,7 +55,7 @@ pub fn evaluate(
     mut go_on: impl FnMut() -> GoOn,
 ) -> Result<Option<Accuracy>, DataError> {
     let (mut natural, mut adversarial, mut images) = (0, 0, 0);
-    let batch = (NUMBERS / set.image_len().max(1)).clamp(1, BATCH);
+    let batch = batch(set);
     for places in indices.chunks(batch) {
         let Some((correct, robust)) = examine(network, set, places, attack, &mut go_on)? else { return Ok(None) };
         natural += correct.iter().filter(|c| **c).count();
@@ -81,13 +85,12 @@ fn examine(
     if places.is_empty() {
         return Ok(Some((Vec::new(), Vec::new())));
     }
-    let correct_at = |logits: &Tensor| answers(logits, &batch.labels);
     let natural = {
         let _guard = tch::no_grad_guard();
-        host::flags(&correct_at(&network.forward(&batch.images, Mode::Eval).logits))
+        host::flags(&answers(&network.forward(&batch.images, Mode::Eval).logits, &batch.labels))
     };
     let mut robust = natural.clone();
-    let ball = Ball::new(attack.norm, attack.eps);
+    let pgd = Pgd { ball: Ball::new(attack.norm, attack.eps), steps: attack.steps, step_size: attack.step_size.0 };
     for restart in 0..attack.restarts.max(1) {
         // Only what still stands is attacked.
         let standing: Vec<usize> = (0..places.len()).filter(|&i| robust[i]).collect();
@@ -95,34 +98,18 @@ fn examine(
             break;
         }
         let rows = Tensor::from_slice(&standing.iter().map(|&i| i as i64).collect::<Vec<_>>()).to_device(batch.images.device());
-        let x = crate::nn::channels_last(&batch.images.index_select(0, &rows));
-        let labels = batch.labels.index_select(0, &rows);
-        let mut stands = labels.ones_like().to_kind(Kind::Bool);
-        let mut look = |logits: &Tensor| stands = stands.logical_and(&answers(logits, &labels));
-        let start = match attack.random_start {
-            RandomStart::No => x.shallow_clone(),
-            RandomStart::Yes => {
-                // The draws of `rematch eval`, so that it gives the numbers that a run ended with.
-                let key = AttackKey::new(attack.seed, attack.name.name(), 0, restart);
-                ball.keyed_start(&x, |i| key.stream(places[standing[i]], 0))
-            }
+        let subjects = Subjects {
+            images: crate::nn::channels_last(&batch.images.index_select(0, &rows)),
+            labels: batch.labels.index_select(0, &rows),
+            targets: None,
+            places: standing.iter().map(|&i| places[i]).collect(),
         };
-        let pgd = Pgd { ball, steps: attack.steps, step_size: attack.step_size.0 };
-        let mut given_up = false;
-        let last = pgd.climb(network, Mode::Eval, &x, &labels, start, |_, logits| {
-            look(logits);
-            given_up = matches!(go_on(), GoOn::No);
-            if given_up { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        });
-        if given_up {
-            return Ok(None);
-        }
-        {
-            let _guard = tch::no_grad_guard();
-            look(&network.forward(&last, Mode::Eval).logits);
-        }
-        for (&i, stands) in standing.iter().zip(host::flags(&stands)) {
-            robust[i] = stands;
+        // The draws of `rematch eval`, so that it gives the numbers that a run ended with.
+        let key = AttackKey::new(attack.seed, attack.name.name(), 0, restart);
+        let mut setting = Setting { network, key, fooled: Fooled::Leave, go_on };
+        let Some(found) = (WorstOfPgd { pgd, start: attack.random_start }).run(&subjects, &mut setting) else { return Ok(None) };
+        for (&i, fooled) in standing.iter().zip(found.fooled) {
+            robust[i] = !fooled;
         }
     }
     Ok(Some((natural, robust)))

@@ -3,15 +3,13 @@
 //! A folder of its own for each evaluation: `settings.json` first, `progress.jsonl` line by line, `adversarial/` where images are kept,
 //! `report.json` in the end. A line that was torn by a kill or a power cut is dropped, its batch is done again.
 
+use crate::run::evaluations::{PROGRESS, SETTINGS};
 use crate::run::store::write_atomically;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-pub const SETTINGS: &str = "settings.json";
-pub const PROGRESS: &str = "progress.jsonl";
-pub const REPORT: &str = "report.json";
 pub const IMAGES: &str = "adversarial";
 
 #[derive(Debug, thiserror::Error)]
