@@ -155,8 +155,18 @@ pub struct Replay {
 pub enum View {
     /// How training went
     Dash,
+    /// Every curve
+    Charts,
     /// What evaluations found
     Robust,
+    /// Single images under attack
+    Gallery,
+    /// The runs of the folder
+    Runs,
+    /// The log
+    Log,
+    /// Machine and step times
+    System,
 }
 
 #[derive(Args)]

@@ -33,6 +33,10 @@ pub struct Config {
     pub probe: Probe,
     #[serde(default)]
     pub watch: Watch,
+    #[serde(default)]
+    pub insight: Insight,
+    #[serde(default)]
+    pub alerts: Alerts,
     pub evaluation: Evaluation,
     pub checkpoint: Checkpoint,
 }
@@ -267,6 +271,41 @@ pub struct Watch {
     pub images: usize,
     /// A fall of adversarial accuracy by more than this, as a fraction, is a break-down.
     pub drop: f64,
+}
+
+/// How often it is measured what each term of the objective pulls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Insight {
+    /// Steps between measurements; 0: none is made.
+    pub every: u64,
+    /// Training images it is measured on, always the same ones.
+    pub images: usize,
+}
+
+/// What is told by itself, and what is done then.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alerts {
+    /// What loss, probes and machine show.
+    pub rules: Rules,
+    /// Whether the run pauses with an alert; a loss that is not finite always does.
+    pub then: AlertThen,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rules {
+    On,
+    /// As older runs had it.
+    #[default]
+    Off,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AlertThen {
+    #[default]
+    Tell,
+    Pause,
 }
 
 /// What is done about a break-down, besides saying it.

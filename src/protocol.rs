@@ -6,17 +6,21 @@
 pub mod command;
 pub mod controls;
 pub mod event;
+pub mod insight;
 pub mod report;
 pub mod scalar;
+pub mod timed;
 
 pub use command::{Command, CommandId, Request, Stop, StopWhen};
 pub use controls::{Change, Controls, Dial, Flow};
 pub use event::{Event, Outcome, Record};
+pub use insight::{Exhibit, Pulls};
 pub use scalar::{Scalar, Summary};
+pub use timed::{Stair, Timed};
 
 /// Index of an optimizer step, from 0. "At step n" means: after n steps were done, before the next one.
 pub type Step = u64;
 
 /// The shape of what is written to `events.jsonl`. A reader refuses a newer one.
-/// 2: more methods, dials and terms. 3: evaluations with a report.
-pub const FORMAT: u32 = 3;
+/// 2: more methods, dials and terms. 3: evaluations with a report. 4: pulls, timed changes, exhibits.
+pub const FORMAT: u32 = 4;

@@ -3,6 +3,7 @@
 //! The rest of the program enters here through [`prepare`] alone. It gives back what the worker found (networks, teacher, plan) or
 //! why it cannot train; only then is there a run folder, and [`Prepared::begin`] starts the loop.
 
+pub mod appointments;
 pub mod audit;
 pub mod augment;
 pub mod bench;
@@ -15,7 +16,9 @@ pub mod ends;
 pub mod evaluate;
 pub mod examine;
 pub mod examinee;
+pub mod exhibit;
 pub mod inbox;
+pub mod insight;
 pub mod memory;
 pub mod meter;
 pub mod pace;

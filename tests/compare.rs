@@ -75,6 +75,8 @@ impl Made {
             },
             probe: Probe { per_epoch: 1, images: 250, steps: 10 },
             watch: Watch::default(),
+            insight: Insight::default(),
+            alerts: Alerts::default(),
             evaluation: Evaluation { steps: 20, restarts: 1, images: None },
             checkpoint: Checkpoint { every_epochs: 1 },
         };
@@ -103,6 +105,7 @@ impl Made {
             },
             dials: vec![Dial::Lambda, Dial::LrScale],
             from_step: 0,
+            scheduled: Vec::new(),
         }))];
         let evaluated = |step, purpose, (natural, adversarial)| {
             let probe = purpose == Purpose::Probe;
@@ -127,7 +130,7 @@ impl Made {
         if self.steered {
             for (step, previous, next) in [(20, 0.005, 0.5), (30, 0.5, 0.005)] {
                 let (change, previous) = (Change::Lambda(next), Change::Lambda(previous));
-                events.push(Event::Controlled { step, by: Some(CommandId(0)), change, previous, note: None });
+                events.push(Event::Controlled { step, by: Some(CommandId(0)), change, previous, note: None, stair: None });
             }
         }
         if self.ends {

@@ -42,6 +42,8 @@ fn config(method: Method) -> Config {
         },
         probe: Probe { per_epoch: 1, images: 250, steps: 10 },
         watch: Watch::default(),
+        insight: Insight::default(),
+        alerts: Alerts::default(),
         evaluation: Evaluation { steps: 20, restarts: 1, images: None },
         checkpoint: Checkpoint { every_epochs: 1 },
     }
@@ -73,6 +75,7 @@ fn started(run: &str) -> Event {
         controls: Controls::of(&config(Method::Rrm(Rrm::cosine(0.005)))),
         dials: vec![Dial::Lambda, Dial::LrScale],
         from_step: 0,
+        scheduled: Vec::new(),
     }))
 }
 
@@ -126,6 +129,7 @@ fn story(run: &str) -> Vec<Event> {
         change: Change::Lambda(0.5),
         previous: Change::Lambda(0.005),
         note: Some("a test".into()),
+        stair: None,
     });
     events.extend((21..=40).map(progress));
     events.extend([evaluated(40, Purpose::Probe, 0.85, 0.2), epoch(2)]);

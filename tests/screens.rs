@@ -2,10 +2,24 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what went wrong by failing")]
 
+#[path = "screens/charts.rs"]
+mod charts;
+#[path = "screens/command_line.rs"]
+mod command_line;
+#[path = "screens/events.rs"]
+mod events;
+#[path = "screens/gallery.rs"]
+mod gallery;
 #[path = "screens/recording.rs"]
 mod recording;
 #[path = "screens/robust.rs"]
 mod robust;
+#[path = "screens/runs.rs"]
+mod runs;
+#[path = "screens/steering.rs"]
+mod steering;
+#[path = "screens/system.rs"]
+mod system;
 
 use crossbeam_channel::unbounded;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -163,6 +177,7 @@ fn a_value_is_only_proposed_until_enter_and_pending_until_answered() {
         change: Change::Lambda(0.5),
         previous: Change::Lambda(0.25),
         note: None,
+        stair: None,
     };
     records.push(Record { seq: last.seq + 1, at_ms: last.at_ms, event: answer });
     state.apply(records.last().unwrap());
@@ -208,15 +223,20 @@ fn replies_of_a_terminal_change_nothing() {
     for reply in
         ["\x1b]11;rgb:1a1a/2b2b/ffff\x1b\\", "\x1b]10;rgb:dada/e0e0/c5c5\x1b\\", "\x1b[B", "\x1b[?62;22c", "\x1b[>0;276;0c"]
     {
-        for focus in [Pane::Controls, Pane::Loss, Pane::Log, Pane::Best, Pane::Verdict] {
+        for (view, focus) in View::ALL.iter().flat_map(|view| view.panes().iter().map(|pane| (*view, *pane))) {
             let (_, mut screen) = fold(&midway(Kind::Rrm, Machines::Gpu));
-            screen.turn_to(if focus == Pane::Verdict { View::Robust } else { View::Dash });
+            screen.turn_to(view);
             screen.focus = focus;
             let effects = press(&mut screen, &state, reply);
             let sets = effects.iter().any(|e| match e {
                 Effect::Ask(command, _) => match command {
-                    Command::Set { .. } | Command::Stop(_) | Command::Examine(_) | Command::GiveUp => true,
-                    Command::SaveCheckpoint | Command::Evaluate => false,
+                    Command::Set { .. }
+                    | Command::Schedule(_)
+                    | Command::Unschedule(_)
+                    | Command::Stop(_)
+                    | Command::Examine(_)
+                    | Command::GiveUp => true,
+                    Command::SaveCheckpoint | Command::Evaluate | Command::Exhibit { .. } => false,
                 },
                 Effect::Leave(_) => true,
                 Effect::Repaint | Effect::Suspend | Effect::Faster | Effect::Slower | Effect::TogglePace => false,
@@ -246,7 +266,7 @@ proptest! {
             records = recording::examining(records);
         }
         let (state, mut screen) = fold(&records);
-        screen.turn_to(if upto % 2 == 0 { View::Dash } else { View::Robust });
+        screen.turn_to(View::ALL[upto as usize % View::ALL.len()]);
         for c in keys.chars() {
             press(&mut screen, &state, &c.to_string());
             screen.now_ms += 10;

@@ -57,6 +57,8 @@ fn config(method: Method, epochs: u64) -> Config {
         },
         probe: Probe { per_epoch: 1, images: 20, steps: 2 },
         watch: Watch::default(),
+        insight: Insight::default(),
+        alerts: Alerts::default(),
         evaluation: Evaluation { steps: 2, restarts: 1, images: None },
         checkpoint: Checkpoint { every_epochs: 1 },
     }

@@ -97,7 +97,12 @@ fn picture(args: &Replay, folder: &RunFolder, file: &Path) -> anyhow::Result<u8>
     shown.toasts.clear();
     shown.turn_to(match args.view {
         View::Dash => layout::View::Dash,
+        View::Charts => layout::View::Charts,
         View::Robust => layout::View::Robust,
+        View::Gallery => layout::View::Gallery,
+        View::Runs => layout::View::Runs,
+        View::Log => layout::View::Events,
+        View::System => layout::View::System,
     });
     let area = Rect::new(0, 0, args.size.0, args.size.1);
     let mut buffer = Buffer::empty(area);

@@ -41,6 +41,8 @@ impl<'a> Plain<'a> {
         match event {
             Event::Started(started) => self.started(started),
             Event::EpochFinished(epoch) => epoch_line(epoch, state),
+            // Of a ramp the first and the last stair are told.
+            Event::Controlled { stair: Some(stair), .. } if stair.number > 1 && !stair.is_last() => String::new(),
             Event::Controlled { step, change, previous, note, .. } => {
                 let note = note.as_ref().map_or(String::new(), |note| format!(" ({note})"));
                 match (change, change.dial(), previous.dial()) {
@@ -50,6 +52,17 @@ impl<'a> Plain<'a> {
                     (Change::Flow(Flow::Paused), ..) => format!("paused before step {step}{note}\n"),
                     _ => format!("goes on from step {step}{note}\n"),
                 }
+            }
+            Event::Scheduled { timed, .. } => format!(
+                "scheduled: {} -> {} from step {}{}\n",
+                timed.dial.name(),
+                timed.dial.show(timed.to),
+                timed.at,
+                if timed.over > 0 { format!(" to {}", timed.ends()) } else { String::new() }
+            ),
+            Event::Unscheduled { dial, reason, .. } => {
+                let why = reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"));
+                format!("no longer scheduled: {}{why}\n", dial.name())
             }
             Event::Refused { reason, .. } => format!("refused: {reason}\n"),
             Event::Stopping { step, .. } => format!("stopping at step {step}\n"),
@@ -67,9 +80,13 @@ impl<'a> Plain<'a> {
             Event::Finished(finished) => self.finished(finished, state),
             Event::Preparing(p) => format!("{}: {} of {}\n", p.what, p.done, p.total),
             Event::Examined { step, report, .. } => examined(*step, report),
-            Event::Examining { .. } | Event::Saved(_) | Event::Progress(_) | Event::Machine(_) | Event::Said { .. } => {
-                String::new()
-            }
+            Event::Pulled(_)
+            | Event::Exhibited(_)
+            | Event::Examining { .. }
+            | Event::Saved(_)
+            | Event::Progress(_)
+            | Event::Machine(_)
+            | Event::Said { .. } => String::new(),
         }
     }
 

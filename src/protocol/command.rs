@@ -1,7 +1,8 @@
 //! What a person, a script or a signal may ask of the worker. Nothing here is true until an event says so.
 
-use super::controls::Change;
+use super::controls::{Change, Dial};
 use super::report::EvaluationPlan;
+use super::timed::Timed;
 use serde::{Deserialize, Serialize};
 
 /// Names one command, so that its answer can be matched to it.
@@ -21,6 +22,10 @@ pub struct Request {
 pub enum Command {
     /// Answered by exactly one `Controlled` or `Refused`.
     Set { change: Change, note: Option<String> },
+    /// Change a dial later, or bit by bit. Answered by `Scheduled` or `Refused`; each stair is told as `Controlled` when it comes.
+    Schedule(Timed),
+    /// Give up what is scheduled for a dial. Answered by `Unscheduled` or `Refused`.
+    Unschedule(Dial),
     /// Answered by `Saved` or `Refused`.
     SaveCheckpoint,
     /// Probe the validation images now. Answered by `Evaluated` or `Refused`.
@@ -28,6 +33,11 @@ pub enum Command {
     /// Evaluate the weights as they are, between two steps or while paused; training stands still meanwhile. Answered by `Examined`
     /// or `Refused`.
     Examine(Box<EvaluationPlan>),
+    /// Attack validation images and show some of each group. Answered by `Exhibited` or `Refused`.
+    Exhibit {
+        /// Images of each group, 1 to 8.
+        each: u64,
+    },
     /// Give up the evaluation that runs; training goes on. The evaluation is answered by `Refused`, this by nothing.
     GiveUp,
     /// Answered by `Stopping` at once and `Finished` in the end.

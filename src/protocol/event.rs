@@ -5,8 +5,10 @@
 use super::Step;
 use super::command::{CommandId, Stop};
 use super::controls::{Change, Controls, Dial};
+use super::insight::{Exhibit, Pulls};
 use super::report::{EvaluationProgress, Report};
 use super::scalar::{Scalar, Summary};
+use super::timed::{Stair, Timed};
 use crate::config::{AttackSpec, Config};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -34,7 +36,28 @@ pub enum Event {
         change: Change,
         previous: Change,
         note: Option<String>,
+        /// Set where this is a part of what was scheduled earlier.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stair: Option<Stair>,
     },
+    /// A change will come by itself.
+    Scheduled {
+        step: Step,
+        by: Option<CommandId>,
+        timed: Timed,
+    },
+    /// What was scheduled for a dial will not come, or not go on.
+    Unscheduled {
+        step: Step,
+        by: Option<CommandId>,
+        dial: Dial,
+        /// Why, where nobody asked for it.
+        reason: Option<String>,
+    },
+    /// How much each term pulls, every `insight.every` steps.
+    Pulled(Pulls),
+    /// Images under attack, as asked for.
+    Exhibited(Box<Exhibit>),
     Refused {
         by: CommandId,
         reason: String,
@@ -98,6 +121,9 @@ pub struct Started {
     pub dials: Vec<Dial>,
     /// 0 for a new run; the step training goes on from for a resumed one.
     pub from_step: Step,
+    /// Changes that are still to come, of a resumed run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scheduled: Vec<Timed>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -344,6 +370,18 @@ pub enum Warning {
     Teacher,
     /// Robustness on training images broke down.
     Overfitting,
+    /// The loss is far above what it was.
+    Divergence,
+    /// The student's features agree less and less with the teacher's.
+    Drifting,
+    /// One term of the objective pulls at nothing any more.
+    Vanishing,
+    /// Steps wait for images.
+    InputBound,
+    /// The GPU runs slower than it could.
+    Throttled,
+    /// There is room for few checkpoints more.
+    Disk,
     /// Files left out, images enlarged.
     Data,
     Other,

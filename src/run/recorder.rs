@@ -238,6 +238,9 @@ fn must_survive(event: &Event) -> bool {
     match event {
         Event::Started(_)
         | Event::Controlled { .. }
+        | Event::Scheduled { .. }
+        | Event::Unscheduled { .. }
+        | Event::Exhibited(_)
         | Event::Refused { .. }
         | Event::Stopping { .. }
         | Event::Saved(_)
@@ -246,6 +249,7 @@ fn must_survive(event: &Event) -> bool {
         | Event::Finished(_) => true,
         Event::Progress(_)
         | Event::Evaluated(_)
+        | Event::Pulled(_)
         | Event::Examining { .. }
         | Event::EpochFinished(_)
         | Event::Preparing(_)

@@ -10,7 +10,9 @@ use crate::protocol::event::{
     EpochFinished, Evaluated, Event, Finished, Machine, Outcome, Part, Preparing, Purpose, Record, Saved, Split, Started, Term,
     Timing, Voice, Whose,
 };
+use crate::protocol::insight::{Exhibit, Pulls};
 use crate::protocol::report::{EvaluationProgress, Report};
+use crate::protocol::timed::{Stair, Timed};
 use crate::protocol::{Scalar, Step, Summary};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -33,6 +35,8 @@ pub struct RunState {
     pub lr: f64,
     pub images_per_s: f64,
     pub series: BTreeMap<Term, Series>,
+    /// What is measured beside the terms, as curves.
+    pub tracks: BTreeMap<Track, Series>,
     /// Natural and adversarial accuracy of the student's probes on validation images, as curves.
     pub natural: Series,
     pub adversarial: Series,
@@ -53,6 +57,12 @@ pub struct RunState {
     pub examining: Option<EvaluationProgress>,
     /// What evaluations found, oldest first, with the step whose weights they looked at.
     pub reports: Vec<(Step, Arc<Report>)>,
+    /// The newest measurement of what each term pulls.
+    pub pulls: Option<Pulls>,
+    /// Changes that are still to come, or are coming, in the order in which they were asked for.
+    pub scheduled: Vec<Timed>,
+    /// The newest images under attack.
+    pub exhibit: Option<Arc<Exhibit>>,
     /// Work before the first step that is not done yet.
     pub preparing: Option<Preparing>,
     pub warnings: u64,
@@ -78,6 +88,34 @@ pub enum Phase {
     Paused,
     Stopping(Stop),
     Finished(Outcome),
+}
+
+/// A curve that is no term of the objective.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Track {
+    /// Natural minus adversarial accuracy of the probes, a fraction.
+    Gap,
+    /// Adversarial accuracy on training images, a fraction.
+    TrainAdversarial,
+    /// L2 norm of what the first term (`λ·ce`) pulls, and the second.
+    FirstPull,
+    SecondPull,
+    /// Share of the first in both, 0 to 1.
+    PullShare,
+    /// Cosine between the two pulls.
+    PullCosine,
+    /// Cosine of student's and teacher's features, of the same image and of different ones.
+    Matched,
+    Shuffled,
+    Dial(Dial),
+    Lr,
+    ImagesPerS,
+    /// Milliseconds a step.
+    StepP50,
+    StepP99,
+    /// Percent.
+    Cpu,
+    Gpu,
 }
 
 /// Something at a step that belongs on the charts.
@@ -155,6 +193,8 @@ impl RunState {
                 for (&term, &value) in &progress.terms {
                     self.series.entry(term).or_default().push(progress.step, value);
                 }
+                self.track(Track::Lr, progress.step, progress.lr);
+                self.track(Track::ImagesPerS, progress.step, progress.images_per_s.0);
                 self.pace(at, progress.steps);
                 if let Some(timing) = &progress.timing {
                     for &part in timing.parts.keys() {
@@ -163,11 +203,36 @@ impl RunState {
                             self.parts.sort();
                         }
                     }
+                    self.track(Track::StepP50, progress.step, timing.p50_ms);
+                    self.track(Track::StepP99, progress.step, timing.p99_ms);
                     self.timing = Some(timing.clone());
                 }
             }
-            Event::Controlled { step, by, change, previous, note } => {
-                self.controlled(at, *step, *by, *change, *previous, note.clone());
+            Event::Controlled { step, by, change, previous, note, stair } => {
+                self.controlled(at, (*step, *by, *stair), *change, *previous, note.clone());
+            }
+            Event::Scheduled { step, by, timed } => {
+                if let Some(by) = by {
+                    self.answer(*by, Answer::Done(*step));
+                }
+                self.say(at, Level::Info, format!("scheduled: {}", timed.words()));
+                self.scheduled.push(timed.clone());
+            }
+            Event::Unscheduled { step, by, dial, reason } => {
+                if let Some(by) = by {
+                    self.answer(*by, Answer::Done(*step));
+                }
+                self.scheduled.retain(|timed| timed.dial != *dial);
+                let why = reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
+                self.say(at, Level::Info, format!("no longer scheduled: {}{why}", dial.symbol()));
+            }
+            Event::Pulled(pulls) => self.pulled(pulls),
+            Event::Exhibited(exhibit) => {
+                self.last_progress_ms = at;
+                if let Some(by) = exhibit.by {
+                    self.answer(by, Answer::Done(exhibit.step));
+                }
+                self.exhibit = Some(Arc::new((**exhibit).clone()));
             }
             Event::Refused { by, reason } => {
                 self.answer(*by, Answer::Refused(reason.clone()));
@@ -221,6 +286,10 @@ impl RunState {
                 if self.machine.len() == MACHINE_HISTORY {
                     self.machine.pop_front();
                 }
+                self.track(Track::Cpu, self.step, machine.cpu_percent);
+                if let Some(busy) = machine.gpus.first().and_then(|gpu| gpu.utilisation_percent) {
+                    self.track(Track::Gpu, self.step, busy);
+                }
                 self.machine.push_back(machine.clone());
             }
             Event::Warned { step, message, kind: _ } => {
@@ -259,6 +328,10 @@ impl RunState {
         self.step = started.from_step;
         self.finished = None;
         self.preparing = None;
+        self.scheduled.clone_from(&started.scheduled);
+        for &dial in &started.dials {
+            self.track(Track::Dial(dial), started.from_step, started.controls.value(dial));
+        }
         // An evaluation that was cut off with its program is not told to have ended.
         self.examining = None;
         self.phase = match started.controls.flow {
@@ -299,7 +372,14 @@ impl RunState {
         self.last_progress_ms = at;
     }
 
-    fn controlled(&mut self, at: u64, step: Step, by: Option<CommandId>, change: Change, previous: Change, note: Option<String>) {
+    fn controlled(
+        &mut self,
+        at: u64,
+        (step, by, stair): (Step, Option<CommandId>, Option<Stair>),
+        change: Change,
+        previous: Change,
+        note: Option<String>,
+    ) {
         if let Some(Ok(controls)) = self.controls.map(|c| c.with(change)) {
             self.controls = Some(controls);
         }
@@ -308,6 +388,15 @@ impl RunState {
         }
         match (change, change.dial(), previous.dial()) {
             (_, Some((dial, new)), Some((_, old))) => {
+                self.track(Track::Dial(dial), step, new);
+                if stair.is_some_and(Stair::is_last)
+                    && let Some(done) = self.scheduled.iter().position(|timed| timed.dial == dial && timed.ends() <= step)
+                {
+                    self.scheduled.remove(done);
+                }
+                if stair.is_some_and(|stair| stair.number > 1 && !stair.is_last()) {
+                    return;
+                }
                 let text = format!("{} {} -> {}", dial.symbol(), dial.show(old), dial.show(new));
                 self.say(
                     at,
@@ -366,6 +455,7 @@ impl RunState {
         if probe {
             self.natural.push(evaluated.step, Summary::one(evaluated.natural));
             self.adversarial.push(evaluated.step, Summary::one(evaluated.adversarial));
+            self.track(Track::Gap, evaluated.step, evaluated.natural - evaluated.adversarial);
             // Accuracies under different radii do not compare: only the config's counts.
             let comparable = self.planned_eps().is_none_or(|eps| eps == evaluated.attack.eps);
             if comparable && self.best.as_ref().is_none_or(|b| evaluated.adversarial > b.adversarial) {
@@ -375,6 +465,9 @@ impl RunState {
                 self.answer(by, Answer::Done(evaluated.step));
             }
         } else {
+            if evaluated.purpose == Purpose::Watch {
+                self.track(Track::TrainAdversarial, evaluated.step, evaluated.adversarial);
+            }
             let whose = evaluated.of.name();
             let split = match evaluated.split {
                 Split::Train => "training",
@@ -396,6 +489,24 @@ impl RunState {
             );
         }
         self.evaluations.push(evaluated.clone());
+    }
+
+    fn track(&mut self, track: Track, step: Step, value: f64) {
+        self.tracks.entry(track).or_default().push(step, Summary::one(value));
+    }
+
+    fn pulled(&mut self, pulls: &Pulls) {
+        let [first, second] = pulls.norms;
+        self.track(Track::FirstPull, pulls.step, first.0);
+        self.track(Track::SecondPull, pulls.step, second.0);
+        self.track(Track::PullShare, pulls.step, pulls.share());
+        self.track(Track::PullCosine, pulls.step, pulls.cosine.0);
+        for (track, value) in [(Track::Matched, pulls.matched), (Track::Shuffled, pulls.shuffled)] {
+            if let Some(value) = value {
+                self.track(track, pulls.step, value.0);
+            }
+        }
+        self.pulls = Some(pulls.clone());
     }
 
     fn mark(&mut self, at_ms: u64, step: Step, kind: MarkerKind, text: String, note: Option<String>, by_person: bool) {

@@ -9,7 +9,7 @@ use super::sgd::Sgd;
 use crate::config::Eps;
 use crate::nn::Model;
 use crate::nn::file::{self, FileError};
-use crate::protocol::{Controls, Step};
+use crate::protocol::{Controls, Step, Timed};
 use crate::run::store::write_atomically;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -40,6 +40,9 @@ pub struct State {
     pub evaluation_seconds: f64,
     #[serde(default)]
     pub watched: Watched,
+    /// Changes that are still to come.
+    #[serde(default)]
+    pub scheduled: Vec<Timed>,
 }
 
 /// What the watch for catastrophic overfitting knows from look to look.

@@ -21,7 +21,7 @@ use crate::methods::{Batch, Context, Method};
 use crate::nn::Model;
 use crate::protocol::command::{Command, CommandId, Request, SaveOnStop, StopWhen};
 use crate::protocol::event::{EpochFinished, Evaluated, Part, Plan, Progress, Saved, Timing, Warning};
-use crate::protocol::{Change, Controls, Event, Flow, Outcome, Step, Stop};
+use crate::protocol::{Change, Controls, Dial, Event, Flow, Outcome, Stair, Step, Stop, Timed};
 use crate::random::{self, Purpose};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -46,6 +46,8 @@ pub struct Trainer {
     pub validation: Pool,
     pub test: Pool,
     pub controls: Controls,
+    /// Changes that are still to come.
+    pub scheduled: Vec<Timed>,
     pub step: Step,
     pub laps: Laps,
     pub meter: Meter,
@@ -292,6 +294,7 @@ impl Trainer {
     /// Answers everything that was asked since the last step; while paused, waits here.
     pub(super) fn boundary(&mut self, ends: &mut Ends) -> Result<Boundary, RunError> {
         let mut decision = Boundary::GoOn;
+        self.keep_appointments(ends)?;
         loop {
             let request = if self.controls.flow == Flow::Paused {
                 match ends.inbox.wait() {
@@ -323,6 +326,12 @@ impl Trainer {
                     self.report(ends, &mut Instant::now())?;
                     self.examine(ends, id, &plan)?;
                 }
+                Command::Schedule(timed) => self.schedule(ends, id, timed)?,
+                Command::Unschedule(dial) => self.unschedule(ends, id, dial)?,
+                Command::Exhibit { each } => {
+                    self.report(ends, &mut Instant::now())?;
+                    self.exhibit(ends, id, each)?;
+                }
                 // It came too late: what it was to give up has ended.
                 Command::GiveUp => {}
                 Command::Stop(stop) => {
@@ -348,16 +357,35 @@ impl Trainer {
         change: Change,
         note: Option<String>,
     ) -> Result<(), RunError> {
-        let allowed = match change.dial() {
-            Some((dial, _)) if !self.method.dials().contains(&dial) => {
-                Err(format!("{} has no {}; it can turn {}", self.config.method.name(), dial.name(), names(self.method.dials())))
-            }
-            _ => self.controls.with(change),
-        };
-        match (allowed, by) {
+        let before = self.changes;
+        self.turn(ends, by, change, note, None)?;
+        match (change.dial(), by) {
+            (Some((dial, _)), Some(_)) if self.changes > before => self.overrule(ends, dial),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether this method has a use for it.
+    pub(super) fn may_turn(&self, dial: Dial) -> Result<(), String> {
+        if self.method.dials().contains(&dial) {
+            return Ok(());
+        }
+        Err(format!("{} has no {}; it can turn {}", self.config.method.name(), dial.name(), names(self.method.dials())))
+    }
+
+    pub(super) fn turn(
+        &mut self,
+        ends: &mut Ends,
+        by: Option<CommandId>,
+        change: Change,
+        note: Option<String>,
+        stair: Option<Stair>,
+    ) -> Result<(), RunError> {
+        let usable = change.dial().map_or(Ok(()), |(dial, _)| self.may_turn(dial));
+        match (usable.and_then(|()| self.controls.with(change)), by) {
             (Ok(next), _) => {
                 let previous = self.controls.present(change);
-                tell(ends, Event::Controlled { step: self.step, by, change, previous, note })?;
+                tell(ends, Event::Controlled { step: self.step, by, change, previous, note, stair })?;
                 self.controls = next;
                 self.changes += u64::from(change.dial().is_some());
             }
@@ -394,6 +422,7 @@ impl Trainer {
             train_seconds: self.train_time.as_secs_f64(),
             evaluation_seconds: self.evaluation_time.as_secs_f64(),
             watched: self.watch.watched.clone(),
+            scheduled: self.scheduled.clone(),
         };
         let parts = checkpoint::Parts {
             student: &self.student,
@@ -457,7 +486,7 @@ impl Trainer {
     }
 }
 
-fn names(dials: &[crate::protocol::Dial]) -> String {
+fn names(dials: &[Dial]) -> String {
     dials.iter().map(|d| d.name()).collect::<Vec<_>>().join(", ")
 }
 

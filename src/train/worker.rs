@@ -302,6 +302,7 @@ fn build(mut config: Config, data: &DataSet, options: &Options) -> Result<(Train
         validation: Pool::new(&data.validation, device, &decoders),
         test: Pool::new(&data.test, device, &decoders),
         controls,
+        scheduled: Vec::new(),
         step: 0,
         laps: Laps::new(device),
         meter: Meter::new(method.terms(), config.train.report_hz, device),
@@ -329,6 +330,7 @@ fn build(mut config: Config, data: &DataSet, options: &Options) -> Result<(Train
         trainer.watch.watched = state.watched;
         trainer.step = state.step;
         trainer.controls = Controls { flow: Flow::Running, ..state.controls.completed(&trainer.config) };
+        trainer.scheduled = state.scheduled;
         trainer.last_adversarial = state.adversarial;
         trainer.changes = state.changes;
         trainer.train_time = seconds(state.train_seconds);
@@ -363,6 +365,7 @@ fn facts(trainer: &Trainer, run: String) -> Started {
         controls: trainer.controls,
         dials: trainer.method.dials().to_vec(),
         from_step: trainer.step,
+        scheduled: trainer.scheduled.clone(),
     }
 }
 

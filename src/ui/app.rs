@@ -331,7 +331,13 @@ impl<S: Surface> App<'_, S> {
             Asked::Stop(_) => self.leaving = Leaving::Yes,
             // No answer is its own.
             Asked::GiveUp => return,
-            Asked::Flow(_) | Asked::Save | Asked::Probe | Asked::Examine => {}
+            Asked::Flow(_)
+            | Asked::Save
+            | Asked::Probe
+            | Asked::Examine
+            | Asked::Exhibit
+            | Asked::Schedule
+            | Asked::Unschedule(_) => {}
         }
         self.screen.waiting.push((id, asked));
     }

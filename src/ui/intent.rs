@@ -2,7 +2,12 @@
 //!
 //! It sends nothing itself: the loop carries out the [`Effect`]s, so that key streams can be tested without a run.
 
+mod charts;
 mod dialogs;
+mod events;
+mod gallery;
+mod runs;
+mod system;
 
 use super::chart::Scale;
 use super::evaluation::Row;
@@ -119,14 +124,30 @@ pub fn scopes(screen: &Screen) -> Vec<Scope> {
         Pane::Controls => scopes.push(Scope::Controls),
         Pane::Loss | Pane::Accuracy | Pane::Third => scopes.push(Scope::Chart),
         Pane::Log => scopes.push(Scope::Log),
-        Pane::Machine | Pane::Timing | Pane::Best | Pane::Verdict | Pane::Curve | Pane::Classes | Pane::Confusion => {}
+        Pane::Machine
+        | Pane::Timing
+        | Pane::Best
+        | Pane::Verdict
+        | Pane::Curve
+        | Pane::Classes
+        | Pane::Confusion
+        | Pane::Grid
+        | Pane::Gallery
+        | Pane::Runs
+        | Pane::Events
+        | Pane::System => {}
     }
     if screen.pace.is_some() {
         scopes.push(Scope::Replay);
     }
     scopes.push(match screen.view {
         View::Dash => Scope::Dash,
+        View::Charts => Scope::Charts,
         View::Robust => Scope::Robust,
+        View::Gallery => Scope::Gallery,
+        View::Runs => Scope::Runs,
+        View::Events => Scope::Events,
+        View::System => Scope::System,
     });
     scopes.push(Scope::Everywhere);
     scopes
@@ -134,14 +155,25 @@ pub fn scopes(screen: &Screen) -> Vec<Scope> {
 
 fn plain(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effect> {
     let Some(intent) = keymap::find(&scopes(screen), event) else { return Vec::new() };
+    // A view takes what it has a use for; the rest means the same everywhere.
+    let own = match screen.view {
+        View::Charts => charts::act(screen, state, intent),
+        View::Gallery => gallery::act(screen, state, intent),
+        View::Runs => runs::act(screen, state, intent),
+        View::Events => events::act(screen, state, intent),
+        View::System => system::act(screen, state, intent),
+        View::Dash | View::Robust => None,
+    };
+    if let Some(effects) = own {
+        return effects;
+    }
     match intent {
         Intent::Pause if screen.pace.is_some() => return vec![Effect::TogglePace],
         Intent::Pause => return pause(screen, state),
         Intent::Save => return ask(screen, state, Command::SaveCheckpoint, Asked::Save),
         Intent::Evaluate => evaluate(screen, state),
         Intent::Probe => return ask(screen, state, Command::Evaluate, Asked::Probe),
-        Intent::ShowDash => screen.turn_to(View::Dash),
-        Intent::ShowRobust => screen.turn_to(View::Robust),
+        Intent::Show(view) => screen.turn_to(view),
         Intent::Quit if screen.access == Access::ReadOnly || is_over(state) => return vec![Effect::Leave(Leave::Quit)],
         Intent::Quit => screen.dialog = Some(Dialog::Quit { choice: 0 }),
         Intent::Interrupt => return interrupt(screen, state),
@@ -189,6 +221,8 @@ fn plain(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effect>
         Intent::PageDown => scroll(screen, state, 10, Direction::Forward),
         Intent::OlderReport => walk(screen, state, Direction::Back),
         Intent::NewerReport => walk(screen, state, Direction::Forward),
+        // Only some views have a use for them.
+        Intent::First | Intent::Last | Intent::Open | Intent::Filter | Intent::CommandLine => {}
         Intent::Faster => return vec![Effect::Faster],
         Intent::Slower => return vec![Effect::Slower],
     }

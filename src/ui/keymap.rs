@@ -3,6 +3,7 @@
 //! It names intents; [`super::intent`] carries them out. No key here changes training by itself except pause and save: a stray
 //! reply of the terminal that arrives as key presses must do no harm.
 
+use super::layout::View;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::borrow::Cow;
 
@@ -16,6 +17,11 @@ pub enum Scope {
     Log,
     /// In the view of that name, whatever has the focus.
     Robust,
+    Charts,
+    Gallery,
+    Runs,
+    Events,
+    System,
     /// A recorded run is being played.
     Replay,
 }
@@ -26,8 +32,7 @@ pub enum Intent {
     Save,
     Evaluate,
     Probe,
-    ShowDash,
-    ShowRobust,
+    Show(View),
     Help,
     Quit,
     Interrupt,
@@ -60,6 +65,14 @@ pub enum Intent {
     LineDown,
     PageUp,
     PageDown,
+    First,
+    Last,
+    /// What is chosen, opened or looked at closely.
+    Open,
+    /// Type what the list shows.
+    Filter,
+    /// `:`
+    CommandLine,
     OlderReport,
     NewerReport,
     Faster,
@@ -90,15 +103,17 @@ const fn named(code: KeyCode) -> (KeyCode, KeyModifiers) {
 }
 
 macro_rules! table {
-    ($($scope:ident [$($key:expr),+] $intent:ident $says:literal $($hint:literal)?;)+) => {
+    ($($scope:ident [$($key:expr),+] $intent:tt $says:literal $($hint:literal)?;)+) => {
         &[$(Binding {
             scope: Scope::$scope,
             keys: &[$($key),+],
-            intent: Intent::$intent,
+            intent: table!(@intent $intent),
             says: $says,
             hint: table!(@hint $($hint)?),
         }),+]
     };
+    (@intent (Show($view:expr))) => { Intent::Show($view) };
+    (@intent $intent:ident) => { Intent::$intent };
     (@hint) => { None };
     (@hint $hint:literal) => { Some($hint) };
 }
@@ -113,8 +128,13 @@ pub const KEYMAP: &[Binding] = table! {
     Everywhere [key('s')] Save "write a checkpoint now" "save";
     Everywhere [key('a')] Evaluate "evaluate these weights: asks with what; or give it up" "eval";
     Everywhere [key('p')] Probe "probe the validation images now" "probe";
-    Everywhere [key('1')] ShowDash "the Dash: how training goes" "dash";
-    Everywhere [key('3')] ShowRobust "the Robust view: what evaluations found" "robust";
+    Everywhere [key('1')] (Show(View::Dash)) "the Dash: how training goes" "dash";
+    Everywhere [key('2')] (Show(View::Charts)) "Charts: every curve there is" "charts";
+    Everywhere [key('3')] (Show(View::Robust)) "the Robust view: what evaluations found" "robust";
+    Everywhere [key('4'), key('v')] (Show(View::Gallery)) "the Gallery: single images under attack" "gallery";
+    Everywhere [key('5')] (Show(View::Runs)) "Runs: this one and its neighbours" "runs";
+    Everywhere [key('6')] (Show(View::Events)) "the log, and what happened when" "log";
+    Everywhere [key('7')] (Show(View::System)) "System: machine, step times, this terminal" "system";
     Everywhere [named(KeyCode::Tab)] NextPane "next pane" "pane";
     Everywhere [named(KeyCode::BackTab)] PreviousPane "previous pane";
     Everywhere [key('z')] Maximise "maximise the pane, or put it back" "max";
@@ -179,7 +199,20 @@ fn label(code: KeyCode, modifiers: KeyModifiers) -> String {
 }
 
 impl Scope {
-    pub const ALL: &[Self] = &[Self::Everywhere, Self::Dash, Self::Controls, Self::Chart, Self::Log, Self::Robust, Self::Replay];
+    pub const ALL: &[Self] = &[
+        Self::Everywhere,
+        Self::Dash,
+        Self::Controls,
+        Self::Chart,
+        Self::Log,
+        Self::Charts,
+        Self::Robust,
+        Self::Gallery,
+        Self::Runs,
+        Self::Events,
+        Self::System,
+        Self::Replay,
+    ];
 
     pub fn title(self) -> &'static str {
         match self {
@@ -189,6 +222,11 @@ impl Scope {
             Self::Chart => "Chart (focused)",
             Self::Log => "Log (focused or full screen)",
             Self::Robust => "Robust",
+            Self::Charts => "Charts",
+            Self::Gallery => "Gallery",
+            Self::Runs => "Runs",
+            Self::Events => "Log view",
+            Self::System => "System",
             Self::Replay => "Replay",
         }
     }

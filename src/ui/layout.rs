@@ -10,18 +10,47 @@ pub enum View {
     /// How training goes.
     #[default]
     Dash,
+    /// Every curve there is, in a grid.
+    Charts,
     /// What evaluations found.
     Robust,
+    /// Single images under attack.
+    Gallery,
+    /// The runs of the folder, this one among them.
+    Runs,
+    /// The log, and what happened when.
+    Events,
+    /// The machine, the time of steps, this terminal.
+    System,
 }
 
 impl View {
+    pub const ALL: &[Self] = &[Self::Dash, Self::Charts, Self::Robust, Self::Gallery, Self::Runs, Self::Events, Self::System];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dash => "Dash",
+            Self::Charts => "Charts",
+            Self::Robust => "Robust",
+            Self::Gallery => "Gallery",
+            Self::Runs => "Runs",
+            Self::Events => "Log",
+            Self::System => "System",
+        }
+    }
+
     /// In the order in which the focus walks through them; it begins at the first.
     pub fn panes(self) -> &'static [Pane] {
         match self {
             Self::Dash => {
                 &[Pane::Controls, Pane::Loss, Pane::Accuracy, Pane::Third, Pane::Machine, Pane::Timing, Pane::Best, Pane::Log]
             }
+            Self::Charts => &[Pane::Grid],
             Self::Robust => &[Pane::Verdict, Pane::Curve, Pane::Classes, Pane::Confusion],
+            Self::Gallery => &[Pane::Gallery],
+            Self::Runs => &[Pane::Runs],
+            Self::Events => &[Pane::Events],
+            Self::System => &[Pane::System],
         }
     }
 }
@@ -46,6 +75,12 @@ pub enum Pane {
     Classes,
     /// What was taken for what.
     Confusion,
+    /// The whole of the views that arrange themselves.
+    Grid,
+    Gallery,
+    Runs,
+    Events,
+    System,
 }
 
 /// How much of a screen there is.
@@ -118,7 +153,7 @@ pub fn layout(area: Rect, view: View, focus: Pane, maximised: Option<Pane>, life
     }
     let gauge_height = if tier <= Tier::Small { 1 } else { 2 };
     let (log_height, dial_height) = match (view, tier) {
-        (View::Robust, _) => (0, 0),
+        (View::Charts | View::Robust | View::Gallery | View::Runs | View::Events | View::System, _) => (0, 0),
         (View::Dash, Tier::TooSmall | Tier::Small) => (0, 1),
         (View::Dash, Tier::Normal) => (2, 0),
         (View::Dash, Tier::Wide) => (6, 0),
@@ -138,6 +173,9 @@ pub fn layout(area: Rect, view: View, focus: Pane, maximised: Option<Pane>, life
         (None, Tier::TooSmall | Tier::Small, _) => vec![(if focus == Pane::Controls { Pane::Loss } else { focus }, body)],
         (None, Tier::Normal | Tier::Wide | Tier::Huge, View::Dash) => middle(body, tier, focus, life),
         (None, Tier::Normal | Tier::Wide | Tier::Huge, View::Robust) => robust(body, tier, focus),
+        (None, _, View::Charts | View::Gallery | View::Runs | View::Events | View::System) => {
+            view.panes().iter().map(|&pane| (pane, body)).collect()
+        }
     };
     if boxed_log && maximised != Some(Pane::Log) {
         panes.push((Pane::Log, log));

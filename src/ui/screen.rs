@@ -3,6 +3,18 @@
 //! Nothing here is true of the run: a pending value is a proposal until [`RunState::answer_to`] says otherwise. It reads no
 //! clock; the loop sets `now_ms`.
 
+mod charts;
+mod events;
+mod gallery;
+mod runs;
+mod system;
+
+pub use charts::Charts;
+pub use events::Events;
+pub use gallery::Gallery;
+pub use runs::Runs;
+pub use system::System;
+
 use super::chart::Scale;
 use super::evaluation::{Choice, Row};
 use super::glyphs::Glyphs;
@@ -63,6 +75,11 @@ pub struct Screen {
     pub report: Option<usize>,
     /// Lines that the focused pane of the Robust view is scrolled down.
     pub down: usize,
+    pub charts: Charts,
+    pub gallery: Gallery,
+    pub runs: Runs,
+    pub events: Events,
+    pub system: System,
     /// The evaluation whose begin was told.
     begun: Option<CommandId>,
 }
@@ -94,6 +111,9 @@ pub enum Asked {
     Save,
     Probe,
     Examine,
+    Exhibit,
+    Schedule,
+    Unschedule(Dial),
     /// Answered by nothing of its own: the evaluation's answer tells.
     GiveUp,
     Stop(Stop),
@@ -202,6 +222,11 @@ impl Screen {
             evaluation: Choice::default(),
             report: None,
             down: 0,
+            charts: Charts::default(),
+            gallery: Gallery::default(),
+            runs: Runs::default(),
+            events: Events::default(),
+            system: System::default(),
             begun: None,
         }
     }
@@ -283,6 +308,10 @@ impl Screen {
             Event::Started(_)
             | Event::Progress(_)
             | Event::Refused { .. }
+            | Event::Scheduled { .. }
+            | Event::Unscheduled { .. }
+            | Event::Pulled(_)
+            | Event::Exhibited(_)
             | Event::Stopping { .. }
             | Event::Evaluated(_)
             | Event::EpochFinished(_)
@@ -346,8 +375,18 @@ impl Screen {
                         self.toast(Mood::Good, format!("saved {path} @ step {step}"));
                     }
                     Asked::Probe => self.toast(Mood::Good, format!("probed @ step {step}")),
+                    Asked::Schedule => {
+                        let words = state
+                            .scheduled
+                            .last()
+                            .map_or_else(|| "scheduled".into(), |timed| format!("scheduled: {}", timed.words()));
+                        self.toast(Mood::Good, words);
+                    }
+                    Asked::Unschedule(dial) => {
+                        self.toast(Mood::Good, format!("{}: nothing is scheduled any more", dial.symbol()))
+                    }
                     // What was found was told when it came.
-                    Asked::Flow(_) | Asked::Examine | Asked::GiveUp | Asked::Stop(_) => {}
+                    Asked::Flow(_) | Asked::Examine | Asked::Exhibit | Asked::GiveUp | Asked::Stop(_) => {}
                 },
             }
         }

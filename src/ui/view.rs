@@ -7,10 +7,15 @@ mod charts;
 mod controls;
 mod dialogs;
 mod evaluate;
+mod events;
+mod gallery;
+mod grid;
 mod log;
 mod machine;
 mod robust;
+mod runs;
 mod status;
+mod system;
 
 use super::layout::{Life, Pane, Panels, SMALLEST, Tier, centred, layout};
 use super::screen::{Screen, is_over};
@@ -105,6 +110,11 @@ impl Pen<'_> {
                 Pane::Curve => robust::curve(self, area, buffer),
                 Pane::Classes => robust::classes(self, area, buffer),
                 Pane::Confusion => robust::confusion(self, area, buffer),
+                Pane::Grid => grid::draw(self, area, buffer),
+                Pane::Gallery => gallery::draw(self, area, buffer),
+                Pane::Runs => runs::draw(self, area, buffer),
+                Pane::Events => events::draw(self, area, buffer),
+                Pane::System => system::draw(self, area, buffer),
             }
         }
         if let Some(area) = panels.dials {

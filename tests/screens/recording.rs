@@ -1,8 +1,11 @@
 //! A made-up run that looks like a real one: the same records every time, from formulas. 71 steps an epoch, 20 epochs,
 //! reports four times a second, a probe and a checkpoint each epoch, lambda halved with a note at step 300.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use rematch::config::*;
 use rematch::protocol::event::*;
+use rematch::protocol::insight::{Group, Guess, Guesses, Piece};
 use rematch::protocol::report::{
     AttackReport, ClassReport, Curve, CurvePlan, CurvePoint, Doubt, EvaluationProgress, Report, Suspicion,
 };
@@ -90,6 +93,8 @@ fn started(kind: Kind, machines: Machines) -> Event {
             },
             probe: Probe { per_epoch: 1, images: 256, steps: 10 },
             watch: Watch::default(),
+            insight: Insight::default(),
+            alerts: Alerts::default(),
             evaluation: Evaluation { steps: 20, restarts: 1, images: None },
             checkpoint: Checkpoint { every_epochs: 1 },
         },
@@ -120,6 +125,7 @@ fn started(kind: Kind, machines: Machines) -> Event {
         },
         dials: if kind == Kind::Rrm { vec![Dial::Lambda, Dial::LrScale, Dial::Eps] } else { vec![Dial::LrScale, Dial::Eps] },
         from_step: 0,
+        scheduled: Vec::new(),
     }))
 }
 
@@ -194,6 +200,75 @@ fn machine(machines: Machines, n: u64) -> Event {
     })
 }
 
+/// Cross-entropy pulls less and less, and the match comes to be worth more than chance.
+fn pulled(step: u64) -> Event {
+    let t = step as f64 / (PER_EPOCH * EPOCHS) as f64;
+    let lambda = if step > CHANGED { 0.25 } else { 0.5 };
+    let cos = 0.85 - 0.8 * (-6.0 * t).exp();
+    Event::Pulled(Pulls {
+        step,
+        terms: [Term::WeightedCrossEntropy, Term::Representation],
+        norms: [Scalar(lambda * 0.02 * (0.2 + (-3.0 * t).exp())), Scalar(0.004 + 0.002 * noise(step))],
+        cosine: Scalar(0.1 - 0.3 * t),
+        matched: Some(Scalar(cos)),
+        shuffled: Some(Scalar(0.35 * cos)),
+        images: 64,
+        ms: 12.3,
+    })
+}
+
+/// Images under attack: three groups of `each`, rings and slopes that no data set has.
+pub fn exhibited(records: Vec<Record>, each: u64, side: u64, channels: u64) -> Vec<Record> {
+    let step = last_step(&records);
+    let mut tape = Tape { at_ms: records.last().map_or(START_MS, |r| r.at_ms), records };
+    tape.at_ms += 1_200;
+    let mut pieces = Vec::new();
+    for (g, &group) in Group::ALL.iter().enumerate() {
+        for i in 0..each {
+            let index = 37 * (g as u64 * each + i) % 1_000;
+            let label = index % 10;
+            let other = if group == Group::Fooled { (label + 3) % 10 } else { label };
+            let at = |c: u64, y: u64, x: u64| {
+                let middle = side as f64 / 2.0;
+                let far = ((x as f64 - middle).hypot(y as f64 - middle) / middle).min(1.0);
+                ((255.0 * (1.0 - far)) as u64 + 20 * i + 40 * c).min(255) as u8
+            };
+            let delta = |c: u64, y: u64, x: u64| if (x / 3 + y / 3 + c + i) % 2 == 0 { 1u8 } else { 255 };
+            let whole = |of: &dyn Fn(u64, u64, u64) -> u8| {
+                let mut bytes = Vec::new();
+                for c in 0..channels {
+                    for y in 0..side {
+                        bytes.extend((0..side).map(|x| of(c, y, x)));
+                    }
+                }
+                BASE64_STANDARD.encode(bytes)
+            };
+            let guesses = |after: f64| Guesses {
+                before: Guess { class: label, confidence: 0.91 },
+                after: Guess { class: other, confidence: after },
+            };
+            pieces.push(Piece {
+                group,
+                index,
+                label,
+                shape: [channels, side, side],
+                image: whole(&at),
+                delta: whole(&delta),
+                scale: 0.1,
+                student: guesses(0.62),
+                teacher: Some(Guesses {
+                    before: Guess { class: label, confidence: 0.83 },
+                    after: Guess { class: label, confidence: 0.55 },
+                }),
+            });
+        }
+    }
+    let attack = AttackSpec::pgd(threat(), 10, 1, 0);
+    let exhibit = Exhibit { step, by: Some(CommandId(4)), attack, looked: 256, fooled: 83, standing: 118, saved: 21, pieces };
+    tape.push(Event::Exhibited(Box::new(exhibit)));
+    tape.records
+}
+
 /// The records up to a step; to the end, with the final evaluation, where `upto` is beyond it.
 pub fn recording(kind: Kind, machines: Machines, upto: u64) -> Vec<Record> {
     let mut tape = Tape { records: Vec::new(), at_ms: START_MS };
@@ -209,13 +284,16 @@ pub fn recording(kind: Kind, machines: Machines, upto: u64) -> Vec<Record> {
         if kind == Kind::Rrm && step < CHANGED && next >= CHANGED {
             let (change, previous) = (Change::Lambda(0.25), Change::Lambda(0.5));
             let note = Some("lower before the drop".to_string());
-            tape.push(Event::Controlled { step: CHANGED, by: Some(CommandId(0)), change, previous, note });
+            tape.push(Event::Controlled { step: CHANGED, by: Some(CommandId(0)), change, previous, note, stair: None });
         }
         tape.push(progress(kind, next, next - step));
         step = next;
         if tape.at_ms / 1000 != second {
             second = tape.at_ms / 1000;
             tape.push(machine(machines, second));
+        }
+        if kind == Kind::Rrm && step.is_multiple_of(100) {
+            tape.push(pulled(step));
         }
         if step.is_multiple_of(PER_EPOCH) {
             tape.at_ms += 900;
@@ -246,7 +324,7 @@ pub fn ended(records: Vec<Record>, outcome: Outcome) -> Vec<Record> {
 pub fn paused(records: Vec<Record>) -> Vec<Record> {
     let mut tape = Tape { at_ms: records.last().map_or(START_MS, |r| r.at_ms), records };
     let (change, previous) = (Change::Flow(Flow::Paused), Change::Flow(Flow::Running));
-    tape.push(Event::Controlled { step: 470, by: Some(CommandId(1)), change, previous, note: None });
+    tape.push(Event::Controlled { step: 470, by: Some(CommandId(1)), change, previous, note: None, stair: None });
     tape.records
 }
 

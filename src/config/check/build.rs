@@ -3,9 +3,9 @@
 use super::judge::{Judge, Typed, as_whole, default_of};
 use super::keys::Key;
 use crate::config::{
-    Answer, Ard, Augment, BatchNormMode, Checkpoint, Config, Data, Distance, Eps, Evaluation, FastAt, Faulty, FreeAt, ImageFiles,
-    Iterate, Kd, KdForm, Method, NFgsm, Nesterov, Network, Norm, Probe, Projector, RandomStart, Rdt, Reduction, Rrm, Rslad, Sat,
-    Schedule, Source, Storage, Student, Teacher, Threat, TorchScript, Trades, Train, Watch,
+    AlertThen, Alerts, Answer, Ard, Augment, BatchNormMode, Checkpoint, Config, Data, Distance, Eps, Evaluation, FastAt, Faulty,
+    FreeAt, ImageFiles, Insight, Iterate, Kd, KdForm, Method, NFgsm, Nesterov, Network, Norm, Probe, Projector, RandomStart, Rdt,
+    Reduction, Rrm, Rslad, Rules, Sat, Schedule, Source, Storage, Student, Teacher, Threat, TorchScript, Trades, Train, Watch,
 };
 
 impl Judge<'_> {
@@ -142,6 +142,11 @@ impl Judge<'_> {
                 every: self.long("watch.every")?,
                 images: self.size("watch.images")?,
                 drop: self.real("watch.drop")?,
+            },
+            insight: Insight { every: self.long("insight.every")?, images: self.size("insight.images")? },
+            alerts: Alerts {
+                rules: if named("alerts.rules")? == "on" { Rules::On } else { Rules::Off },
+                then: if named("alerts.then")? == "pause" { AlertThen::Pause } else { AlertThen::Tell },
             },
             evaluation: Evaluation {
                 steps: self.count("evaluation.steps")?,

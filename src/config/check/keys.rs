@@ -326,6 +326,22 @@ pub const KEYS: &[Key] = &[
     key("watch.every", whole(1, 1_000_000), Is("200"), None, "steps between looks"),
     key("watch.images", whole(1, 100_000), Is("256"), None, "training images looked at, with PGD-5"),
     key("watch.drop", real(Excluded(0.0), Excluded(1.0)), Is("0.2"), None, "fall of adversarial accuracy that is a break-down"),
+    key("insight.every", whole(0, 1_000_000), Is("200"), None, "steps between measurements of what each term pulls; 0: none"),
+    key("insight.images", whole(2, 4096), Is("64"), None, "training images it is measured on"),
+    key(
+        "alerts.rules",
+        Kind::Name(&["on", "off"]),
+        Is("\"on\""),
+        None,
+        "tell of divergence, drift, vanishing terms, waiting, throttling, a full disk",
+    ),
+    key(
+        "alerts.then",
+        Kind::Name(&["tell", "pause"]),
+        Is("\"tell\""),
+        None,
+        "whether the run pauses with an alert, when somebody is there",
+    ),
     key("evaluation.steps", whole(1, 10_000), Is("20"), None, "PGD steps of the final evaluation"),
     key("evaluation.restarts", whole(1, 1000), Is("1"), None, "random restarts of the final evaluation"),
     key(

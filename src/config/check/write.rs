@@ -3,7 +3,7 @@
 //! Every value is written out, defaults too: a run's own config must not change its meaning when a default does.
 
 use super::keys::KEYS;
-use crate::config::{Config, Method, Nesterov, Projector, RandomStart, Schedule};
+use crate::config::{AlertThen, Config, Method, Nesterov, Projector, RandomStart, Rules, Schedule};
 use std::fmt::Write as _;
 
 /// The text of `runs/<id>/config.toml`.
@@ -77,6 +77,16 @@ fn value(config: &Config, path: &str) -> Option<String> {
             (_, "watch.every") => Some(config.watch.every.to_string()),
             (_, "watch.images") => whole(config.watch.images),
             (_, "watch.drop") => real(config.watch.drop),
+            (_, "insight.every") => Some(config.insight.every.to_string()),
+            (_, "insight.images") => whole(config.insight.images),
+            (_, "alerts.rules") => text(match config.alerts.rules {
+                Rules::On => "on",
+                Rules::Off => "off",
+            }),
+            (_, "alerts.then") => text(match config.alerts.then {
+                AlertThen::Tell => "tell",
+                AlertThen::Pause => "pause",
+            }),
             (_, "evaluation.steps") => count(config.evaluation.steps),
             (_, "evaluation.restarts") => count(config.evaluation.restarts),
             (_, "evaluation.images") => config.evaluation.images.and_then(whole),

@@ -154,9 +154,8 @@ fn useful(pen: &Pen, binding: &Binding) -> bool {
         | Intent::Less
         | Intent::Edit
         | Intent::Apply => steers,
-        // The way back is Esc as well, and nobody looks for the view that is there.
-        Intent::ShowDash => pen.screen.view != View::Dash,
-        Intent::ShowRobust => pen.screen.view != View::Robust,
+        // Nobody looks for the view that is there.
+        Intent::Show(view) => pen.screen.view != view,
         Intent::OlderReport | Intent::NewerReport => pen.state.reports.len() > 1,
         // A replay holds and goes on by the same key.
         Intent::Pause => steers || (pen.screen.pace.is_some() && !is_over(pen.state)),

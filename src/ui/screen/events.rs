@@ -1,0 +1,4 @@
+//! What the Log view remembers between frames.
+
+#[derive(Clone, Debug, Default)]
+pub struct Events {}

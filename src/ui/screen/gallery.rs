@@ -1,0 +1,4 @@
+//! What the Gallery remembers between frames.
+
+#[derive(Clone, Debug, Default)]
+pub struct Gallery {}

@@ -1,0 +1,10 @@
+//! The Log view.
+
+use super::Pen;
+use crate::ui::layout::Pane;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
+    pen.frame(area, pen.title(Pane::Events, "Log"), pen.focused(Pane::Events), buffer);
+}

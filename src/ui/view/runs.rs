@@ -1,0 +1,10 @@
+//! The Runs view.
+
+use super::Pen;
+use crate::ui::layout::Pane;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
+    pen.frame(area, pen.title(Pane::Runs, "Runs"), pen.focused(Pane::Runs), buffer);
+}

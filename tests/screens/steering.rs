@@ -1,0 +1,1 @@
+//! What each term pulls, scheduled changes.
