@@ -8,6 +8,7 @@ pub mod replay;
 pub mod series;
 pub mod session;
 pub mod state;
+pub mod step_times;
 pub mod store;
 
 pub use series::Series;

@@ -10,6 +10,7 @@ pub mod terminal;
 
 // What is drawn.
 pub mod chart;
+pub mod cost;
 pub mod evaluation;
 pub mod glyphs;
 pub mod keymap;

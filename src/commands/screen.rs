@@ -8,7 +8,7 @@ use rematch::run::session::Session;
 use rematch::ui::capability::{self, Capabilities, Output};
 use rematch::ui::event::Signal;
 use rematch::ui::input::read_input;
-use rematch::ui::terminal::{Drawn, LinkSpeed, Synchronized, Terminal, TerminalError};
+use rematch::ui::terminal::{Drawn, LinkSpeed, Synchronized, Terminal, TerminalError, Written};
 use rematch::ui::theme::Palette;
 use rematch::ui::{app, glyphs, stderr};
 use std::io::{self, IsTerminal};
@@ -98,6 +98,10 @@ impl app::Surface for OnTerminal {
 
     fn link(&self) -> LinkSpeed {
         self.0.link_speed()
+    }
+
+    fn written(&self) -> Option<Written> {
+        Some(self.0.written())
     }
 
     fn suspend(&mut self) -> io::Result<()> {

@@ -76,7 +76,7 @@ mod working {
         let signals = signals::listen(signal)?;
         let trouble = prepared.trouble.clone();
         let worker = prepared.begin(folder.id(), folder.checkpoints(), recorder.clone(), requests);
-        let machine = telemetry::spawn(recorder.clone(), Duration::from_secs(1));
+        let machine = telemetry::spawn(recorder.clone(), Duration::from_secs(1), folder.path());
 
         let followed = match ui {
             Ui::Tui => on_screen(args, &folder, &recorder, trouble, records, &ask, &heard),

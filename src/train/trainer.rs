@@ -20,7 +20,7 @@ use crate::methods::laps::Laps;
 use crate::methods::{Batch, Context, Method};
 use crate::nn::Model;
 use crate::protocol::command::{Command, CommandId, Request, SaveOnStop, StopWhen};
-use crate::protocol::event::{EpochFinished, Evaluated, Part, Plan, Progress, Saved, Timing, Warning};
+use crate::protocol::event::{EpochFinished, Evaluated, Part, Plan, Progress, Saved, Warning};
 use crate::protocol::{Change, Controls, Dial, Event, Flow, Outcome, Stair, Step, Stop, Timed};
 use crate::random::{self, Purpose};
 use std::path::{Path, PathBuf};
@@ -253,9 +253,9 @@ impl Trainer {
         };
         let timing = (second.elapsed() >= Duration::from_secs(1)).then(|| {
             *second = Instant::now();
-            let (p50_ms, p99_ms) = self.meter.percentiles().unwrap_or((0.0, 0.0));
-            slowed = self.pace.slowed(p50_ms);
-            Timing { parts: self.laps.take(), p50_ms, p99_ms }
+            let timing = self.meter.timing(self.laps.take());
+            slowed = self.pace.slowed(timing.p50_ms);
+            timing
         });
         let progress = Progress {
             step: self.step,

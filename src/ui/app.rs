@@ -4,11 +4,12 @@
 //! [`super::intent`] asks for and tells why it left. Instants here pace frames only; what is drawn sees `clock`.
 
 use super::cadence::Cadence;
+use super::cost::{Costs, thread_time};
 use super::event::{Focus, Input, Signal};
 use super::glyphs::Glyphs;
 use super::intent::{self, Effect, Leave};
 use super::screen::{Asked, Changed, Dialog, Mood, Screen, is_over};
-use super::terminal::{Drawn, LinkSpeed};
+use super::terminal::{Drawn, LinkSpeed, Written};
 use super::theme::Palette;
 use super::view;
 use crate::protocol::{Command, Record};
@@ -29,6 +30,10 @@ pub trait Surface {
     fn repaint(&mut self) -> io::Result<()>;
     /// How the last frames went through.
     fn link(&self) -> LinkSpeed;
+    /// What was sent so far, where somebody counts.
+    fn written(&self) -> Option<Written> {
+        None
+    }
     /// Gives the terminal back and stops the process; returns when it is continued.
     fn suspend(&mut self) -> io::Result<()>;
     /// Takes the terminal over again; the next draw sends everything.
@@ -89,6 +94,7 @@ struct App<'a, S: Surface> {
     pace: Option<Box<dyn Pace>>,
     trouble: Option<Box<dyn Fn() -> Option<String>>>,
     cadence: Cadence,
+    costs: Costs,
     focus: Focus,
     dirty: Dirty,
     repaint: Repaint,
@@ -123,6 +129,7 @@ pub fn run(
     let mut screen = Screen::new(options.palette, options.glyphs, session.access(), options.folder);
     screen.now_ms = clock();
     screen.pace = options.pace.as_ref().map(|p| p.label());
+    screen.system.max_fps = options.max_fps;
     let mut app = App {
         clock,
         session,
@@ -132,6 +139,7 @@ pub fn run(
         pace: options.pace,
         trouble: options.trouble,
         cadence: Cadence::new(options.max_fps),
+        costs: Costs::default(),
         focus: Focus::Gained,
         dirty: Dirty::Key,
         repaint: Repaint::Yes,
@@ -227,7 +235,8 @@ impl<S: Surface> App<'_, S> {
         // A key held down over a slow link comes in a burst too, but as one character.
         let reply = typed.len() > TYPED_AT_ONCE
             && typed.iter().any(|c| *c != typed[0])
-            && !matches!(self.screen.dialog, Some(Dialog::Edit(_)));
+            && !matches!(self.screen.dialog, Some(Dialog::Edit(_)))
+            && self.screen.events.typing.is_none();
         for input in waiting {
             if reply && printable(&input).is_some() {
                 continue;
@@ -362,6 +371,10 @@ impl<S: Surface> App<'_, S> {
         if second && self.ticks() {
             self.mark(Dirty::Data);
         }
+        if second {
+            // No reason to draw by itself: a frame that told only of the frame before would go on for ever.
+            self.screen.system.cost = self.surface.written().map(|written| self.costs.sum(now_ms, written));
+        }
         if second && self.may_have_trouble() {
             let trouble = self.trouble.as_ref().and_then(|trouble| trouble());
             if trouble != self.screen.trouble {
@@ -418,7 +431,15 @@ impl<S: Surface> App<'_, S> {
             self.repaint = Repaint::No;
         }
         let (state, screen) = (&self.state, &self.screen);
-        let drawn = self.surface.draw(&mut |frame| view::draw(frame, state, screen))?;
+        let (began, mut size) = (thread_time(), screen.size);
+        let drawn = self.surface.draw(&mut |frame| {
+            size = frame.area().as_size().into();
+            view::draw(frame, state, screen);
+        })?;
+        self.screen.size = size;
+        if drawn != Drawn::Skipped {
+            self.costs.drew(thread_time().saturating_sub(began));
+        }
         self.drawn = Some(Instant::now());
         self.dirty = match drawn {
             Drawn::Shown => Dirty::Clean,

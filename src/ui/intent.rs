@@ -61,6 +61,7 @@ pub fn key(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effec
         return interrupt(screen, state);
     }
     match screen.dialog.take() {
+        None if screen.view == View::Events && events::typed(screen, event) => Vec::new(),
         None => plain(screen, state, event),
         Some(Dialog::Help { search, scroll }) => {
             screen.dialog = dialogs::help(search, scroll, event);
@@ -89,6 +90,8 @@ pub fn paste(screen: &mut Screen, text: &str) {
         let room = LONGEST_NOTE.saturating_sub(editor.field().chars().count());
         let line: String = text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(room).collect();
         editor.field().push_str(&line);
+    } else {
+        events::pasted(screen, text);
     }
 }
 
@@ -223,6 +226,8 @@ fn plain(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effect>
         Intent::NewerReport => walk(screen, state, Direction::Forward),
         // Only some views have a use for them.
         Intent::First | Intent::Last | Intent::Open | Intent::Filter | Intent::CommandLine => {}
+        Intent::Follow | Intent::Level | Intent::Context | Intent::Span => {}
+        Intent::Diagnostics => system::turn_overlay(screen),
         Intent::Faster => return vec![Effect::Faster],
         Intent::Slower => return vec![Effect::Slower],
     }

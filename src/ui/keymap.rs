@@ -75,6 +75,15 @@ pub enum Intent {
     CommandLine,
     OlderReport,
     NewerReport,
+    /// Stay with the newest.
+    Follow,
+    /// How bad a line must be to be shown.
+    Level,
+    /// Show what lies between the hits, or hide it.
+    Context,
+    /// Which steps the histogram counts.
+    Span,
+    Diagnostics,
     Faster,
     Slower,
 }
@@ -139,6 +148,7 @@ pub const KEYMAP: &[Binding] = table! {
     Everywhere [named(KeyCode::BackTab)] PreviousPane "previous pane";
     Everywhere [key('z')] Maximise "maximise the pane, or put it back" "max";
     Everywhere [key('L')] FullLog "the log, full screen";
+    Everywhere [key('D')] Diagnostics "bytes, time and frames of this screen, in its first line";
     Everywhere [ctrl('l')] Repaint "draw everything again";
     Everywhere [named(KeyCode::Esc)] Back "one layer out, at last to the Dash";
     Dash [key('u')] Undo "propose the value before the last change";
@@ -169,6 +179,22 @@ pub const KEYMAP: &[Binding] = table! {
     Robust [named(KeyCode::Down), key('j')] LineDown "down, in the pane with the focus";
     Robust [named(KeyCode::PageUp)] PageUp "far up";
     Robust [named(KeyCode::PageDown)] PageDown "far down";
+    Events [named(KeyCode::Up), key('k')] LineUp "older, in the half with the focus";
+    Events [named(KeyCode::Down), key('j')] LineDown "newer";
+    Events [named(KeyCode::PageUp)] PageUp "a page older";
+    Events [named(KeyCode::PageDown)] PageDown "a page newer";
+    Events [key('g'), named(KeyCode::Home)] First "the oldest";
+    Events [key('G'), named(KeyCode::End)] Last "the newest, and stay there";
+    Events [key('F')] Follow "follow what comes" "follow";
+    Events [key('/')] Filter "only lines with a text in them; level:warn, level:error" "filter";
+    Events [key('n')] NextMarker "next line with the text, or next warning" "next";
+    Events [key('N')] PreviousMarker "the one before";
+    Events [key('c')] Context "show or hide the lines between those with the text";
+    Events [key('l')] Level "all lines, warnings and worse, failures" "level";
+    Events [named(KeyCode::Enter)] Open "the crosshair of the Dash where the chosen event happened" "go there";
+    System [named(KeyCode::Up), key('k')] LineUp "up, in the part with the focus";
+    System [named(KeyCode::Down), key('j')] LineDown "down, in the part with the focus";
+    System [key('m')] Span "step times of the whole run, or of the last minute" "minute";
     Replay [key('>')] Faster "play faster" "faster";
     Replay [key('<')] Slower "play slower" "slower";
 };

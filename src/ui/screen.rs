@@ -10,10 +10,10 @@ mod runs;
 mod system;
 
 pub use charts::Charts;
-pub use events::Events;
+pub use events::{Around, Events, Half, Wanted, line as log_line, window};
 pub use gallery::Gallery;
 pub use runs::Runs;
-pub use system::System;
+pub use system::{Overlay, Section, Span, System};
 
 use super::chart::Scale;
 use super::evaluation::{Choice, Row};
@@ -44,6 +44,8 @@ pub struct Screen {
     pub folder: String,
     /// How fast a replay plays; `None` for a live run.
     pub pace: Option<String>,
+    /// Columns and rows of the last frame: keys that turn pages go by it.
+    pub size: (u16, u16),
     pub view: View,
     pub focus: Pane,
     pub maximised: Option<Pane>,
@@ -199,6 +201,7 @@ impl Screen {
             access,
             folder,
             pace: None,
+            size: (80, 24),
             view: View::Dash,
             focus: Pane::Controls,
             maximised: None,

@@ -95,7 +95,8 @@ impl Pen<'_> {
     }
 
     fn panels(&self, panels: &Panels, buffer: &mut Buffer) {
-        status::header(self, panels.header, buffer);
+        let header = system::overlay(self, panels.header, buffer);
+        status::header(self, header, buffer);
         for &(pane, area) in &panels.panes {
             match pane {
                 Pane::Controls => controls::draw(self, area, buffer),

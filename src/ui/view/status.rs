@@ -9,7 +9,7 @@ use crate::ui::glyphs::bar;
 use crate::ui::intent::{markers_at, scopes};
 use crate::ui::keymap::{Binding, Intent, KEYMAP, Scope};
 use crate::ui::layout::View;
-use crate::ui::screen::{Asked, Mood, is_over};
+use crate::ui::screen::{Asked, Half, Mood, is_over};
 use crate::ui::terminal::LinkSpeed;
 use crate::ui::theme::Tone;
 use ratatui::buffer::Buffer;
@@ -157,6 +157,7 @@ fn useful(pen: &Pen, binding: &Binding) -> bool {
         // Nobody looks for the view that is there.
         Intent::Show(view) => pen.screen.view != view,
         Intent::OlderReport | Intent::NewerReport => pen.state.reports.len() > 1,
+        Intent::Open if pen.screen.view == View::Events => pen.screen.events.half == Half::Marks,
         // A replay holds and goes on by the same key.
         Intent::Pause => steers || (pen.screen.pace.is_some() && !is_over(pen.state)),
         Intent::Faster | Intent::Slower => !is_over(pen.state),
