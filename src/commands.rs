@@ -4,9 +4,11 @@ pub mod bench;
 pub mod compare;
 pub mod config;
 pub mod data;
+pub mod doctor;
 pub mod eval;
 pub mod export;
 pub mod import;
+pub mod manual;
 #[cfg(feature = "torch")]
 pub mod openmp;
 pub mod replay;

@@ -23,6 +23,9 @@ fn main() -> ExitCode {
         Command::Bench(cli::Bench::Step(args)) => commands::bench::step(&args),
         Command::Data(cli::Data::RebuildEmbedded { from, to }) => commands::data::rebuild(&from, &to),
         Command::Data(cli::Data::Fetch { set, to, from }) => commands::data::fetch(&set, to, from.as_deref()),
+        Command::Doctor(args) => commands::doctor::run(&args),
+        Command::Completions(args) => Ok(commands::manual::completions(&args)),
+        Command::Man(args) => commands::manual::man(&args),
     };
     match done {
         Ok(code) => ExitCode::from(code),

@@ -276,7 +276,7 @@ proptest! {
 }
 
 /// Four frames a second of a run's own time, as over SSH; a fixed recording gives a fixed number of bytes.
-fn bytes_per_second(width: u16, height: u16) -> usize {
+fn bytes_per_second(view: View, width: u16, height: u16) -> usize {
     let records = recording(Kind::Rrm, Machines::Gpu, 600);
     let wire = FrameWriter::default();
     let area = Rect::new(0, 0, width, height);
@@ -285,6 +285,7 @@ fn bytes_per_second(width: u16, height: u16) -> usize {
     let mut terminal = Terminal::with_options(backend, ratatui::TerminalOptions { viewport }).unwrap();
     let mut state = RunState::default();
     let mut screen = Screen::new(Palette::TrueColour, Glyphs::Braille, Access::Steer, "runs/demo".into());
+    screen.turn_to(view);
     let (start, mut frame_at, mut first, mut all) = (records[0].at_ms, records[0].at_ms, None, 0);
     for record in &records {
         while record.at_ms >= frame_at + 250 {
@@ -306,9 +307,11 @@ fn bytes_per_second(width: u16, height: u16) -> usize {
 #[test]
 fn the_screen_is_cheap_over_ssh() {
     for (width, height, budget) in [(80, 24, 1_000), (120, 40, 1_500), (200, 60, 2_000)] {
-        let rate = bytes_per_second(width, height);
-        assert!(rate <= budget, "{width}x{height}: {rate} B/s, allowed {budget}");
-        assert!(rate > 50, "{width}x{height}: {rate} B/s is no screen at all");
+        for view in [View::Dash, View::Events, View::System] {
+            let rate = bytes_per_second(view, width, height);
+            assert!(rate <= budget, "{view:?} {width}x{height}: {rate} B/s, allowed {budget}");
+            assert!(rate > 50, "{view:?} {width}x{height}: {rate} B/s is no screen at all");
+        }
     }
 }
 
@@ -367,6 +370,7 @@ fn the_loop_shows_asks_is_answered_and_leaves() {
             folder: "runs/demo".into(),
             pace: None,
             trouble: Some(Box::new(move || told.lock().unwrap().clone())),
+            ahead_s: None,
         };
         app::run(Session::live(records, to_worker), &mut surface, &input, &signals, options, &now_ms).why
     });

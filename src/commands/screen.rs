@@ -54,6 +54,7 @@ pub struct Setting<'a> {
 /// Shows a session until it is left. `said`: gets what libraries print while the screen is up.
 pub fn show(session: Session, setting: Setting, said: impl FnMut(String) + Send + 'static) -> anyhow::Result<app::Left> {
     let capabilities = capabilities(setting.look);
+    let ahead_s = super::doctor::ahead_of_utc();
     let mut surface = OnTerminal(Terminal::enter(&capabilities, Synchronized::Auto)?);
     let captured = stderr::capture(said)?;
     let (to, input) = bounded(1024);
@@ -75,6 +76,7 @@ pub fn show(session: Session, setting: Setting, said: impl FnMut(String) + Send 
         folder: setting.folder,
         pace: setting.pace,
         trouble: setting.trouble,
+        ahead_s,
     };
     let left = app::run(session, &mut surface, &input, setting.signals, options, &now_ms);
     drop(reader);

@@ -7,6 +7,7 @@ use crate::protocol::event::Gpu;
 use nvml_wrapper::Nvml;
 use nvml_wrapper::bitmasks::device::ThrottleReasons;
 use nvml_wrapper::enum_wrappers::device::{Clock, TemperatureSensor};
+use nvml_wrapper::error::NvmlError;
 
 /// The devices this process may use.
 pub struct Gpus {
@@ -17,7 +18,7 @@ pub struct Gpus {
 impl Gpus {
     /// `visible` is the value of `CUDA_VISIBLE_DEVICES`, if it is set.
     pub fn new(visible: Option<&str>) -> Self {
-        let nvml = Nvml::init().map_err(|error| error.to_string());
+        let nvml = Nvml::init().map_err(|error| without(&error));
         let uuids: Vec<String> = nvml.as_ref().map_or_else(
             |_| Vec::new(),
             |nvml| {
@@ -41,6 +42,12 @@ impl Gpus {
             Ok(_) => None,
         }
     }
+}
+
+/// Why the driver's library does not answer, without the name of the crate that found out.
+pub fn without(error: &NvmlError) -> String {
+    let text = error.to_string();
+    text.strip_prefix("a libloading error occurred: ").unwrap_or(&text).to_string()
 }
 
 fn read(nvml: &Nvml, index: u32) -> Option<Gpu> {

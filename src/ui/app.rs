@@ -60,6 +60,8 @@ pub struct Options {
     pub pace: Option<Box<dyn Pace>>,
     /// Why the run cannot go on at the moment, where that cannot be recorded: asked once a second.
     pub trouble: Option<Box<dyn Fn() -> Option<String>>>,
+    /// What the local clock is ahead of UTC, in seconds, where that is known.
+    pub ahead_s: Option<i32>,
 }
 
 /// How the screen was left, and what was known of the run then.
@@ -130,6 +132,7 @@ pub fn run(
     screen.now_ms = clock();
     screen.pace = options.pace.as_ref().map(|p| p.label());
     screen.system.max_fps = options.max_fps;
+    screen.events.ahead_s = options.ahead_s;
     let mut app = App {
         clock,
         session,

@@ -225,8 +225,15 @@ fn plain(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effect>
         Intent::OlderReport => walk(screen, state, Direction::Back),
         Intent::NewerReport => walk(screen, state, Direction::Forward),
         // Only some views have a use for them.
-        Intent::First | Intent::Last | Intent::Open | Intent::Filter | Intent::CommandLine => {}
-        Intent::Follow | Intent::Level | Intent::Context | Intent::Span => {}
+        Intent::First
+        | Intent::Last
+        | Intent::Open
+        | Intent::Filter
+        | Intent::CommandLine
+        | Intent::Follow
+        | Intent::Level
+        | Intent::Context
+        | Intent::Span => {}
         Intent::Diagnostics => system::turn_overlay(screen),
         Intent::Faster => return vec![Effect::Faster],
         Intent::Slower => return vec![Effect::Slower],

@@ -386,7 +386,7 @@ impl Screen {
                         self.toast(Mood::Good, words);
                     }
                     Asked::Unschedule(dial) => {
-                        self.toast(Mood::Good, format!("{}: nothing is scheduled any more", dial.symbol()))
+                        self.toast(Mood::Good, format!("{}: nothing is scheduled any more", dial.symbol()));
                     }
                     // What was found was told when it came.
                     Asked::Flow(_) | Asked::Examine | Asked::Exhibit | Asked::GiveUp | Asked::Stop(_) => {}

@@ -99,7 +99,9 @@ fn a_line_that_is_read_stays_while_others_come() {
         state.apply(records.last().unwrap());
     }
     assert_eq!((state.log.len(), state.said > 11_000), (10_000, true));
-    assert!(picture(80, 24, &state, &screen).contains("line 1000 ") || picture(80, 24, &state, &screen).contains("▸"));
+    let oldest = format!("INFO  {} ", state.log[0].text);
+    let shown = picture(80, 24, &state, &screen);
+    assert!(shown.lines().nth(2).unwrap().contains(&oldest) && shown.lines().nth(2).unwrap().contains('▸'), "{shown}");
     press(&mut screen, &state, "Gk");
     assert!(picture(80, 24, &state, &screen).contains("line 10999"));
 }

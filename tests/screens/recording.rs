@@ -164,7 +164,7 @@ fn progress(kind: Kind, step: u64, steps: u64) -> Event {
         // Eight steps around the median, now and then a slow one.
         let slow = if step.is_multiple_of(72) { 240.0 + 30.0 * noise(step) } else { 112.0 };
         let times: Vec<f64> = (0..7).map(|i| 108.0 + 12.0 * noise(8 * step + i)).chain([slow]).collect();
-        let max_ms = times.iter().copied().reduce(f64::max).map(|ms| ms.round());
+        let max_ms = times.iter().copied().reduce(f64::max).map(f64::round);
         Timing { parts, p50_ms: 108.0, p99_ms: 119.0 + noise(step).round(), max_ms, counts: step_times::counts(&times) }
     });
     let lr = 0.05 * (1.0 + (std::f64::consts::PI * t).cos());

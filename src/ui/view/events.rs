@@ -80,26 +80,23 @@ fn log(pen: &Pen, area: Rect, other: &str, buffer: &mut Buffer) {
             Level::Error => ("FAIL ", Tone::Error),
         };
         let time = time_of_day(line.at_ms, events.ahead_s);
-        match (chosen == Some(at), &unfolded) {
-            (true, Some(texts)) => {
-                for (i, text) in texts.iter().enumerate() {
-                    let mut row = if i == 0 {
-                        Line::from(vec![pen.span(Tone::Accent, format!("▸{time} ")), pen.span(tone, format!("{word} "))])
-                    } else {
-                        Line::from(" ".repeat(BEFORE_TEXT))
-                    };
-                    hits(pen, &wanted, text, Tone::Title, &mut row);
-                    rows.push(row);
-                }
-            }
-            (true, None) | (false, _) => {
-                // What libraries say may hold tabs and escapes; a terminal must not act on them.
-                let text: String = line.text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-                let mut row = Line::from(vec![pen.span(Tone::Dim, format!(" {time} ")), pen.span(tone, format!("{word} "))]);
-                hits(pen, &wanted, &pen.screen.glyphs.words(text), Tone::Text, &mut row);
+        if let Some(texts) = unfolded.as_ref().filter(|_| chosen == Some(at)) {
+            for (i, text) in texts.iter().enumerate() {
+                let mut row = if i == 0 {
+                    Line::from(vec![pen.span(Tone::Accent, format!("▸{time} ")), pen.span(tone, format!("{word} "))])
+                } else {
+                    Line::from(" ".repeat(BEFORE_TEXT))
+                };
+                hits(pen, &wanted, text, Tone::Title, &mut row);
                 rows.push(row);
             }
+            continue;
         }
+        // What libraries say may hold tabs and escapes; a terminal must not act on them.
+        let text: String = line.text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let mut row = Line::from(vec![pen.span(Tone::Dim, format!(" {time} ")), pen.span(tone, format!("{word} "))]);
+        hits(pen, &wanted, &pen.screen.glyphs.words(text), Tone::Text, &mut row);
+        rows.push(row);
     }
     for (line, y) in rows.iter().take(height).zip(inner.y..inner.bottom()) {
         line_at(buffer, inner.x, y, inner.width, line);
