@@ -11,6 +11,8 @@ use ratatui::text::{self, Line};
 
 /// Two histograms beside each other need this much.
 const BESIDE: usize = 84;
+/// From here on how many steps there were stands beside their percentiles.
+const COUNTS: usize = 50;
 /// Fewer rows than this show no shape.
 const SHAPE: usize = 5;
 /// `   108ms `
@@ -19,7 +21,7 @@ const LABEL: usize = 9;
 const SHARE: usize = 6;
 
 pub(super) fn lines(pen: &Pen, width: u16, height: u16) -> (String, Vec<Line<'static>>) {
-    let title = "Step time".to_string();
+    let mut title = "Step time".to_string();
     let Some(timing) = &pen.state.timing else {
         return (title, vec![Line::from(pen.span(Tone::Dim, "no step was timed yet"))]);
     };
@@ -27,11 +29,14 @@ pub(super) fn lines(pen: &Pen, width: u16, height: u16) -> (String, Vec<Line<'st
     let (width, mut room) = (usize::from(width), usize::from(height));
     let mut lines = Vec::new();
     if run.steps() == 0 {
-        let text = format!("p50 {}  p99 {} over the last second", ms(timing.p50_ms), ms(timing.p99_ms));
+        let text = format!("p50 {}  p99 {} last second", ms(timing.p50_ms), ms(timing.p99_ms));
         lines.push(Line::from(pen.span(Tone::Text, text)));
         lines.push(Line::from(pen.span(Tone::Dim, "this record keeps no histogram")));
     } else {
         lines.push(Line::from(pen.span(Tone::Dim, format!("{:8}{:>7}{:>7}{:>7}{:>7}", "", "p50", "p90", "p99", "max"))));
+        if width < COUNTS {
+            title = format!("{title}  {} steps", run.steps());
+        }
         lines.push(percentiles(pen, "run", run));
         lines.push(percentiles(pen, "minute", &minute));
     }
@@ -62,13 +67,13 @@ fn percentiles(pen: &Pen, name: &str, spread: &Spread) -> Line<'static> {
 /// A head and at most `rows` bars. Both spans have the same bins, so that they compare.
 fn histogram(pen: &Pen, run: &Spread, minute: &Spread, width: usize, rows: usize) -> Vec<Line<'static>> {
     let Some((low, high)) = run.range().filter(|_| rows > 0) else { return Vec::new() };
-    let (low, high) = (usize::from(low), usize::from(high));
-    let mut wide = 1;
-    while high / wide - low / wide + 1 > rows {
-        wide *= 2;
-    }
-    let bins: Vec<usize> = (low / wide..=high / wide).collect();
-    let count = |spread: &Spread, bin: usize| (bin * wide..(bin + 1) * wide).map(|b| spread.count(b as u16)).sum::<u64>();
+    let (first, last) = middle(run, (low, high), rows);
+    let count = |spread: &Spread, bin: u16| match bin {
+        _ if first == last => spread.steps(),
+        bin if bin == first => (low..=first).map(|b| spread.count(b)).sum(),
+        bin if bin == last => (last..=high).map(|b| spread.count(b)).sum(),
+        bin => spread.count(bin),
+    };
     let spreads: Vec<(&str, &Spread)> = match (width >= BESIDE, pen.screen.system.span) {
         (true, _) => vec![("run", run), ("last minute", minute)],
         (false, Span::Run) => vec![("run", run)],
@@ -80,11 +85,12 @@ fn histogram(pen: &Pen, run: &Spread, minute: &Spread, width: usize, rows: usize
         head.push_span(pen.span(Tone::Dim, format!("{:<each$} ", format!("steps of the {name}"))));
     }
     let mut lines = vec![head];
-    for &bin in &bins {
-        let from = ms(from_ms((bin * wide) as u16));
+    for bin in first..=last {
+        // The last one always holds everything above; the first one everything below, where there is any.
+        let from = if bin == first && first > low { format!("<{}", ms(from_ms(bin + 1))) } else { ms(from_ms(bin)) };
         let mut line = Line::from(pen.span(Tone::Text, format!("{from:>0$} ", LABEL - 1)));
         for (_, spread) in &spreads {
-            let most = bins.iter().map(|bin| count(spread, *bin)).max().unwrap_or(0).max(1) as f64;
+            let most = (first..=last).map(|bin| count(spread, bin)).max().unwrap_or(0).max(1) as f64;
             let here = count(spread, bin);
             let room = each.saturating_sub(SHARE);
             // Whatever is there at all is to be seen.
@@ -95,6 +101,21 @@ fn histogram(pen: &Pen, run: &Spread, minute: &Spread, width: usize, rows: usize
         lines.push(line);
     }
     lines
+}
+
+/// The bins that get rows of their own: what is given up at either end is where the fewest steps are.
+fn middle(spread: &Spread, (mut low, mut high): (u16, u16), rows: usize) -> (u16, u16) {
+    let (mut below, mut above) = (spread.count(low), spread.count(high));
+    while usize::from(high - low) + 1 > rows.max(1) {
+        if below < above {
+            low += 1;
+            below += spread.count(low);
+        } else {
+            high -= 1;
+            above += spread.count(high);
+        }
+    }
+    (low, high)
 }
 
 fn percent(part: u64, all: u64) -> String {
@@ -126,5 +147,41 @@ fn ms(v: f64) -> String {
         v if v < 9_999.5 => format!("{v:.0}ms"),
         v if v < 999_950.0 => format!("{:.1}s", v / 1e3),
         v => format!("{:.0}s", v / 1e3),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::event::Timing;
+    use crate::protocol::step_times::{bin, counts};
+    use crate::run::step_times::StepTimes;
+
+    #[test]
+    fn rows_are_where_the_steps_are() {
+        let mut all = StepTimes::default();
+        let mut times = vec![100.0; 50];
+        times.extend([vec![120.0; 40], vec![3_000.0; 2], vec![5.0]].concat());
+        let timing = Timing {
+            parts: std::collections::BTreeMap::new(),
+            p50_ms: 100.0,
+            p99_ms: 3_000.0,
+            max_ms: Some(3_000.0),
+            counts: counts(&times),
+        };
+        all.push(0, &timing);
+        let range = all.since_start.range().unwrap();
+        assert_eq!(middle(&all.since_start, range, 200), range);
+        assert_eq!(middle(&all.since_start, range, 2), (bin(100.0), bin(120.0)));
+        assert_eq!(middle(&all.since_start, range, 0), (bin(100.0), bin(100.0)));
+    }
+
+    #[test]
+    fn times_have_six_cells_at_most() {
+        for (v, text) in
+            [(0.004, "0.00ms"), (0.42, "0.42ms"), (9.72, "9.7ms"), (108.2, "108ms"), (12_345.0, "12.3s"), (f64::NAN, "--")]
+        {
+            assert_eq!(ms(v), text);
+        }
     }
 }

@@ -30,8 +30,8 @@ pub(super) fn lines(pen: &Pen, whole: Rect) -> Vec<Line<'static>> {
     let written = cost.written;
     let fps = pen.screen.system.max_fps;
     lines.push(fact("bytes", format!("{:>5}/s  {:>6} in all", size(cost.bytes_per_s), size(written.bytes as f64))));
-    lines.push(fact("frames", format!("{:>5.1}/s  {:>6} in all", cost.frames_per_s.min(99.9), written.frames)));
-    lines.push(fact("biggest", format!("{:>5}  at most {fps} frames/s", size(written.biggest as f64))));
+    lines.push(fact("frames", format!("{:>5.1} of {fps}/s  {} in all", cost.frames_per_s.min(99.9), written.frames)));
+    lines.push(fact("biggest", format!("{:>5}    in one frame", size(written.biggest as f64))));
     lines.push(fact("cpu", format!("p50 {:.1}  p99 {:.1} ms a frame", cost.frame_p50_ms, cost.frame_p99_ms)));
     let link = match pen.screen.link {
         LinkSpeed::Fast => "fast",
