@@ -4,10 +4,11 @@ pub mod bench;
 pub mod compare;
 pub mod config;
 pub mod data;
+#[cfg(not(feature = "torch"))]
+pub mod elsewhere;
 pub mod eval;
 pub mod export;
 pub mod import;
-#[cfg(feature = "torch")]
 pub mod openmp;
 pub mod replay;
 
@@ -49,6 +50,6 @@ pub(crate) fn write_file(path: &std::path::Path, bytes: &[u8]) -> anyhow::Result
 #[cfg(not(feature = "torch"))]
 fn no_torch(what: &str) -> anyhow::Error {
     anyhow::anyhow!(
-        "this build of rematch views runs only and cannot {what}; build it with its default features (make setup; cargo build)"
+        "this program is the viewing half alone and cannot {what}; `make setup && cargo build` makes the other"
     )
 }

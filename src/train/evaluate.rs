@@ -5,6 +5,7 @@
 //! worst case over all images visited, never the last one alone. Where an image's attack starts depends on the attack's seed, the
 //! restart and the image's place in its set, and on nothing else: not on the batch size, not on the other images. Always in eval mode.
 
+use super::device::ManyShapes;
 use super::pool::Pool;
 use crate::attacks::{Attack, Ball, Fooled, GoOn, Pgd, Setting, Subjects, WorstOfPgd, answers};
 use crate::config::AttackSpec;
@@ -58,6 +59,7 @@ pub fn evaluate(
 ) -> Result<Option<Accuracy>, DataError> {
     let (mut natural, mut adversarial, mut images, mut fooled) = (0, 0, 0, Vec::new());
     let batch = batch(set);
+    let _shapes = ManyShapes::begin();
     for places in indices.chunks(batch) {
         let Some((correct, robust, places)) = examine(network, set, places, attack, &mut go_on)? else { return Ok(None) };
         natural += correct.iter().filter(|c| **c).count();

@@ -3,6 +3,7 @@
 //! As cheap as a probe and with its attack, images and start, so that what stands here is what the probe counts. It is a look and no
 //! measurement; training stands still meanwhile and nothing of it changes.
 
+use super::device::ManyShapes;
 use super::ends::{Ends, RunError, tell};
 use super::evaluate;
 use super::trainer::{Trainer, round};
@@ -48,6 +49,7 @@ impl Trainer {
             return refuse(ends, "there are no validation images (data.validation)".into());
         }
         let begin = Instant::now();
+        let _shapes = ManyShapes::begin();
         let threat = Threat { norm: self.controls.norm, eps: self.controls.eps };
         let attack = AttackSpec::pgd(threat, self.config.probe.steps, 1, 0);
         let places = evaluate::subset(self.validation.len(), self.config.probe.images);
