@@ -49,7 +49,5 @@ pub(crate) fn write_file(path: &std::path::Path, bytes: &[u8]) -> anyhow::Result
 /// For the commands that need libtorch, in a build without it.
 #[cfg(not(feature = "torch"))]
 fn no_torch(what: &str) -> anyhow::Error {
-    anyhow::anyhow!(
-        "this program is the viewing half alone and cannot {what}; `make setup && cargo build` makes the other"
-    )
+    anyhow::anyhow!("this program is the viewing half alone and cannot {what}; `make setup && cargo build` makes the other")
 }

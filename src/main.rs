@@ -1,7 +1,7 @@
 //! Parses the command line, picks what to do, and turns how it went into an exit code: 0 completed, 1 failed, 2 bad usage, config
 //! or data, 130 stopped by the user.
 
-#[cfg(feature = "light")]
+#[cfg(light)]
 extern crate rematch_light as rematch;
 
 mod cli;

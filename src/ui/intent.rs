@@ -126,6 +126,7 @@ pub fn scopes(screen: &Screen) -> Vec<Scope> {
         Pane::Log => scopes.push(Scope::Log),
         Pane::Machine
         | Pane::Timing
+        | Pane::Pull
         | Pane::Best
         | Pane::Verdict
         | Pane::Curve

@@ -56,6 +56,9 @@ pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let whole = format!("lr {lr} of {} {schedule}", Dial::LrScale.show(config.train.lr));
     let lr = if whole.len() <= usize::from(inner.width) { whole } else { format!("lr {lr} {schedule}") };
     lines.push(Line::from(pen.span(Tone::Text, lr)));
+    if let Some(pull) = super::pull::one_line(pen, inner.width) {
+        lines.push(pull);
+    }
     lines.push(fact(format!("{}  batch {}", config.method.describe(), config.train.batch)));
     lines.push(fact(format!("{} {}", controls.norm, started.student.name)));
     lines_at(inner, &lines, buffer);
