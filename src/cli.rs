@@ -45,7 +45,7 @@ pub enum Command {
     Data(Data),
 }
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct Train {
     /// The run's config, a TOML file
     pub config: PathBuf,

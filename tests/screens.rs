@@ -361,6 +361,7 @@ fn the_loop_shows_asks_is_answered_and_leaves() {
     let screen = std::thread::spawn(move || {
         let mut surface = Shown { terminal: Terminal::new(TestBackend::new(80, 24)).unwrap(), frames, stalled: stuck };
         let options = Options {
+            preparing: None,
             palette: Palette::Mono,
             glyphs: Glyphs::Braille,
             max_fps: 60,

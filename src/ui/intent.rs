@@ -48,6 +48,10 @@ pub enum Leave {
     Quit,
     /// The person will not wait for the worker.
     AtOnce,
+    /// Nothing has been trained yet, and the person does not want it any more.
+    BeforeStart,
+    /// The run could not start.
+    NotStarted,
     Terminated,
     HungUp,
 }
@@ -96,6 +100,9 @@ pub fn paste(screen: &mut Screen, text: &str) {
 pub fn interrupt(screen: &mut Screen, state: &RunState) -> Vec<Effect> {
     if screen.access == Access::ReadOnly || is_over(state) {
         return vec![Effect::Leave(Leave::Quit)];
+    }
+    if state.started.is_none() {
+        return vec![Effect::Leave(Leave::BeforeStart)];
     }
     let now = screen.now_ms;
     screen.interrupts.retain(|at| now.saturating_sub(*at) < INSIST_MS);
@@ -176,6 +183,7 @@ fn plain(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effect>
         Intent::Probe => return ask(screen, state, Command::Evaluate, Asked::Probe),
         Intent::Show(view) => screen.turn_to(view),
         Intent::Quit if screen.access == Access::ReadOnly || is_over(state) => return vec![Effect::Leave(Leave::Quit)],
+        Intent::Quit if state.started.is_none() => return vec![Effect::Leave(Leave::BeforeStart)],
         Intent::Quit => screen.dialog = Some(Dialog::Quit { choice: 0 }),
         Intent::Interrupt => return interrupt(screen, state),
         // Where nothing trains, nothing need be asked.

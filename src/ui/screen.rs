@@ -28,6 +28,7 @@ use crate::run::RunState;
 use crate::run::session::Access;
 use crate::run::state::{Answer, Phase};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// Smoothing levels in the order that the key walks through them.
 pub const SMOOTHING: [f64; 4] = [0.0, 0.6, 0.9, 0.99];
@@ -40,8 +41,10 @@ pub struct Screen {
     pub palette: Palette,
     pub glyphs: Glyphs,
     pub access: Access,
-    /// The run's folder, as messages name it.
+    /// The run's folder, as messages name it; of a run that has not started, the folder of all runs.
     pub folder: String,
+    /// What goes on before the run starts.
+    pub preparing: String,
     /// How fast a replay plays; `None` for a live run.
     pub pace: Option<String>,
     pub view: View,
@@ -198,6 +201,7 @@ impl Screen {
             glyphs,
             access,
             folder,
+            preparing: String::new(),
             pace: None,
             view: View::Dash,
             focus: Pane::Controls,
@@ -305,8 +309,13 @@ impl Screen {
                 }
             }
             Event::Examined { step, report, .. } => self.found(*step, report),
-            Event::Started(_)
-            | Event::Progress(_)
+            Event::Started(started) => {
+                let path = Path::new(&self.folder);
+                if self.access == Access::Steer && path.file_name().is_none_or(|name| name != started.run.as_str()) {
+                    self.folder = path.join(&started.run).display().to_string();
+                }
+            }
+            Event::Progress(_)
             | Event::Refused { .. }
             | Event::Scheduled { .. }
             | Event::Unscheduled { .. }

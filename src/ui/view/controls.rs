@@ -15,7 +15,12 @@ use ratatui::text::Line;
 pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let inner = pen.frame(area, pen.title(Pane::Controls, "Controls"), pen.focused(Pane::Controls), buffer);
     let Some((started, controls)) = pen.state.started.as_ref().zip(pen.state.controls) else {
-        lines_at(inner, &[Line::from(pen.span(Tone::Dim, "waiting for the run"))], buffer);
+        let doing = if pen.screen.preparing.is_empty() { "waiting for the run" } else { &pen.screen.preparing };
+        let lines: Vec<Line> = super::dialogs::wrap(doing, usize::from(inner.width))
+            .into_iter()
+            .map(|text| Line::from(pen.span(Tone::Dim, text)))
+            .collect();
+        lines_at(inner, &lines, buffer);
         return;
     };
     let mut lines = Vec::with_capacity(12);
