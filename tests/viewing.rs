@@ -102,6 +102,23 @@ fn late_replies_change_nothing_and_wedge_nothing() {
 }
 
 #[test]
+fn nothing_is_asked_of_the_terminal_and_neither_mouse_nor_clipboard_is_taken() {
+    let mut session = at_rest(&[]);
+    session.type_in(b"?");
+    session.says("Keys");
+    session.look(|seen| {
+        let sent = String::from_utf8_lossy(&seen.raw);
+        // DECRQM, DA1, DSR, XTVERSION, colours, the keyboard protocol; reports of the mouse; OSC 52.
+        for query in ["$p", "\x1b[c", "\x1b[0c", "\x1b[6n", "\x1b[?996n", "\x1b[>q", "\x1b[>0q", "\x1b]1", "\x1b[?u"] {
+            assert!(!sent.contains(query), "{query:?} asks for an answer that may come when keys are read");
+        }
+        for taken in ["\x1b[?1000h", "\x1b[?1002h", "\x1b[?1003h", "\x1b[?1006h", "\x1b]52"] {
+            assert!(!sent.contains(taken), "{taken:?}");
+        }
+    });
+}
+
+#[test]
 fn a_cut_arrow_moves_a_dial_and_an_escape_does_not() {
     let mut session = at_rest(&[]);
     let marked = |seen: &Seen| text(seen).lines().find(|line| line.contains('▸')).map(str::to_string).unwrap_or_default();
