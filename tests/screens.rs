@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what went wrong by failing")]
 
+#[path = "screens/alerts.rs"]
+mod alerts;
 #[path = "screens/charts.rs"]
 mod charts;
 #[path = "screens/command_line.rs"]

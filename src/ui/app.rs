@@ -416,7 +416,7 @@ impl<S: Surface> App<'_, S> {
     /// When the loop must look again though nothing comes in.
     fn deadline(&self) -> Option<Instant> {
         let now = Instant::now();
-        let toast = self.screen.toasts.iter().map(|t| t.until_ms.saturating_sub(self.screen.now_ms)).min();
+        let toast = self.screen.toast_goes_in();
         [
             self.resized.or_else(|| self.due()),
             (self.ticks() || self.may_have_trouble() || (self.preparing.is_some() && self.state.started.is_none()))

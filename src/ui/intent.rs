@@ -61,6 +61,7 @@ pub fn key(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effec
     if event.kind == KeyEventKind::Release {
         return Vec::new();
     }
+    screen.somebody_is_there();
     if keymap::find(&[Scope::Everywhere], event) == Some(Intent::Interrupt) {
         return interrupt(screen, state);
     }
