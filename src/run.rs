@@ -4,6 +4,7 @@ pub mod alerts;
 pub mod comparison;
 pub mod evaluations;
 pub mod listing;
+pub mod lookout;
 pub mod recorder;
 pub mod replay;
 pub mod series;

@@ -9,7 +9,7 @@
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_rematch");
+const PROGRAM: &str = env!("CARGO_BIN_EXE_rematch-torch");
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A server with one session in it.

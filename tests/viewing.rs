@@ -14,7 +14,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_rematch");
+const PROGRAM: &str = env!("CARGO_BIN_EXE_rematch-torch");
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Replies that terminals send: to OSC 11, DECRQM, DA1, XTVERSION, DSR 6, and a report of a theme.
 const REPLIES: [&[u8]; 6] = [

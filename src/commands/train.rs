@@ -22,6 +22,7 @@ mod working {
     use rematch::protocol::event::{Event, Record, Voice};
     use rematch::protocol::{Command, CommandId, Outcome, Request, Stop};
     use rematch::run::RunState;
+    use rematch::run::lookout::{self, Lookout};
     use rematch::run::recorder::Recorder;
     use rematch::run::session::Session;
     use rematch::run::state::Phase;
@@ -50,6 +51,7 @@ mod working {
         trouble: Trouble,
         worker: JoinHandle<()>,
         machine: telemetry::Telemetry,
+        lookout: Lookout,
     }
 
     pub fn run(args: &Train) -> anyhow::Result<u8> {
@@ -70,7 +72,7 @@ mod working {
             Ui::Plain | Ui::Json | Ui::None => {
                 let data = super::super::data::load(&config.data)?;
                 let ready = prepare(args, config, data, Attended::No)?;
-                let begun = begin(args, ready, requests)?;
+                let begun = begin(args, ready, requests, None)?;
                 let signals = signals::listen(signal)?;
                 let style = match ui {
                     Ui::Json => Style::Json,
@@ -120,18 +122,24 @@ mod working {
     }
 
     /// Makes the run's folder and lets the worker go.
-    fn begin(args: &Train, Ready { prepared, resolved }: Ready, requests: Receiver<Request>) -> anyhow::Result<Begun> {
+    fn begin(
+        args: &Train,
+        Ready { prepared, resolved }: Ready,
+        requests: Receiver<Request>,
+        pause: Option<Sender<Request>>,
+    ) -> anyhow::Result<Begun> {
         let suggested = args.config.file_stem().map_or_else(|| "run".into(), |s| s.to_string_lossy().into_owned());
         let folder = RunFolder::create(&args.runs, args.name.as_deref(), &suggested, &resolved)?;
         let recorder = Recorder::create(&folder)?;
         let trouble = prepared.trouble.clone();
         let worker = prepared.begin(folder.id(), folder.checkpoints(), recorder.clone(), requests);
         let machine = telemetry::spawn(recorder.clone(), Duration::from_secs(1));
-        Ok(Begun { folder, recorder, trouble, worker, machine })
+        let lookout = lookout::spawn(recorder.clone(), pause);
+        Ok(Begun { folder, recorder, trouble, worker, machine, lookout })
     }
 
     fn end(begun: Begun) {
-        drop(begun.machine);
+        drop((begun.machine, begun.lookout));
         join(begun.worker);
     }
 
@@ -213,7 +221,7 @@ mod working {
     fn behind(
         args: &Train,
         config: Config,
-        requests: Receiver<Request>,
+        (ask, requests): (Sender<Request>, Receiver<Request>),
         shared: Shared,
         records: Sender<Arc<Record>>,
     ) -> JoinHandle<anyhow::Result<Option<Begun>>> {
@@ -230,7 +238,7 @@ mod working {
             if early.given_up {
                 return Ok(None);
             }
-            let begun = begin(&args, ready, requests)?;
+            let begun = begin(&args, ready, requests, Some(ask))?;
             (early.log, early.trouble) = (Some(begun.recorder.clone()), Some(begun.trouble.clone()));
             std::mem::take(&mut early.said).into_iter().for_each(|line| early.say(line));
             drop(early);
@@ -251,7 +259,7 @@ mod working {
         let signals = signals::listen(signal)?;
         let shared = Shared::default();
         let (to_screen, records) = bounded(REQUESTS);
-        let beginning = behind(args, config, requests, shared.clone(), to_screen);
+        let beginning = behind(args, config, (ask.clone(), requests), shared.clone(), to_screen);
         // What the screen has not taken in when it is left.
         let rest = records.clone();
         let (trouble, doing, said) = (shared.clone(), shared.clone(), shared.clone());
