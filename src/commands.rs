@@ -5,11 +5,12 @@ pub mod compare;
 pub mod config;
 pub mod data;
 pub mod doctor;
+#[cfg(not(feature = "torch"))]
+pub mod elsewhere;
 pub mod eval;
 pub mod export;
 pub mod import;
 pub mod manual;
-#[cfg(feature = "torch")]
 pub mod openmp;
 pub mod replay;
 
@@ -50,7 +51,5 @@ pub(crate) fn write_file(path: &std::path::Path, bytes: &[u8]) -> anyhow::Result
 /// For the commands that need libtorch, in a build without it.
 #[cfg(not(feature = "torch"))]
 fn no_torch(what: &str) -> anyhow::Error {
-    anyhow::anyhow!(
-        "this build of rematch views runs only and cannot {what}; build it with its default features (make setup; cargo build)"
-    )
+    anyhow::anyhow!("this program is the viewing half alone and cannot {what}; `make setup && cargo build` makes the other")
 }

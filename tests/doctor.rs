@@ -6,7 +6,7 @@ use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 fn rematch(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rematch"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rematch-torch"));
     command.args(args).stdin(Stdio::null());
     command
 }

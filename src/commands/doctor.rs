@@ -60,9 +60,11 @@ pub fn run(args: &Doctor) -> anyhow::Result<u8> {
 fn program() -> Group {
     let mut group = Group::new("program");
     group.say("version", concat!("rematch ", env!("CARGO_PKG_VERSION")));
-    group.say("features", if cfg!(feature = "torch") { "torch" } else { "none: views runs only" });
+    group.say("features", if cfg!(feature = "torch") { "torch" } else { "none: rematch-torch has the rest" });
     group.say("profile", if cfg!(debug_assertions) { "debug" } else { "release" });
     group.say("format", format!("records of format {}", rematch::protocol::FORMAT));
+    let beside = std::env::current_exe().is_ok_and(|path| path.with_file_name("rematch-torch").exists());
+    group.say("rematch-torch", if beside { "beside this program" } else { "not beside this program: nothing can be trained" });
     group.ask("path", std::env::current_exe().map(|path| path.display().to_string()).map_err(|error| error.to_string()));
     group
 }

@@ -55,8 +55,10 @@ pub struct Options {
     pub glyphs: Glyphs,
     /// Frames a second at most; keys are drawn at once all the same.
     pub max_fps: u32,
-    /// The run's folder, as messages name it.
+    /// The run's folder, as messages name it; of a run that has not started, the folder of all runs.
     pub folder: String,
+    /// What goes on before the run starts, asked for once a second.
+    pub preparing: Option<Box<dyn Fn() -> String>>,
     pub pace: Option<Box<dyn Pace>>,
     /// Why the run cannot go on at the moment, where that cannot be recorded: asked once a second.
     pub trouble: Option<Box<dyn Fn() -> Option<String>>>,
@@ -95,6 +97,7 @@ struct App<'a, S: Surface> {
     screen: Screen,
     pace: Option<Box<dyn Pace>>,
     trouble: Option<Box<dyn Fn() -> Option<String>>>,
+    preparing: Option<Box<dyn Fn() -> String>>,
     cadence: Cadence,
     costs: Costs,
     focus: Focus,
@@ -141,6 +144,7 @@ pub fn run(
         screen,
         pace: options.pace,
         trouble: options.trouble,
+        preparing: options.preparing,
         cadence: Cadence::new(options.max_fps),
         costs: Costs::default(),
         focus: Focus::Gained,
@@ -176,6 +180,10 @@ impl<S: Surface> App<'_, S> {
                         }
                     } else {
                         records = never();
+                        if self.state.started.is_none() && self.screen.access == Access::Steer {
+                            // Why is told by whoever prepared it, once the terminal is given back.
+                            return Leave::NotStarted;
+                        }
                         self.ended();
                     }
                     let over = is_over(&self.state) || self.screen.access == Access::ReadOnly;
@@ -378,6 +386,16 @@ impl<S: Surface> App<'_, S> {
             // No reason to draw by itself: a frame that told only of the frame before would go on for ever.
             self.screen.system.cost = self.surface.written().map(|written| self.costs.sum(now_ms, written));
         }
+        if second
+            && self.state.started.is_none()
+            && let Some(preparing) = &self.preparing
+        {
+            let now = preparing();
+            if now != self.screen.preparing {
+                self.screen.preparing = now;
+                self.mark(Dirty::Data);
+            }
+        }
         if second && self.may_have_trouble() {
             let trouble = self.trouble.as_ref().and_then(|trouble| trouble());
             if trouble != self.screen.trouble {
@@ -414,10 +432,11 @@ impl<S: Surface> App<'_, S> {
     /// When the loop must look again though nothing comes in.
     fn deadline(&self) -> Option<Instant> {
         let now = Instant::now();
-        let toast = self.screen.toasts.iter().map(|t| t.until_ms.saturating_sub(self.screen.now_ms)).min();
+        let toast = self.screen.toast_goes_in();
         [
             self.resized.or_else(|| self.due()),
-            (self.ticks() || self.may_have_trouble()).then(|| now + Duration::from_millis(1000 - self.screen.now_ms % 1000)),
+            (self.ticks() || self.may_have_trouble() || (self.preparing.is_some() && self.state.started.is_none()))
+                .then(|| now + Duration::from_millis(1000 - self.screen.now_ms % 1000)),
             toast.map(|ms| now + Duration::from_millis(ms.max(1))),
         ]
         .into_iter()

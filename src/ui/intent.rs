@@ -48,6 +48,10 @@ pub enum Leave {
     Quit,
     /// The person will not wait for the worker.
     AtOnce,
+    /// Nothing has been trained yet, and the person does not want it any more.
+    BeforeStart,
+    /// The run could not start.
+    NotStarted,
     Terminated,
     HungUp,
 }
@@ -57,6 +61,7 @@ pub fn key(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effec
     if event.kind == KeyEventKind::Release {
         return Vec::new();
     }
+    screen.somebody_is_there();
     if keymap::find(&[Scope::Everywhere], event) == Some(Intent::Interrupt) {
         return interrupt(screen, state);
     }
@@ -100,6 +105,9 @@ pub fn interrupt(screen: &mut Screen, state: &RunState) -> Vec<Effect> {
     if screen.access == Access::ReadOnly || is_over(state) {
         return vec![Effect::Leave(Leave::Quit)];
     }
+    if state.started.is_none() {
+        return vec![Effect::Leave(Leave::BeforeStart)];
+    }
     let now = screen.now_ms;
     screen.interrupts.retain(|at| now.saturating_sub(*at) < INSIST_MS);
     screen.interrupts.push(now);
@@ -129,6 +137,7 @@ pub fn scopes(screen: &Screen) -> Vec<Scope> {
         Pane::Log => scopes.push(Scope::Log),
         Pane::Machine
         | Pane::Timing
+        | Pane::Pull
         | Pane::Best
         | Pane::Verdict
         | Pane::Curve
@@ -178,6 +187,7 @@ fn plain(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effect>
         Intent::Probe => return ask(screen, state, Command::Evaluate, Asked::Probe),
         Intent::Show(view) => screen.turn_to(view),
         Intent::Quit if screen.access == Access::ReadOnly || is_over(state) => return vec![Effect::Leave(Leave::Quit)],
+        Intent::Quit if state.started.is_none() => return vec![Effect::Leave(Leave::BeforeStart)],
         Intent::Quit => screen.dialog = Some(Dialog::Quit { choice: 0 }),
         Intent::Interrupt => return interrupt(screen, state),
         // Where nothing trains, nothing need be asked.

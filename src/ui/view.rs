@@ -12,6 +12,7 @@ mod gallery;
 mod grid;
 mod log;
 mod machine;
+mod pull;
 mod robust;
 mod runs;
 mod status;
@@ -105,6 +106,7 @@ impl Pen<'_> {
                 Pane::Third => charts::third(self, area, buffer),
                 Pane::Machine => machine::machine(self, area, buffer),
                 Pane::Timing => machine::timing(self, area, buffer),
+                Pane::Pull => pull::draw(self, area, buffer),
                 Pane::Best => best::draw(self, area, buffer),
                 Pane::Log => log::boxed(self, area, buffer),
                 Pane::Verdict => robust::verdict(self, area, buffer),
