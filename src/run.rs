@@ -7,6 +7,7 @@ pub mod recorder;
 pub mod replay;
 pub mod series;
 pub mod session;
+pub mod shelf;
 pub mod state;
 pub mod store;
 

@@ -239,7 +239,13 @@ fn replies_of_a_terminal_change_nothing() {
                     Command::SaveCheckpoint | Command::Evaluate | Command::Exhibit { .. } => false,
                 },
                 Effect::Leave(_) => true,
-                Effect::Repaint | Effect::Suspend | Effect::Faster | Effect::Slower | Effect::TogglePace => false,
+                Effect::Repaint
+                | Effect::Suspend
+                | Effect::Faster
+                | Effect::Slower
+                | Effect::TogglePace
+                | Effect::LookAtRuns
+                | Effect::OpenRun(_) => false,
             });
             assert!(!sets, "{reply:?} at {focus:?}: {effects:?}");
         }
@@ -367,6 +373,7 @@ fn the_loop_shows_asks_is_answered_and_leaves() {
             folder: "runs/demo".into(),
             pace: None,
             trouble: Some(Box::new(move || told.lock().unwrap().clone())),
+            shelf: None,
         };
         app::run(Session::live(records, to_worker), &mut surface, &input, &signals, options, &now_ms).why
     });

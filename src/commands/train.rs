@@ -168,6 +168,7 @@ mod working {
             folder: folder.path().display().to_string(),
             pace: None,
             trouble: Some(Box::new(move || trouble.now())),
+            runs: args.runs.clone(),
         };
         let left = screen::show(Session::live(records, ask.clone()), setting, move |line| {
             // After the end nothing more is recorded, and a line that comes so late has nowhere to go.

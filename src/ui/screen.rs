@@ -12,7 +12,7 @@ mod system;
 pub use charts::Charts;
 pub use events::Events;
 pub use gallery::Gallery;
-pub use runs::Runs;
+pub use runs::{Extent, Filter, Folder, Listed, OVERLAYS, Rank, Runs, Shape, Shown, Sort, Toggled, state_word};
 pub use system::System;
 
 use super::chart::Scale;
@@ -383,7 +383,7 @@ impl Screen {
                         self.toast(Mood::Good, words);
                     }
                     Asked::Unschedule(dial) => {
-                        self.toast(Mood::Good, format!("{}: nothing is scheduled any more", dial.symbol()))
+                        self.toast(Mood::Good, format!("{}: nothing is scheduled any more", dial.symbol()));
                     }
                     // What was found was told when it came.
                     Asked::Flow(_) | Asked::Examine | Asked::Exhibit | Asked::GiveUp | Asked::Stop(_) => {}
