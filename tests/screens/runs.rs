@@ -2,20 +2,28 @@
 
 use super::recording::{self, EPOCHS, Kind, Machines, PER_EPOCH, recording as tape};
 use super::{fold, fold_with, midway, picture, press};
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use proptest::prelude::*;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
 use rematch::config::Method;
 use rematch::protocol::event::{Evaluated, Parent, Purpose, Split, Started};
 use rematch::protocol::{Event, Outcome, Record};
 use rematch::run::RunState;
-use rematch::run::session::Access;
+use rematch::run::session::{Access, Session};
 use rematch::run::shelf::{Entry, Facts};
 use rematch::run::store::Owner;
+use rematch::ui::app::{self, Shelved};
+use rematch::ui::event::{Input, Signal};
 use rematch::ui::glyphs::Glyphs;
-use rematch::ui::intent::{self, Effect};
+use rematch::ui::intent::{self, Effect, Leave};
 use rematch::ui::layout::View;
 use rematch::ui::screen::{Filter, Screen};
 use rematch::ui::theme::Palette;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 const DAY_MS: u64 = 86_400_000;
 
@@ -313,6 +321,92 @@ fn probes_of_a_thousand_runs_do_not_hurt() {
     assert!(begun.elapsed().as_millis() / 20 < 300, "{:?}", begun.elapsed() / 20);
     let probe = |facts: &Facts| facts.probes.iter().all(|e| e.purpose == Purpose::Probe && e.step <= PER_EPOCH * EPOCHS);
     assert!(base.iter().filter_map(|entry| entry.found.as_deref().ok()).all(probe));
+}
+
+/// A shelf whose reader is the test.
+struct Told {
+    asked: Sender<String>,
+    answers: Receiver<Shelved>,
+}
+
+impl app::Shelf for Told {
+    fn look(&self) {
+        self.asked.send("look".into()).unwrap();
+    }
+    fn open(&self, id: &str) {
+        self.asked.send(id.into()).unwrap();
+    }
+    fn answers(&self) -> Receiver<Shelved> {
+        self.answers.clone()
+    }
+}
+
+#[test]
+fn the_folder_is_looked_at_when_its_view_is_turned_to_and_now_and_then() {
+    let wait = Duration::from_secs(10);
+    let (to_screen, records) = unbounded();
+    let (keys, input) = unbounded();
+    let (_signals, signals) = unbounded::<Signal>();
+    let (frames, shown) = unbounded();
+    let (asked, questions) = unbounded();
+    let (answer, answers) = unbounded();
+    let recorded = midway(Kind::Rrm, Machines::Gpu);
+    let clock = Arc::new(AtomicU64::new(recorded.last().unwrap().at_ms));
+    let now = clock.clone();
+    let screen = std::thread::spawn(move || {
+        let terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
+        let mut surface = super::Shown { terminal, frames, stalled: Arc::default() };
+        let options = app::Options {
+            palette: Palette::Mono,
+            glyphs: Glyphs::Braille,
+            max_fps: 60,
+            folder: "runs/demo".into(),
+            pace: None,
+            trouble: None,
+            shelf: Some(Box::new(Told { asked, answers })),
+        };
+        let now_ms = move || now.load(Ordering::Relaxed);
+        app::run(Session::replay(records), &mut surface, &input, &signals, options, &now_ms).why
+    });
+    for record in &recorded {
+        to_screen.send(Arc::new(record.clone())).unwrap();
+    }
+    let wait_for = |text: &str| {
+        while let Ok(frame) = shown.recv_timeout(wait) {
+            if frame.contains(text) {
+                return;
+            }
+        }
+        panic!("never shown: {text}");
+    };
+    let press = |c| keys.send(Input::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE))).unwrap();
+    wait_for("ep 7/");
+    assert!(questions.is_empty(), "nobody looks before the view is there");
+    press('5');
+    assert_eq!(questions.recv_timeout(wait).unwrap(), "look");
+    wait_for("reading the folder");
+    answer.send(Shelved::Looked(Ok(neighbours()))).unwrap();
+    wait_for("too-wide");
+    for c in ['j', 'j', 'o'] {
+        press(c);
+    }
+    let id = questions.recv_timeout(wait).unwrap();
+    answer.send(Shelved::Opened { id, found: Err("its log is gone".into()) }).unwrap();
+    wait_for("its log is gone");
+    clock.fetch_add(10_000, Ordering::Relaxed);
+    press('j');
+    assert_eq!(questions.recv_timeout(wait).unwrap(), "look");
+    press('R');
+    assert_eq!(questions.recv_timeout(wait).unwrap(), "look");
+    press('1');
+    wait_for("Controls");
+    assert!(questions.is_empty());
+    // The reader may be gone; the screen is not.
+    drop(answer);
+    press('5');
+    wait_for("too-wide");
+    keys.send(Input::HangUp).unwrap();
+    assert_eq!(screen.join().unwrap(), Leave::HungUp);
 }
 
 proptest! {

@@ -10,7 +10,18 @@ const PAGE: usize = 10;
 
 /// `None`: the key means here what it means everywhere.
 pub(super) fn act(screen: &mut Screen, state: &RunState, intent: Intent) -> Option<Vec<Effect>> {
+    let list_is_hidden = screen.runs.extent == Extent::Whole;
     match intent {
+        // What cannot be seen is not chosen.
+        Intent::LineUp
+        | Intent::LineDown
+        | Intent::PageUp
+        | Intent::PageDown
+        | Intent::First
+        | Intent::Last
+        | Intent::Open
+        | Intent::Filter
+            if list_is_hidden => {}
         Intent::LineUp => walk(screen, state, |at, _| at.saturating_sub(1)),
         Intent::LineDown => walk(screen, state, |at, _| at + 1),
         Intent::PageUp => walk(screen, state, |at, _| at.saturating_sub(PAGE)),
@@ -36,7 +47,7 @@ pub(super) fn act(screen: &mut Screen, state: &RunState, intent: Intent) -> Opti
             let again = screen.runs.overlaid().iter().cloned().map(Effect::OpenRun);
             return Some(std::iter::once(Effect::LookAtRuns).chain(again).collect());
         }
-        Intent::Back if screen.runs.extent == Extent::Whole => screen.runs.extent = Extent::Below,
+        Intent::Back if list_is_hidden => screen.runs.extent = Extent::Below,
         Intent::Back if screen.runs.filter != Filter::Off => screen.runs.filter = Filter::Off,
         _ => return None,
     }

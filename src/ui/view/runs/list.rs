@@ -26,35 +26,47 @@ const SIGNS: usize = 4;
 const LEAST_NAME: usize = 18;
 const LONGEST_NAME: usize = 44;
 
+/// At which side of its column a cell stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Left,
+    Right,
+}
+
 struct Column {
     name: &'static str,
     /// The highest go first where the width does not suffice.
     dispensable: u8,
-    right: bool,
+    side: Side,
     cell: fn(&Listed, &Facts, &Shown) -> String,
 }
 
 /// Behind the name, in this order.
 const COLUMNS: &[Column] = &[
-    Column { name: "method", dispensable: 5, right: false, cell: |_, f, _| f.summary.method.clone() },
-    Column { name: "λ", dispensable: 2, right: false, cell: |_, f, _| f.summary.lambda_shown().unwrap_or_else(|| "-".into()) },
-    Column { name: "network", dispensable: 8, right: false, cell: |_, f, _| f.summary.student.clone() },
+    Column { name: "method", dispensable: 5, side: Side::Left, cell: |_, f, _| f.summary.method.clone() },
+    Column {
+        name: "λ",
+        dispensable: 2,
+        side: Side::Left,
+        cell: |_, f, _| f.summary.lambda_shown().unwrap_or_else(|| "-".into()),
+    },
+    Column { name: "network", dispensable: 8, side: Side::Left, cell: |_, f, _| f.summary.student.clone() },
     Column {
         name: "epochs",
         dispensable: 6,
-        right: true,
+        side: Side::Right,
         cell: |_, f, _| format!("{}/{}", f.summary.epochs_done, f.summary.epochs_planned),
     },
     Column {
         name: "nat%",
         dispensable: 1,
-        right: true,
+        side: Side::Right,
         cell: |_, f, _| f.best.as_ref().map_or_else(|| "-".into(), |n| percent(n.natural)),
     },
-    Column { name: "adv%", dispensable: 0, right: false, cell: adversarial },
-    Column { name: "test nat/adv", dispensable: 4, right: true, cell: test },
-    Column { name: "state", dispensable: 3, right: false, cell: |listed, _, _| state_word(&listed.entry).into() },
-    Column { name: "begun UTC", dispensable: 7, right: false, cell: |_, f, _| begun(f) },
+    Column { name: "adv%", dispensable: 0, side: Side::Left, cell: adversarial },
+    Column { name: "test nat/adv", dispensable: 4, side: Side::Right, cell: test },
+    Column { name: "state", dispensable: 3, side: Side::Left, cell: |listed, _, _| state_word(&listed.entry).into() },
+    Column { name: "begun UTC", dispensable: 7, side: Side::Left, cell: |_, f, _| begun(f) },
 ];
 
 fn adversarial(listed: &Listed, facts: &Facts, _: &Shown) -> String {
@@ -111,7 +123,7 @@ pub(super) fn draw(pen: &Pen, shown: &Shown, chosen: usize, foot: Foot, area: Re
     }
     let name_width = longest.min(width.saturating_sub(taken(&columns)));
     let joined = |first: String, cell: &dyn Fn(usize) -> String| {
-        let cells = columns.iter().map(|&i| fitted(pen, &cell(i), widths[i], COLUMNS[i].right));
+        let cells = columns.iter().map(|&i| fitted(pen, &cell(i), widths[i], COLUMNS[i].side));
         std::iter::once(first).chain(cells).collect::<Vec<_>>().join(" ")
     };
     let header = joined(format!("{:SIGNS$}{:<name_width$}", "", "run"), &|i| COLUMNS[i].name.to_string());
@@ -125,10 +137,10 @@ pub(super) fn draw(pen: &Pen, shown: &Shown, chosen: usize, foot: Foot, area: Re
         let cursor = if row == chosen { '▸' } else { ' ' };
         // One cell each, whatever the glyphs: words would take three for a mark.
         let signs = Span::styled(format!("{cursor}{own}{letter} "), pen.style(Tone::Accent));
-        let name = fitted(pen, &names[row], name_width, false);
+        let name = fitted(pen, &names[row], name_width, Side::Left);
         let text = match &listed.entry.found {
             Ok(_) => joined(name, &|i| cells[row][i].clone()),
-            Err(why) => format!("{name} broken: {}", harmless(why)),
+            Err(why) => format!("{name} broken: {}", reason(why)),
         };
         let tone = match (&listed.entry.found, row == chosen) {
             (_, true) => Tone::Selected,
@@ -143,14 +155,22 @@ pub(super) fn draw(pen: &Pen, shown: &Shown, chosen: usize, foot: Foot, area: Re
 }
 
 /// Cut to the width with a sign that it was, and filled up to it.
-fn fitted(pen: &Pen, text: &str, width: usize, right: bool) -> String {
+fn fitted(pen: &Pen, text: &str, width: usize, side: Side) -> String {
     let text = pen.screen.glyphs.words(text);
-    let long = text.chars().count() > width;
-    let mut shown: String = text.chars().take(if long { width.saturating_sub(1) } else { width }).collect();
-    if long && width > 0 {
-        shown.push('…');
+    let mut shown = text.to_string();
+    while shown.width() > width {
+        // The sign takes one cell; a wide character two.
+        shown.pop();
+        if shown.width() < width {
+            shown.push('…');
+            break;
+        }
     }
-    if right { format!("{shown:>width$}") } else { format!("{shown:<width$}") }
+    let empty = " ".repeat(width.saturating_sub(shown.width()));
+    match side {
+        Side::Left => shown + &empty,
+        Side::Right => empty + &shown,
+    }
 }
 
 fn name(pen: &Pen, listed: &Listed) -> String {
@@ -227,11 +247,16 @@ fn foot_line(pen: &Pen, shown: &Shown, chosen: usize, foot: Foot) -> Option<Line
     Some(Line::from(pen.span(tone, text)))
 }
 
+/// Why, without the path that the row's name says already: there is little room.
+fn reason(why: &str) -> String {
+    harmless(why.split_once("events.jsonl, ").map_or(why, |(_, rest)| rest))
+}
+
 /// The one thing worth saying of a run.
 pub(super) fn remark(listed: &Listed, shown: &Shown) -> (Tone, String) {
-    let message = |facts: &Facts| facts.summary.message.as_ref().map(|text| harmless(text));
+    let message = |facts: &Facts| facts.summary.message.as_deref().map(reason);
     match (&listed.entry.found, &listed.rank) {
-        (Err(why), _) => (Tone::Error, format!("! {}", harmless(why))),
+        (Err(why), _) => (Tone::Error, format!("! {}", reason(why))),
         (Ok(facts), _) if message(facts).is_some() => (Tone::Error, format!("! {}", message(facts).unwrap_or_default())),
         (Ok(_), Rank::Unlike(why)) => (Tone::Warn, format!("~ not ranked: {}", harmless(why))),
         (Ok(facts), Rank::Best) => {
