@@ -81,19 +81,20 @@ impl TradeChart<'_> {
                 }
             }
         }
-        let mut sign = |lambda: f64, share: f64, glyph: char, tone: Tone| {
-            if let Some((x, y)) = axes.cell(lambda, share) {
-                cell(buffer, x, y, glyph, palette.style(tone));
-            }
-        };
-        for run in self.steered {
-            for (share, (_, small, tone)) in [run.natural, run.adversarial].into_iter().zip(CURVES) {
-                sign(run.lambda, share, small, tone);
-            }
-        }
         for point in self.points {
             for (spread, (large, _, tone)) in spreads(point).into_iter().zip(CURVES) {
-                sign(point.lambda, spread.mean, large, tone);
+                if let Some((x, y)) = axes.cell(point.lambda, spread.mean) {
+                    cell(buffer, x, y, large, palette.style(tone));
+                }
+            }
+        }
+        for run in self.steered {
+            for (share, (large, small, tone)) in [run.natural, run.adversarial].into_iter().zip(CURVES) {
+                let Some((x, y)) = axes.cell(run.lambda, share) else { continue };
+                // Beside a mean and not over it: one cell off is less than a reader can tell.
+                let taken = buffer.cell((x, y)).is_some_and(|there| there.symbol() == large.to_string());
+                let x = if taken && x + 1 < plot.right() { x + 1 } else { x };
+                cell(buffer, x, y, small, palette.style(tone));
             }
         }
         if let Some((x, _)) = self.present.and_then(|lambda| axes.cell(lambda, axes.high)) {

@@ -1,7 +1,7 @@
 //! Natural and adversarial accuracy against lambda, over the finished runs of one config: the trade that a person steers in.
 //!
-//! Only numbers of one measure stand together. A run that was steered by hand has no one lambda and is kept apart; means are over seeds of
-//! runs that nobody touched.
+//! Only numbers of one measure stand together. A run that was steered by hand, or began with another's weights, has no one lambda and is
+//! kept apart; means are over seeds of runs that nobody touched.
 
 use super::Facts;
 use super::measure::{Measure, Number, usual};
@@ -54,7 +54,7 @@ pub struct Spread {
     pub greatest: f64,
 }
 
-/// A run whose dials were turned, at the lambda that it ended with.
+/// A run whose dials were turned, or that branched off another, at the lambda that it ended with.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Steered {
     pub lambda: f64,
@@ -122,7 +122,7 @@ pub fn what_if<'a>(own: &Started, all: impl Iterator<Item = &'a Facts>) -> Resul
             left_out += 1;
             continue;
         };
-        if facts.summary.changes > 0 {
+        if facts.summary.changes > 0 || facts.summary.parent.is_some() {
             steered.push(Steered { lambda: last, natural: number.natural, adversarial: number.adversarial });
         } else if let Some((_, numbers)) = points.iter_mut().find(|(known, _)| *known == lambda) {
             numbers.push(number);
@@ -134,8 +134,8 @@ pub fn what_if<'a>(own: &Started, all: impl Iterator<Item = &'a Facts>) -> Resul
     if let [] | [_] = &points[..] {
         let by_hand = match steered.len() {
             0 => String::new(),
-            1 => " (1 run was steered by hand)".into(),
-            n => format!(" ({n} runs were steered by hand)"),
+            1 => " (1 run was steered or branched off)".into(),
+            n => format!(" ({n} runs were steered or branched off)"),
         };
         let so_far = points.first().map_or_else(
             || "no run kept one λ so far".to_string(),
@@ -206,10 +206,13 @@ mod tests {
 
     #[test]
     fn steered_runs_stand_apart_where_they_ended() {
-        let runs = vec![at(0.1, 0).test(0.8, 0.2), at(0.0, 0).test(0.5, 0.4), at(0.0, 1).steered(0.02).test(0.6, 0.3)];
+        let by_hand = at(0.0, 1).steered(0.02).test(0.6, 0.3);
+        let branched = at(0.1, 1).parent("another", 300).test(0.7, 0.1);
+        let runs = vec![at(0.1, 0).test(0.8, 0.2), at(0.0, 0).test(0.5, 0.4), by_hand, branched];
         let found = asked(runs).unwrap();
         assert_eq!(found.points.iter().map(|p| p.runs).collect::<Vec<_>>(), [1, 1]);
-        assert_eq!(found.steered, [Steered { lambda: 0.02, natural: 0.6, adversarial: 0.3 }]);
+        let apart = |lambda, natural, adversarial| Steered { lambda, natural, adversarial };
+        assert_eq!(found.steered, [apart(0.02, 0.6, 0.3), apart(0.1, 0.7, 0.1)]);
     }
 
     #[test]
@@ -230,7 +233,7 @@ mod tests {
         let one = asked(vec![at(0.005, 0).test(0.8, 0.2), at(0.005, 1).test(0.8, 0.2)]).unwrap_err();
         assert_eq!(one, "one λ so far: 0.005; run others to see the trade");
         let steered = asked(vec![at(0.005, 0).steered(0.1).test(0.8, 0.2)]).unwrap_err();
-        assert_eq!(steered, "no run kept one λ so far (1 run was steered by hand); run others to see the trade");
+        assert_eq!(steered, "no run kept one λ so far (1 run was steered or branched off); run others to see the trade");
         let erm = run("own").config(|s| s.config.method = Method::Erm).facts().started;
         assert!(what_if(&erm, std::iter::empty()).unwrap_err().starts_with("erm has no λ"));
     }

@@ -58,7 +58,7 @@ fn legend(pen: &Pen, what: &WhatIf, present: Option<f64>, width: usize) -> Line<
         parts.push((Tone::Accent, format!("┊ this run's λ {}", Dial::Lambda.show(lambda))));
     }
     if !what.steered.is_empty() {
-        parts.push((Tone::Text, "n a steered by hand, at their last λ".to_string()));
+        parts.push((Tone::Text, "n a steered or branched off, at their last λ".to_string()));
     }
     if what.points.iter().any(|point| point.runs > 1) {
         parts.push((Tone::Text, "seeds: mean, │ from least to greatest".to_string()));
