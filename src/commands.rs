@@ -16,6 +16,7 @@ pub mod replay;
 
 pub mod runs;
 pub mod screen;
+pub mod shelf;
 pub mod train;
 
 /// Something went wrong after the work had begun: exit code 1. Everything else that is an error was wrong from the start: 2.

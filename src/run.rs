@@ -9,6 +9,7 @@ pub mod recorder;
 pub mod replay;
 pub mod series;
 pub mod session;
+pub mod shelf;
 pub mod state;
 pub mod step_times;
 pub mod store;

@@ -19,6 +19,7 @@ pub mod picture;
 pub mod radii;
 pub mod screen;
 pub mod theme;
+pub mod trade;
 pub mod view;
 
 // What keys mean, and the loop.

@@ -106,6 +106,7 @@ impl Made {
             dials: vec![Dial::Lambda, Dial::LrScale],
             from_step: 0,
             scheduled: Vec::new(),
+            parent: None,
         }))];
         let evaluated = |step, purpose, (natural, adversarial)| {
             let probe = purpose == Purpose::Probe;

@@ -241,7 +241,13 @@ fn replies_of_a_terminal_change_nothing() {
                     Command::SaveCheckpoint | Command::Evaluate | Command::Exhibit { .. } => false,
                 },
                 Effect::Leave(_) => true,
-                Effect::Repaint | Effect::Suspend | Effect::Faster | Effect::Slower | Effect::TogglePace => false,
+                Effect::Repaint
+                | Effect::Suspend
+                | Effect::Faster
+                | Effect::Slower
+                | Effect::TogglePace
+                | Effect::LookAtRuns
+                | Effect::OpenRun(_) => false,
             });
             assert!(!sets, "{reply:?} at {focus:?}: {effects:?}");
         }
@@ -374,6 +380,7 @@ fn the_loop_shows_asks_is_answered_and_leaves() {
             pace: None,
             trouble: Some(Box::new(move || told.lock().unwrap().clone())),
             ahead_s: None,
+            shelf: None,
         };
         app::run(Session::live(records, to_worker), &mut surface, &input, &signals, options, &now_ms).why
     });

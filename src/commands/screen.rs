@@ -1,5 +1,6 @@
 //! The screen around a session: takes the terminal, feeds the screen with keys, signals and records, gives the terminal back.
 
+use super::shelf;
 use crate::cli::{Colour, Glyphs, Look, Ui};
 use crossbeam_channel::{Receiver, bounded};
 use ratatui::Frame;
@@ -12,6 +13,7 @@ use rematch::ui::terminal::{Drawn, LinkSpeed, Synchronized, Terminal, TerminalEr
 use rematch::ui::theme::Palette;
 use rematch::ui::{app, glyphs, stderr};
 use std::io::{self, IsTerminal};
+use std::path::PathBuf;
 
 /// What the environment and the options say of the terminal.
 pub fn capabilities(look: Look) -> Capabilities {
@@ -51,6 +53,8 @@ pub struct Setting<'a> {
     pub trouble: Option<Box<dyn Fn() -> Option<String>>>,
     /// What goes on before the run starts.
     pub preparing: Option<Box<dyn Fn() -> String>>,
+    /// The folder of runs, for the Runs view.
+    pub runs: PathBuf,
 }
 
 /// Shows a session until it is left. `said`: gets what libraries print while the screen is up.
@@ -80,6 +84,7 @@ pub fn show(session: Session, setting: Setting, said: impl FnMut(String) + Send 
         trouble: setting.trouble,
         ahead_s,
         preparing: setting.preparing,
+        shelf: shelf::Reader::spawn(setting.runs).map(|reader| Box::new(reader) as Box<dyn app::Shelf>),
     };
     let left = app::run(session, &mut surface, &input, setting.signals, options, &now_ms);
     drop(reader);

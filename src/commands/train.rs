@@ -270,6 +270,7 @@ mod working {
             pace: None,
             trouble: Some(Box::new(move || early(&trouble).trouble.as_ref().and_then(Trouble::now))),
             preparing: Some(Box::new(move || early(&doing).doing.clone())),
+            runs: args.runs.clone(),
         };
         let shown = screen::show(Session::live(records, ask.clone()), setting, move |line| early(&said).say(line));
         let left = match shown {

@@ -124,6 +124,18 @@ pub struct Started {
     /// Changes that are still to come, of a resumed run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scheduled: Vec<Timed>,
+    /// Of a run that began with another's weights and optimizer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Parent>,
+}
+
+/// Where a run branched off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parent {
+    /// Id of the other run.
+    pub run: String,
+    /// Of the checkpoint it began from.
+    pub step: Step,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -369,6 +369,7 @@ fn facts(trainer: &Trainer, run: String) -> Started {
         dials: trainer.method.dials().to_vec(),
         from_step: trainer.step,
         scheduled: trainer.scheduled.clone(),
+        parent: None,
     }
 }
 

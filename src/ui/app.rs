@@ -8,6 +8,7 @@ use super::cost::{Costs, thread_time};
 use super::event::{Focus, Input, Signal};
 use super::glyphs::Glyphs;
 use super::intent::{self, Effect, Leave};
+use super::layout::View;
 use super::screen::{Asked, Changed, Dialog, Mood, Screen, is_over};
 use super::terminal::{Drawn, LinkSpeed, Written};
 use super::theme::Palette;
@@ -15,6 +16,7 @@ use super::view;
 use crate::protocol::{Command, Record};
 use crate::run::RunState;
 use crate::run::session::{Access, Session};
+use crate::run::shelf::Entry;
 use crate::run::state::Phase;
 use crossbeam_channel::{Receiver, after, never, select};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -50,6 +52,24 @@ pub trait Pace {
     fn label(&self) -> String;
 }
 
+/// The folder of runs, read on a thread: nothing here waits.
+pub trait Shelf {
+    fn look(&self);
+    /// Reads a whole run for its curves.
+    fn open(&self, id: &str);
+    fn answers(&self) -> Receiver<Shelved>;
+}
+
+/// What was read.
+pub enum Shelved {
+    /// All runs, or why the folder cannot be read. Where nothing has changed there is no answer.
+    Looked(Result<Vec<Entry>, String>),
+    Opened {
+        id: String,
+        found: Result<Arc<RunState>, String>,
+    },
+}
+
 pub struct Options {
     pub palette: Palette,
     pub glyphs: Glyphs,
@@ -64,6 +84,7 @@ pub struct Options {
     pub trouble: Option<Box<dyn Fn() -> Option<String>>>,
     /// What the local clock is ahead of UTC, in seconds, where that is known.
     pub ahead_s: Option<i32>,
+    pub shelf: Option<Box<dyn Shelf>>,
 }
 
 /// How the screen was left, and what was known of the run then.
@@ -98,6 +119,9 @@ struct App<'a, S: Surface> {
     pace: Option<Box<dyn Pace>>,
     trouble: Option<Box<dyn Fn() -> Option<String>>>,
     preparing: Option<Box<dyn Fn() -> String>>,
+    shelf: Option<Box<dyn Shelf>>,
+    /// The view at the last look at the clock: the folder is looked at when its view is turned to.
+    seen: View,
     cadence: Cadence,
     costs: Costs,
     focus: Focus,
@@ -145,6 +169,8 @@ pub fn run(
         pace: options.pace,
         trouble: options.trouble,
         preparing: options.preparing,
+        shelf: options.shelf,
+        seen: View::Dash,
         cadence: Cadence::new(options.max_fps),
         costs: Costs::default(),
         focus: Focus::Gained,
@@ -164,6 +190,7 @@ impl<S: Surface> App<'_, S> {
         let mut records: Receiver<Arc<Record>> = self.session.records().clone();
         let keys = input.clone();
         let mut calls = signals.clone();
+        let mut shelved = self.shelf.as_ref().map_or_else(never, |shelf| shelf.answers());
         loop {
             if self.draw_if_due().is_err() {
                 // Nobody is left to show anything to.
@@ -204,6 +231,10 @@ impl<S: Surface> App<'_, S> {
                     Ok(signal) => left = self.signal(signal),
                     Err(_) => calls = never(),
                 },
+                recv(shelved) -> answer => match answer {
+                    Ok(answer) => self.read(answer),
+                    Err(_) => shelved = never(),
+                },
                 recv(timer) -> _ => {}
             }
             if let Some(why) = left {
@@ -217,6 +248,29 @@ impl<S: Surface> App<'_, S> {
         self.state.apply(record);
         self.screen.saw(record, &self.state);
         self.mark(Dirty::Data);
+    }
+
+    fn read(&mut self, answer: Shelved) {
+        match answer {
+            Shelved::Looked(found) => self.screen.runs.looked(found),
+            Shelved::Opened { id, found } => self.screen.opened(&id, found),
+        }
+        self.mark(Dirty::Data);
+    }
+
+    /// Looks at the folder of runs when its view is turned to, and from time to time while it is shown.
+    fn look_at_runs(&mut self) {
+        let turned = self.screen.view != std::mem::replace(&mut self.seen, self.screen.view);
+        if self.screen.view == View::Runs && (turned || self.screen.runs.due(self.screen.now_ms)) {
+            self.look();
+        }
+    }
+
+    fn look(&mut self) {
+        if let Some(shelf) = &self.shelf {
+            shelf.look();
+            self.screen.runs.asked(self.screen.now_ms);
+        }
     }
 
     /// No more records will come.
@@ -247,7 +301,8 @@ impl<S: Surface> App<'_, S> {
         let reply = typed.len() > TYPED_AT_ONCE
             && typed.iter().any(|c| *c != typed[0])
             && !matches!(self.screen.dialog, Some(Dialog::Edit(_)))
-            && self.screen.events.typing.is_none();
+            && self.screen.events.typing.is_none()
+            && !(self.screen.view == View::Runs && self.screen.runs.is_typing());
         for input in waiting {
             if reply && printable(&input).is_some() {
                 continue;
@@ -325,6 +380,12 @@ impl<S: Surface> App<'_, S> {
                 Effect::Faster => self.turn(|pace| pace.faster()),
                 Effect::Slower => self.turn(|pace| pace.slower()),
                 Effect::TogglePace => self.turn(|pace| pace.toggle()),
+                Effect::LookAtRuns => self.look(),
+                Effect::OpenRun(id) => {
+                    if let Some(shelf) = &self.shelf {
+                        shelf.open(&id);
+                    }
+                }
             }
         }
         None
@@ -379,6 +440,7 @@ impl<S: Surface> App<'_, S> {
     fn tick(&mut self, now_ms: u64) {
         let second = self.screen.now_ms / 1000 != now_ms / 1000;
         self.screen.now_ms = now_ms;
+        self.look_at_runs();
         if second && self.ticks() {
             self.mark(Dirty::Data);
         }
@@ -433,11 +495,13 @@ impl<S: Surface> App<'_, S> {
     fn deadline(&self) -> Option<Instant> {
         let now = Instant::now();
         let toast = self.screen.toast_goes_in();
+        let runs = (self.shelf.is_some() && self.screen.view == View::Runs).then(|| self.screen.runs.due_in(self.screen.now_ms));
         [
             self.resized.or_else(|| self.due()),
             (self.ticks() || self.may_have_trouble() || (self.preparing.is_some() && self.state.started.is_none()))
                 .then(|| now + Duration::from_millis(1000 - self.screen.now_ms % 1000)),
             toast.map(|ms| now + Duration::from_millis(ms.max(1))),
+            runs.map(|ms| now + Duration::from_millis(ms.max(1))),
         ]
         .into_iter()
         .flatten()

@@ -39,6 +39,10 @@ pub enum Effect {
     Faster,
     Slower,
     TogglePace,
+    /// Look at the folder of runs.
+    LookAtRuns,
+    /// Read a run for its curves.
+    OpenRun(String),
 }
 
 /// Why the screen is left.
@@ -95,6 +99,8 @@ pub fn paste(screen: &mut Screen, text: &str) {
         let room = LONGEST_NOTE.saturating_sub(editor.field().chars().count());
         let line: String = text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(room).collect();
         editor.field().push_str(&line);
+    } else if screen.dialog.is_none() && screen.view == View::Runs {
+        text.lines().next().unwrap_or_default().chars().for_each(|c| screen.runs.filter.typed(c));
     } else {
         events::pasted(screen, text);
     }
@@ -166,6 +172,9 @@ pub fn scopes(screen: &Screen) -> Vec<Scope> {
 }
 
 fn plain(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effect> {
+    if screen.view == View::Runs && screen.runs.is_typing() {
+        return runs::typed(screen, state, event);
+    }
     let Some(intent) = keymap::find(&scopes(screen), event) else { return Vec::new() };
     // A view takes what it has a use for; the rest means the same everywhere.
     let own = match screen.view {
@@ -243,7 +252,11 @@ fn plain(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effect>
         | Intent::Follow
         | Intent::Level
         | Intent::Context
-        | Intent::Span => {}
+        | Intent::Span
+        | Intent::Refresh
+        | Intent::Sort
+        | Intent::Tree
+        | Intent::WhatIf => {}
         Intent::Diagnostics => system::turn_overlay(screen),
         Intent::Faster => return vec![Effect::Faster],
         Intent::Slower => return vec![Effect::Slower],

@@ -73,6 +73,11 @@ pub enum Intent {
     Filter,
     /// `:`
     CommandLine,
+    /// Of the Runs view: read the folder again, the next order, the tree or a flat list, accuracies against lambda alone.
+    Refresh,
+    Sort,
+    Tree,
+    WhatIf,
     OlderReport,
     NewerReport,
     /// Stay with the newest.
@@ -195,6 +200,18 @@ pub const KEYMAP: &[Binding] = table! {
     System [named(KeyCode::Up), key('k')] LineUp "up, in the part with the focus";
     System [named(KeyCode::Down), key('j')] LineDown "down, in the part with the focus";
     System [key('m')] Span "step times of the whole run, or of the last minute" "minute";
+    Runs [named(KeyCode::Enter), key('o')] Open "curves of this run behind the charts, or no longer" "overlay";
+    Runs [key('/')] Filter "show some: words, method:rrm lambda:0.005 state:live" "filter";
+    Runs [key('S')] Sort "order: newest, natural, adversarial, lambda" "sort";
+    Runs [key('w')] WhatIf "accuracies against lambda, large or below" "what if";
+    Runs [key('t')] Tree "runs below those they branched off, or flat" "tree";
+    Runs [key('R')] Refresh "read the folder and the curves again" "reread";
+    Runs [named(KeyCode::Up), key('k')] LineUp "the run above";
+    Runs [named(KeyCode::Down), key('j')] LineDown "the run below";
+    Runs [named(KeyCode::PageUp)] PageUp "ten up";
+    Runs [named(KeyCode::PageDown)] PageDown "ten down";
+    Runs [key('g'), named(KeyCode::Home)] First "the first run";
+    Runs [key('G'), named(KeyCode::End)] Last "the last run";
     Replay [key('>')] Faster "play faster" "faster";
     Replay [key('<')] Slower "play slower" "slower";
 };

@@ -12,7 +12,7 @@ mod system;
 pub use charts::Charts;
 pub use events::{Around, Events, Half, Wanted, line as log_line, window};
 pub use gallery::Gallery;
-pub use runs::Runs;
+pub use runs::{Extent, Filter, Folder, Listed, OVERLAYS, Rank, Runs, Shape, Shown, Sort, Toggled, state_word};
 pub use system::{Overlay, Section, Span, System};
 
 use super::chart::Scale;

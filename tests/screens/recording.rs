@@ -127,6 +127,7 @@ fn started(kind: Kind, machines: Machines) -> Event {
         dials: if kind == Kind::Rrm { vec![Dial::Lambda, Dial::LrScale, Dial::Eps] } else { vec![Dial::LrScale, Dial::Eps] },
         from_step: 0,
         scheduled: Vec::new(),
+        parent: None,
     }))
 }
 
