@@ -10,6 +10,7 @@ pub mod terminal;
 
 // What is drawn.
 pub mod chart;
+pub mod command_line;
 pub mod evaluation;
 pub mod glyphs;
 pub mod keymap;
@@ -17,6 +18,7 @@ pub mod layout;
 pub mod picture;
 pub mod radii;
 pub mod screen;
+pub mod settings;
 pub mod theme;
 pub mod view;
 

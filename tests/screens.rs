@@ -33,14 +33,16 @@ use rematch::protocol::{Change, Command, CommandId, Event, Outcome, Record};
 use rematch::run::RunState;
 use rematch::run::session::{Access, Session};
 use rematch::ui::app::{self, Options, Surface};
+use rematch::ui::capability::Colour;
 use rematch::ui::event::{Input, Signal};
 use rematch::ui::glyphs::Glyphs;
 use rematch::ui::intent::{self, Effect, Leave};
+use rematch::ui::keymap::Keymap;
 use rematch::ui::layout::{Pane, View};
-use rematch::ui::screen::{Asked, Screen};
+use rematch::ui::screen::{Asked, Motion, Screen};
 use rematch::ui::terminal::backend::{FrameWriter, ScreenBackend};
 use rematch::ui::terminal::{Drawn, LinkSpeed};
-use rematch::ui::theme::Palette;
+use rematch::ui::theme::{Palette, Themes};
 use rematch::ui::view;
 use std::io;
 use std::sync::Arc;
@@ -239,7 +241,9 @@ fn replies_of_a_terminal_change_nothing() {
                     Command::SaveCheckpoint | Command::Evaluate | Command::Exhibit { .. } => false,
                 },
                 Effect::Leave(_) => true,
-                Effect::Repaint | Effect::Suspend | Effect::Faster | Effect::Slower | Effect::TogglePace => false,
+                Effect::Repaint | Effect::Suspend | Effect::Write(..) | Effect::Faster | Effect::Slower | Effect::TogglePace => {
+                    false
+                }
             });
             assert!(!sets, "{reply:?} at {focus:?}: {effects:?}");
         }
@@ -361,8 +365,11 @@ fn the_loop_shows_asks_is_answered_and_leaves() {
     let screen = std::thread::spawn(move || {
         let mut surface = Shown { terminal: Terminal::new(TestBackend::new(80, 24)).unwrap(), frames, stalled: stuck };
         let options = Options {
-            palette: Palette::Mono,
+            themes: Themes::built_in(Colour::Mono),
             glyphs: Glyphs::Braille,
+            keymap: Keymap::default(),
+            motion: Motion::Usual,
+            album: None,
             max_fps: 60,
             folder: "runs/demo".into(),
             pace: None,

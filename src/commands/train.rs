@@ -14,6 +14,7 @@ pub use working::run;
 mod working {
     use super::Train;
     use crate::cli::Ui;
+    use crate::commands::settings::{self, Dress};
     use crate::commands::{Failed, openmp, screen};
     use crossbeam_channel::{Receiver, Sender, bounded};
     use rematch::config::check;
@@ -44,7 +45,8 @@ mod working {
 
     pub fn run(args: &Train) -> anyhow::Result<u8> {
         let config = check::load(&args.config, &args.set)?;
-        let ui = screen::choose(args.ui, args.look);
+        let dress = settings::dress(&args.look)?;
+        let ui = screen::choose(args.ui, &dress);
         if ui == Ui::Tui {
             // Before anything is made: a run that nobody can see is not what was asked for.
             terminal::available()?;
@@ -79,7 +81,7 @@ mod working {
         let machine = telemetry::spawn(recorder.clone(), Duration::from_secs(1));
 
         let followed = match ui {
-            Ui::Tui => on_screen(args, &folder, &recorder, trouble, records, &ask, &heard),
+            Ui::Tui => on_screen(dress, &folder, &recorder, trouble, records, &ask, &heard),
             Ui::Plain | Ui::Json | Ui::None => {
                 let style = match ui {
                     Ui::Json => Style::Json,
@@ -151,7 +153,7 @@ mod working {
 
     /// What became of the run, once the screen was left and the run has ended. `None`: it ended without a word.
     fn on_screen(
-        args: &Train,
+        dress: Dress,
         folder: &RunFolder,
         recorder: &Recorder,
         trouble: Trouble,
@@ -163,9 +165,9 @@ mod working {
         let rest = records.clone();
         let log = recorder.clone();
         let setting = screen::Setting {
-            look: args.look,
+            dress,
             signals: heard,
-            folder: folder.path().display().to_string(),
+            folder: folder.path(),
             pace: None,
             trouble: Some(Box::new(move || trouble.now())),
         };

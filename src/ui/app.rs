@@ -4,12 +4,15 @@
 //! [`super::intent`] asks for and tells why it left. Instants here pace frames only; what is drawn sees `clock`.
 
 use super::cadence::Cadence;
+use super::command_line::parse::Kind;
 use super::event::{Focus, Input, Signal};
 use super::glyphs::Glyphs;
-use super::intent::{self, Effect, Leave};
-use super::screen::{Asked, Changed, Dialog, Mood, Screen, is_over};
+use super::intent::{self, Effect, Leave, Place};
+use super::keymap::Keymap;
+use super::picture::{self, Paper};
+use super::screen::{Asked, Changed, Dialog, Mood, Motion, Screen, is_over};
 use super::terminal::{Drawn, LinkSpeed};
-use super::theme::Palette;
+use super::theme::Themes;
 use super::view;
 use crate::protocol::{Command, Record};
 use crate::run::RunState;
@@ -18,6 +21,8 @@ use crate::run::state::Phase;
 use crossbeam_channel::{Receiver, after, never, select};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -45,9 +50,19 @@ pub trait Pace {
     fn label(&self) -> String;
 }
 
+/// Where frames are kept: the loop itself writes no files.
+pub trait Album {
+    /// Says where it is now, or why it could not be kept.
+    fn keep(&self, place: &Place, contents: &str) -> Result<String, String>;
+}
+
 pub struct Options {
-    pub palette: Palette,
+    /// The chosen one is what it begins with.
+    pub themes: Themes,
     pub glyphs: Glyphs,
+    pub keymap: Keymap,
+    pub motion: Motion,
+    pub album: Option<Box<dyn Album>>,
     /// Frames a second at most; keys are drawn at once all the same.
     pub max_fps: u32,
     /// The run's folder, as messages name it.
@@ -87,12 +102,15 @@ struct App<'a, S: Surface> {
     state: RunState,
     screen: Screen,
     pace: Option<Box<dyn Pace>>,
+    album: Option<Box<dyn Album>>,
     trouble: Option<Box<dyn Fn() -> Option<String>>>,
     cadence: Cadence,
     focus: Focus,
     dirty: Dirty,
     repaint: Repaint,
     drawn: Option<Instant>,
+    /// What the last frame filled.
+    area: Rect,
     resized: Option<Instant>,
     resumed: Option<Instant>,
     /// A stop was asked for here: leave when it has happened.
@@ -120,7 +138,8 @@ pub fn run(
     options: Options,
     clock: &dyn Fn() -> u64,
 ) -> Left {
-    let mut screen = Screen::new(options.palette, options.glyphs, session.access(), options.folder);
+    let mut screen = Screen::new(options.themes.palette(), options.glyphs, session.access(), options.folder);
+    (screen.themes, screen.keymap, screen.motion) = (options.themes, options.keymap, options.motion);
     screen.now_ms = clock();
     screen.pace = options.pace.as_ref().map(|p| p.label());
     let mut app = App {
@@ -130,12 +149,14 @@ pub fn run(
         state: RunState::default(),
         screen,
         pace: options.pace,
+        album: options.album,
         trouble: options.trouble,
         cadence: Cadence::new(options.max_fps),
         focus: Focus::Gained,
         dirty: Dirty::Key,
         repaint: Repaint::Yes,
         drawn: None,
+        area: Rect::ZERO,
         resized: None,
         resumed: None,
         leaving: Leaving::No,
@@ -227,7 +248,7 @@ impl<S: Surface> App<'_, S> {
         // A key held down over a slow link comes in a burst too, but as one character.
         let reply = typed.len() > TYPED_AT_ONCE
             && typed.iter().any(|c| *c != typed[0])
-            && !matches!(self.screen.dialog, Some(Dialog::Edit(_)));
+            && !matches!(self.screen.dialog, Some(Dialog::Edit(_) | Dialog::Command(_)));
         for input in waiting {
             if reply && printable(&input).is_some() {
                 continue;
@@ -302,12 +323,30 @@ impl<S: Surface> App<'_, S> {
                     }
                 }
                 Effect::Ask(command, asked) => self.ask(command, asked),
+                Effect::Write(kind, place) => self.keep(kind, &place),
                 Effect::Faster => self.turn(|pace| pace.faster()),
                 Effect::Slower => self.turn(|pace| pace.slower()),
                 Effect::TogglePace => self.turn(|pace| pace.toggle()),
             }
         }
         None
+    }
+
+    /// Keeps what the screen shows, without the window that asked for it.
+    fn keep(&mut self, kind: Kind, place: &Place) {
+        let mut frame = Buffer::empty(self.area);
+        view::draw_into(self.area, &mut frame, &self.state, &self.screen);
+        let contents = match kind {
+            Kind::Text => picture::text(&frame),
+            Kind::Ansi => picture::ansi(&frame),
+            Kind::Svg => picture::svg(&frame, Paper::of(self.screen.palette.ground())),
+        };
+        let kept = self.album.as_ref().map_or_else(|| Err("nothing is kept here".into()), |album| album.keep(place, &contents));
+        match kept {
+            Ok(path) => self.screen.toast(Mood::Good, format!("written: {path}")),
+            Err(why) => self.screen.toast(Mood::Bad, format!("! {why}")),
+        }
+        self.mark(Dirty::Key);
     }
 
     fn turn(&mut self, how: fn(&dyn Pace)) {
@@ -398,7 +437,8 @@ impl<S: Surface> App<'_, S> {
     /// When the loop must look again though nothing comes in.
     fn deadline(&self) -> Option<Instant> {
         let now = Instant::now();
-        let toast = self.screen.toasts.iter().map(|t| t.until_ms.saturating_sub(self.screen.now_ms)).min();
+        let passing = self.screen.toasts.iter().filter(|_| self.screen.motion == Motion::Usual);
+        let toast = passing.map(|t| t.until_ms.saturating_sub(self.screen.now_ms)).min();
         [
             self.resized.or_else(|| self.due()),
             (self.ticks() || self.may_have_trouble()).then(|| now + Duration::from_millis(1000 - self.screen.now_ms % 1000)),
@@ -418,7 +458,11 @@ impl<S: Surface> App<'_, S> {
             self.repaint = Repaint::No;
         }
         let (state, screen) = (&self.state, &self.screen);
-        let drawn = self.surface.draw(&mut |frame| view::draw(frame, state, screen))?;
+        let area = &mut self.area;
+        let drawn = self.surface.draw(&mut |frame| {
+            *area = frame.area();
+            view::draw(frame, state, screen);
+        })?;
         self.drawn = Some(Instant::now());
         self.dirty = match drawn {
             Drawn::Shown => Dirty::Clean,
