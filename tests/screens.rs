@@ -195,7 +195,7 @@ fn a_value_is_only_proposed_until_enter_and_pending_until_answered() {
 #[test]
 fn typed_values_carry_their_note_and_bad_ones_are_not_sent() {
     let (state, mut screen) = fold(&midway(Kind::Rrm, Machines::Gpu));
-    let effects = press(&mut screen, &state, ".05\tlower before the drop\n");
+    let effects = press(&mut screen, &state, ".05\t\tlower before the drop\n");
     assert!(matches!(&effects[..],
         [Effect::Ask(Command::Set { change: Change::Lambda(v), note: Some(n) }, Asked::Dial { .. })]
             if *v == 0.05 && n == "lower before the drop"));

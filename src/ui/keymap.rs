@@ -135,10 +135,10 @@ pub const KEYMAP: &[Binding] = table! {
     Everywhere [ctrl('c')] Interrupt "as q; twice in 2 s: save and stop now; thrice: leave at once";
     Everywhere [ctrl('z')] Suspend "suspend the program, as at a shell; training stops too";
     Everywhere [key(' ')] Pause "pause or go on, at the next step" "pause";
-    Everywhere [key(':')] CommandLine "type a command: set, pause, view, write, ..." "command";
     Everywhere [key('s')] Save "write a checkpoint now" "save";
     Everywhere [key('a')] Evaluate "evaluate these weights: asks with what; or give it up" "eval";
     Everywhere [key('p')] Probe "probe the validation images now" "probe";
+    Everywhere [key(':')] CommandLine "type a command: set, pause, view, write, ..." "command";
     Everywhere [key('1')] (Show(View::Dash)) "the Dash: how training goes" "dash";
     Everywhere [key('2')] (Show(View::Charts)) "Charts: every curve there is" "charts";
     Everywhere [key('3')] (Show(View::Robust)) "the Robust view: what evaluations found" "robust";
@@ -155,7 +155,7 @@ pub const KEYMAP: &[Binding] = table! {
     Everywhere [ctrl('l')] Repaint "draw everything again";
     Everywhere [named(KeyCode::Esc)] Back "one layer out, at last to the Dash";
     Dash [key('u')] Undo "propose the value before the last change";
-    Dash [key('H')] History "what was changed and what is scheduled; propose it again, give it up" "history";
+    Dash [key('H')] History "what was changed and what is to come; Enter proposes it again";
     Dash [key('y')] LogScale "log or linear y of the loss (beside a teacher, rep and total + 1)" "log y";
     Dash [key('m')] Smoothing "smoothing of the curves: 0, .6, .9, .99" "smooth";
     Dash [key('n')] NextMarker "next marker: what changed there";

@@ -53,7 +53,8 @@ fn above(pen: &Pen, command: &CommandLine, known: Known, width: usize) -> Vec<Li
     let spoken = parse(command.text(), known);
     let completion = command.completion(known);
     if let (Ok(spoken @ Spoken::Set { .. }), true) = (&spoken, command.chosen().is_none()) {
-        return vec![Line::from(pen.span(Tone::Ok, format!(" {}", would(pen, spoken))))];
+        let wrapped = super::dialogs::wrap(&would(pen, spoken), width.saturating_sub(2).max(1));
+        return wrapped.into_iter().take(3).map(|text| Line::from(pen.span(Tone::Ok, format!(" {text}")))).collect();
     }
     if completion.words.is_empty() {
         let name = command.text().split_whitespace().next().unwrap_or_default();

@@ -77,11 +77,10 @@ fn row(pen: &Pen, index: usize, dial: Dial, present: f64, width: u16) -> Line<'s
     // What is to come stands in the place of what the dial is about, where there is not room for both.
     let coming = coming(pen, dial);
     let mut after = String::new();
-    if let Some(short) = coming.iter().find(|text| fits(&format!("{name} {text}"))) {
-        after = format!(" {short}");
-    } else if let Some(short) = coming.iter().find(|text| fits(&format!("{sign}{symbol:<2} {text}"))) {
-        name = format!("{sign}{symbol:<2} ");
-        after.clone_from(short);
+    let places = [name.clone(), format!("{sign}{symbol:<2}")];
+    let found = coming.iter().find_map(|text| Some((places.iter().find(|place| fits(&format!("{place} {text}")))?, text)));
+    if let Some((place, text)) = found {
+        (name, after) = (place.clone(), format!(" {text}"));
     } else if !fits(&name) {
         name = format!("{sign}{symbol}");
     }
@@ -105,7 +104,7 @@ fn coming(pen: &Pen, dial: Dial) -> Vec<String> {
     let more = if all.nth(1).is_some() { "+" } else { "" };
     let (to, end) = (dial.show(next.to), next.ends());
     // On a ramp the end is what is waited for.
-    let at = if next.over > 0 { format!("…{end}") } else { format!("@{}", next.at) };
+    let at = if next.over > 0 { format!("by {end}") } else { format!("@{}", next.at) };
     [format!("↷ {to} {at}{more}"), format!("↷{to} {at}{more}"), format!("↷ {at}{more}"), "↷".to_string()]
         .map(|text| pen.screen.glyphs.words(text).into_owned())
         .into()
