@@ -20,18 +20,6 @@ pub enum Glyphs {
     Ascii,
 }
 
-/// How images are drawn.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Graphics {
-    /// Whatever is certain to be understood.
-    #[default]
-    Auto,
-    /// By kitty's protocol, as pixels.
-    Kitty,
-    /// As letters and colours.
-    Cells,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Multiplexer {
     None,
@@ -60,7 +48,6 @@ pub struct Capabilities {
     pub max_fps: u32,
     /// Whether frames are bracketed by mode 2026.
     pub synchronized: bool,
-    pub graphics: Graphics,
     /// No cursor control at all: only the line-by-line output makes sense.
     pub dumb: bool,
 }
@@ -84,7 +71,6 @@ pub fn detect(env: &dyn Fn(&str) -> Option<String>, output: Output) -> Capabilit
         over_ssh,
         max_fps: if over_ssh { 4 } else { 10 },
         synchronized: synchronizes(&multiplexer),
-        graphics: Graphics::Auto,
         dumb: output == Output::Other || term.is_empty() || term == "dumb",
         multiplexer,
     }

@@ -116,6 +116,14 @@ pub fn paste(screen: &mut Screen, text: &str) {
             editor.field().push_str(&line);
         }
         Some(Dialog::Command(command)) => command.paste(line),
+        // A whole command at once, from a slow link or a clipboard: it is shown, and waits for Enter.
+        None => {
+            if let Some(rest) = line.strip_prefix(':') {
+                let mut command = CommandLine::default();
+                command.paste(rest);
+                screen.dialog = Some(Dialog::Command(command));
+            }
+        }
         _ => {}
     }
 }

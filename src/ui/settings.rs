@@ -2,7 +2,7 @@
 //!
 //! Reads texts and judges them; opens no file and asks no terminal.
 
-use super::capability::{Capabilities, Colour, Glyphs, Graphics};
+use super::capability::{Capabilities, Colour, Glyphs};
 use super::screen::Motion;
 use super::terminal::Synchronized;
 use crate::config::check::{Fault, Faults, Place, leaves, nearest};
@@ -58,6 +58,18 @@ impl Key {
     }
 }
 
+/// How images are to be drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Images {
+    /// Whatever is certain to be understood.
+    #[default]
+    Auto,
+    /// By kitty's protocol, as pixels.
+    Kitty,
+    /// As letters and colours.
+    Cells,
+}
+
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
@@ -93,7 +105,7 @@ pub struct Settings {
     pub max_fps: u32,
     pub synchronized: Synchronized,
     pub motion: Motion,
-    pub graphics: Graphics,
+    pub images: Images,
     /// In the order of [`Key::ALL`].
     from: Vec<Source>,
     found: Capabilities,
@@ -109,7 +121,7 @@ impl Settings {
             max_fps: capabilities.max_fps,
             synchronized: Synchronized::Auto,
             motion: Motion::Usual,
-            graphics: capabilities.graphics,
+            images: Images::Auto,
             from: vec![Source::Found; Key::ALL.len()],
             found: capabilities.clone(),
         }
@@ -199,10 +211,10 @@ impl Settings {
                 }
             }
             Key::Graphics => {
-                self.graphics = match text {
-                    "auto" => self.found.graphics,
-                    "kitty" => Graphics::Kitty,
-                    "cells" => Graphics::Cells,
+                self.images = match text {
+                    "auto" => Images::Auto,
+                    "kitty" => Images::Kitty,
+                    "cells" => Images::Cells,
                     _ => return Err(bad()),
                 }
             }
@@ -213,13 +225,7 @@ impl Settings {
 
     /// The capabilities with what was said in the place of what was found.
     pub fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            colour: self.colour,
-            glyphs: self.glyphs,
-            max_fps: self.max_fps,
-            graphics: self.graphics,
-            ..self.found.clone()
-        }
+        Capabilities { colour: self.colour, glyphs: self.glyphs, max_fps: self.max_fps, ..self.found.clone() }
     }
 
     pub fn source(&self, key: Key) -> &Source {
@@ -247,10 +253,10 @@ impl Settings {
                 Synchronized::Always => "\"always\"",
                 Synchronized::Never => "\"never\"",
             },
-            Key::Graphics => match self.graphics {
-                Graphics::Auto => "\"auto\"",
-                Graphics::Kitty => "\"kitty\"",
-                Graphics::Cells => "\"cells\"",
+            Key::Graphics => match self.images {
+                Images::Auto => "\"auto\"",
+                Images::Kitty => "\"kitty\"",
+                Images::Cells => "\"cells\"",
             },
         }
         .into()

@@ -42,6 +42,8 @@ pub enum Ground {
 pub struct Inks {
     inks: [Ink; Tone::ALL.len()],
     ground: Ground,
+    /// What it was fitted to.
+    level: Colour,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -57,7 +59,7 @@ impl Inks {
             let style = palette.style(*tone);
             *ink = Ink { colour: style.fg, modifier: style.add_modifier };
         }
-        Self { inks, ground }
+        Self { inks, ground, level: Colour::TrueColour }
     }
 }
 
@@ -152,7 +154,8 @@ impl Palette {
     /// The level of colours that it needs.
     pub fn level(self) -> Colour {
         match self {
-            Self::TrueColour | Self::Light | Self::Own(_) => Colour::TrueColour,
+            Self::Own(own) => own.level,
+            Self::TrueColour | Self::Light => Colour::TrueColour,
             Self::Ansi256 => Colour::Ansi256,
             Self::Ansi16 => Colour::Ansi16,
             Self::Mono => Colour::Mono,
@@ -172,6 +175,7 @@ impl Palette {
     #[must_use]
     pub fn fitted(self, level: Colour) -> Self {
         let Self::Own(mut own) = self else { return self };
+        own.level = level;
         for (ink, tone) in own.inks.iter_mut().zip(Tone::ALL) {
             ink.colour = ink.colour.and_then(|colour| fit(colour, level));
             if level == Colour::Mono {

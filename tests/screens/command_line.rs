@@ -58,10 +58,8 @@ fn enter_sends_what_was_typed() {
     let effects = press(&mut screen, &state, ":set eps 4/255 at-epoch 10 note smaller\n");
     let timed = Timed { dial: Dial::Eps, to: 4.0 / 255.0, at: 710, over: 0, note: Some("smaller".into()), from: None };
     assert_eq!(effects, [Effect::Ask(Command::Schedule(timed), Asked::Schedule)]);
-    for (keys, flow) in [(":pause\n", Flow::Paused)] {
-        let set = Command::Set { change: Change::Flow(flow), note: None };
-        assert_eq!(press(&mut screen, &state, keys), [Effect::Ask(set, Asked::Flow(flow))]);
-    }
+    let pause = Command::Set { change: Change::Flow(Flow::Paused), note: None };
+    assert_eq!(press(&mut screen, &state, ":pause\n"), [Effect::Ask(pause, Asked::Flow(Flow::Paused))]);
     assert_eq!(press(&mut screen, &state, ":save\n"), [Effect::Ask(Command::SaveCheckpoint, Asked::Save)]);
     assert_eq!(press(&mut screen, &state, ":probe\n"), [Effect::Ask(Command::Evaluate, Asked::Probe)]);
     assert_eq!(press(&mut screen, &state, ":write a.svg\n"), [Effect::Write(FrameKind::Svg, Place::At("a.svg".into()))]);
@@ -100,6 +98,19 @@ fn the_past_comes_back_and_escape_leaves() {
     }
     press(&mut screen, &state, "set lambda 3\x1b");
     assert_eq!((&screen.dialog, screen.pending.len()), (&None, 0));
+}
+
+#[test]
+fn a_command_that_comes_at_once_waits_for_enter() {
+    let (state, mut screen) = fold(&midway(Kind::Rrm, Machines::Gpu));
+    intent::paste(&mut screen, "rgb:1a1a/2b2b/ffff");
+    assert_eq!(screen.dialog, None);
+    intent::paste(&mut screen, ":set lambda 1\nq\n");
+    let Some(Dialog::Command(line)) = &screen.dialog else { panic!("{:?}", screen.dialog) };
+    assert_eq!((line.text(), screen.pending.len()), ("set lambda 1", 0));
+    intent::paste(&mut screen, " note why\n");
+    let effects = press(&mut screen, &state, "\n");
+    assert!(matches!(&effects[..], [Effect::Ask(Command::Set { note: Some(note), .. }, _)] if note == "why"), "{effects:?}");
 }
 
 #[test]
@@ -146,11 +157,10 @@ proptest! {
         press(&mut screen, &state, begin);
         for key in keys {
             let effects = intent::key(&mut screen, &state, &key);
-            let sets = effects.iter().any(|effect| match effect {
-                Effect::Ask(Command::Set { change: Change::Flow(_), .. }, _) => false,
-                Effect::Ask(command, _) => matches!(command, Command::Set { .. } | Command::Schedule(_) | Command::Unschedule(_)),
-                Effect::Repaint | Effect::Suspend | Effect::Leave(_) | Effect::Write(..) => false,
-                Effect::Faster | Effect::Slower | Effect::TogglePace => false,
+            let sets = effects.iter().any(|effect| {
+                let Effect::Ask(command, asked) = effect else { return false };
+                let steers = matches!(command, Command::Set { .. } | Command::Schedule(_) | Command::Unschedule(_));
+                steers && !matches!(asked, Asked::Flow(_))
             });
             prop_assert!(!sets, "{key:?}: {effects:?}");
             picture(width, height, &state, &screen);

@@ -301,7 +301,7 @@ mod tests {
         Spoken::Set { dial, to, when: when.map(|(at, over)| When { at, over }), note: note.map(String::from) }
     }
 
-    /// 100 steps an epoch, 10 epochs, step 250, lambda 0.5, lr_scale 1, eps 8/255; lambda is scheduled.
+    /// 100 steps an epoch, 10 epochs, step 250, lambda 0.5, the learning rate as scheduled, eps 8/255; lambda has a change to come.
     #[test]
     fn what_is_meant() {
         for (text, meant) in [

@@ -7,7 +7,6 @@ use super::{Effect, Place, ask, evaluate, perform};
 use crate::protocol::{Change, Command, Flow, StopWhen};
 use crate::run::RunState;
 use crate::run::state::Phase;
-use crate::ui::chart::Scale;
 use crate::ui::command_line::parse::{Spoken, parse};
 use crate::ui::command_line::{CommandLine, Known, Typed, remember};
 use crate::ui::keymap::Intent;
@@ -95,12 +94,7 @@ fn run(screen: &mut Screen, state: &RunState, spoken: Spoken) -> Result<Vec<Effe
         Spoken::Undo => undo(screen, state),
         Spoken::View(view) => screen.turn_to(view),
         Spoken::Smooth(level) => screen.smoothing = level,
-        Spoken::Log => {
-            screen.scale = match screen.scale {
-                Scale::Linear => Scale::Log,
-                Scale::Log => Scale::Linear,
-            }
-        }
+        Spoken::Log => return Ok(perform(screen, state, Intent::LogScale)),
         Spoken::Theme(name) => {
             if let Some(palette) = screen.themes.choose(&name) {
                 screen.palette = palette;
