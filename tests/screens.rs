@@ -38,7 +38,7 @@ use rematch::ui::event::{Input, Signal};
 use rematch::ui::glyphs::Glyphs;
 use rematch::ui::intent::{self, Effect, Leave};
 use rematch::ui::keymap::Keymap;
-use rematch::ui::layout::{Pane, View};
+use rematch::ui::layout::View;
 use rematch::ui::screen::{Asked, Motion, Screen};
 use rematch::ui::terminal::backend::{FrameWriter, ScreenBackend};
 use rematch::ui::terminal::{Drawn, LinkSpeed};

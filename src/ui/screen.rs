@@ -352,6 +352,12 @@ impl Screen {
         if state.examining.is_none() && matches!(self.dialog, Some(Dialog::GiveUp { .. })) {
             self.dialog = None;
         }
+        // It has come, or was given up elsewhere.
+        if let Some(Dialog::Unschedule { dial, .. }) = self.dialog
+            && !state.scheduled.iter().any(|timed| timed.dial == dial)
+        {
+            self.dialog = None;
+        }
         self.settle(state);
     }
 

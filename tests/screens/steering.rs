@@ -79,6 +79,14 @@ fn the_history_proposes_and_gives_up() {
     shows("unschedule_80x24", &picture(80, 24, &state, &screen));
     let given_up = Effect::Ask(Command::Unschedule(Dial::Lambda), Asked::Unschedule(Dial::Lambda));
     assert_eq!(press(&mut screen, &state, "j\n"), [given_up]);
+    // What is not to come any more is not asked about.
+    press(&mut screen, &state, "Hx");
+    let mut later = state.clone();
+    let (seq, at_ms) = (later.next_seq, later.last_at_ms);
+    let record = Record { seq, at_ms, event: Event::Unscheduled { step: 470, by: None, dial: Dial::Lambda, reason: None } };
+    later.apply(&record);
+    screen.saw(&record, &later);
+    assert_eq!(screen.dialog, None);
     // What was changed is proposed again, and no more than that.
     assert_eq!(press(&mut screen, &state, "HG\n"), []);
     assert_eq!((screen.pending[&Dial::Lambda].value, screen.pending[&Dial::Lambda].sent), (0.5, None));
