@@ -27,6 +27,8 @@ pub enum Command {
     Config(Config),
     /// Watch a recorded run again, at any pace
     Replay(Replay),
+    /// Print the keys of the screen as a file to change, or check one
+    Keys(Keys),
     /// List the runs of a folder
     Runs(Runs),
     /// Put runs beside each other: what each cost and how robust it is
@@ -90,8 +92,14 @@ pub enum Ui {
 }
 
 /// How the screen looks.
-#[derive(Args, Clone, Copy)]
+#[derive(Args)]
 pub struct Look {
+    /// Colours by meaning: default, light, ansi16, mono, high-contrast, or a file in TOML; T turns it on the screen
+    #[arg(long, value_name = "NAME|FILE")]
+    pub theme: Option<String>,
+    /// Own keys, a file in TOML [default: keys.toml in the folder of the settings; `rematch keys` prints one]
+    #[arg(long, value_name = "FILE")]
+    pub keys: Option<PathBuf>,
     /// Colours [default: what the terminal says it can do]
     #[arg(long, value_enum)]
     pub color: Option<Colour>,
@@ -121,7 +129,7 @@ pub enum Glyphs {
 #[derive(Args)]
 pub struct Config {
     /// The config to check
-    #[arg(required_unless_present = "keys")]
+    #[arg(required_unless_present_any = ["keys", "ui"])]
     pub config: Option<PathBuf>,
     /// Override one key, as for train
     #[arg(short = 's', long = "set", value_name = "KEY=VALUE")]
@@ -129,6 +137,19 @@ pub struct Config {
     /// List every key with what it may be, its default and its meaning
     #[arg(long, conflicts_with = "config")]
     pub keys: bool,
+    /// Print how the screen is set, and where each setting comes from
+    #[arg(long, conflicts_with_all = ["config", "keys"])]
+    pub ui: bool,
+}
+
+#[derive(Args)]
+pub struct Keys {
+    /// Own keys to print the table with [default: keys.toml in the folder of the settings]
+    #[arg(long, value_name = "FILE", conflicts_with = "check")]
+    pub keys: Option<PathBuf>,
+    /// Only say whether a file of keys is right
+    #[arg(long, value_name = "FILE")]
+    pub check: Option<PathBuf>,
 }
 
 #[derive(Args)]

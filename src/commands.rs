@@ -10,13 +10,14 @@ pub mod elsewhere;
 pub mod eval;
 pub mod export;
 pub mod import;
+pub mod keys;
 pub mod manual;
 pub mod openmp;
 pub mod replay;
-
 pub mod runs;
 pub mod screen;
 pub mod shelf;
+pub mod settings;
 pub mod train;
 
 /// Something went wrong after the work had begun: exit code 1. Everything else that is an error was wrong from the start: 2.

@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         Command::Train(args) => commands::train::run(&args),
         Command::Config(args) => commands::config::run(&args),
         Command::Replay(args) => commands::replay::run(&args),
+        Command::Keys(args) => commands::keys::run(&args),
         Command::Runs(args) => commands::runs::run(&args),
         Command::Compare(args) => commands::compare::run(&args),
         Command::Eval(args) => commands::eval::run(&args),

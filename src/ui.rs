@@ -11,6 +11,7 @@ pub mod terminal;
 // What is drawn.
 pub mod chart;
 pub mod cost;
+pub mod command_line;
 pub mod evaluation;
 pub mod glyphs;
 pub mod keymap;
@@ -18,6 +19,7 @@ pub mod layout;
 pub mod picture;
 pub mod radii;
 pub mod screen;
+pub mod settings;
 pub mod theme;
 pub mod trade;
 pub mod view;

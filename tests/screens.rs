@@ -35,14 +35,16 @@ use rematch::protocol::{Change, Command, CommandId, Event, Outcome, Record};
 use rematch::run::RunState;
 use rematch::run::session::{Access, Session};
 use rematch::ui::app::{self, Options, Surface};
+use rematch::ui::capability::Colour;
 use rematch::ui::event::{Input, Signal};
 use rematch::ui::glyphs::Glyphs;
 use rematch::ui::intent::{self, Effect, Leave};
-use rematch::ui::layout::{Pane, View};
-use rematch::ui::screen::{Asked, Screen};
+use rematch::ui::keymap::Keymap;
+use rematch::ui::layout::View;
+use rematch::ui::screen::{Asked, Motion, Screen};
 use rematch::ui::terminal::backend::{FrameWriter, ScreenBackend};
 use rematch::ui::terminal::{Drawn, LinkSpeed};
-use rematch::ui::theme::Palette;
+use rematch::ui::theme::{Palette, Themes};
 use rematch::ui::view;
 use std::io;
 use std::sync::Arc;
@@ -195,7 +197,7 @@ fn a_value_is_only_proposed_until_enter_and_pending_until_answered() {
 #[test]
 fn typed_values_carry_their_note_and_bad_ones_are_not_sent() {
     let (state, mut screen) = fold(&midway(Kind::Rrm, Machines::Gpu));
-    let effects = press(&mut screen, &state, ".05\tlower before the drop\n");
+    let effects = press(&mut screen, &state, ".05\t\tlower before the drop\n");
     assert!(matches!(&effects[..],
         [Effect::Ask(Command::Set { change: Change::Lambda(v), note: Some(n) }, Asked::Dial { .. })]
             if *v == 0.05 && n == "lower before the drop"));
@@ -246,6 +248,7 @@ fn replies_of_a_terminal_change_nothing() {
                 | Effect::Faster
                 | Effect::Slower
                 | Effect::TogglePace
+                | Effect::Write(..)
                 | Effect::LookAtRuns
                 | Effect::OpenRun(_) => false,
             });
@@ -373,8 +376,11 @@ fn the_loop_shows_asks_is_answered_and_leaves() {
         let mut surface = Shown { terminal: Terminal::new(TestBackend::new(80, 24)).unwrap(), frames, stalled: stuck };
         let options = Options {
             preparing: None,
-            palette: Palette::Mono,
+            themes: Themes::built_in(Colour::Mono),
             glyphs: Glyphs::Braille,
+            keymap: Keymap::default(),
+            motion: Motion::Usual,
+            album: None,
             max_fps: 60,
             folder: "runs/demo".into(),
             pace: None,

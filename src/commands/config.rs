@@ -1,12 +1,14 @@
 //! `rematch config`: what a config says once it is whole, and what it may say.
 
-use crate::cli::Config;
+use super::settings;
+use crate::cli::{Config, Look};
 use rematch::config::check::{self, KEYS, keys::Fallback};
 use std::fmt::Write as _;
 use std::io::Write as _;
 
 pub fn run(args: &Config) -> anyhow::Result<u8> {
     let text = match &args.config {
+        _ if args.ui => settings::settings(&Look { theme: None, keys: None, color: None, glyphs: None })?.to_toml(),
         Some(path) => check::to_toml(&check::load(path, &args.set)?),
         None => keys(),
     };

@@ -1,6 +1,6 @@
 //! `rematch replay`: a recorded run on the same screen, at any pace, without libtorch.
 
-use super::{Failed, screen};
+use super::{Failed, screen, settings};
 use crate::cli::{Colour, Replay, Ui, View};
 use anyhow::{anyhow, bail};
 use crossbeam_channel::bounded;
@@ -16,7 +16,6 @@ use rematch::run::store::RunFolder;
 use rematch::ui::glyphs::Glyphs;
 use rematch::ui::picture::{Paper, svg};
 use rematch::ui::screen::Screen;
-use rematch::ui::theme::Palette;
 use rematch::ui::{app, layout, signals, terminal, view};
 use std::io::Write;
 use std::path::Path;
@@ -32,7 +31,8 @@ pub fn run(args: &Replay) -> anyhow::Result<u8> {
     if let Some(file) = &args.picture {
         return picture(args, &folder, file);
     }
-    let ui = screen::choose(args.ui, args.look);
+    let dress = settings::dress(&args.look)?;
+    let ui = screen::choose(args.ui, &dress);
     let style = match ui {
         Ui::Tui => {
             let pace = PaceControl::new(pace);
@@ -41,9 +41,9 @@ pub fn run(args: &Replay) -> anyhow::Result<u8> {
             let _signals = signals::listen(signal)?;
             terminal::install_panic_hook(|_| {});
             let setting = screen::Setting {
-                look: args.look,
+                dress,
                 signals: &heard,
-                folder: folder.path().display().to_string(),
+                folder: folder.path(),
                 pace: Some(Box::new(Turning(pace))),
                 trouble: None,
                 preparing: None,
@@ -74,11 +74,11 @@ pub fn run(args: &Replay) -> anyhow::Result<u8> {
 
 /// The live screen as it stood after the given step, in a file.
 fn picture(args: &Replay, folder: &RunFolder, file: &Path) -> anyhow::Result<u8> {
-    let (palette, paper) = match args.look.color {
-        None | Some(Colour::Truecolor) => (Palette::TrueColour, Paper::Dark),
-        Some(Colour::Light) => (Palette::Light, Paper::Light),
-        Some(_) => bail!("--picture has two looks: --color truecolor or --color light"),
-    };
+    if args.look.color.is_some_and(|colour| !matches!(colour, Colour::Truecolor | Colour::Light)) {
+        bail!("--picture has every colour: choose a look by --theme, or --color truecolor or light");
+    }
+    let themes = settings::for_pictures(&args.look)?;
+    let (palette, paper) = (themes.palette(), Paper::of(themes.palette().ground()));
     let glyphs = match args.look.glyphs {
         None | Some(crate::cli::Glyphs::Braille) => Glyphs::Braille,
         Some(crate::cli::Glyphs::Half) => Glyphs::Half,

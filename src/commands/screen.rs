@@ -1,53 +1,33 @@
 //! The screen around a session: takes the terminal, feeds the screen with keys, signals and records, gives the terminal back.
 
+use super::settings::Dress;
 use super::shelf;
-use crate::cli::{Colour, Glyphs, Look, Ui};
+use crate::cli::Ui;
 use crossbeam_channel::{Receiver, bounded};
 use ratatui::Frame;
 use rematch::run::recorder::now_ms;
 use rematch::run::session::Session;
-use rematch::ui::capability::{self, Capabilities, Output};
+use rematch::ui::capability;
 use rematch::ui::event::Signal;
 use rematch::ui::input::read_input;
-use rematch::ui::terminal::{Drawn, LinkSpeed, Synchronized, Terminal, TerminalError, Written};
-use rematch::ui::theme::Palette;
+use rematch::ui::intent::Place;
+use rematch::ui::terminal::{Drawn, LinkSpeed, Terminal, TerminalError, Written};
 use rematch::ui::{app, glyphs, stderr};
-use std::io::{self, IsTerminal};
-use std::path::PathBuf;
-
-/// What the environment and the options say of the terminal.
-pub fn capabilities(look: Look) -> Capabilities {
-    let output = if std::io::stdout().is_terminal() { Output::Terminal } else { Output::Other };
-    let mut found = capability::detect(&|name| std::env::var(name).ok(), output);
-    if let Some(colour) = look.color {
-        found.colour = match colour {
-            Colour::Truecolor | Colour::Light => capability::Colour::TrueColour,
-            Colour::Ansi256 => capability::Colour::Ansi256,
-            Colour::Ansi16 => capability::Colour::Ansi16,
-            Colour::Mono => capability::Colour::Mono,
-        };
-    }
-    if let Some(glyphs) = look.glyphs {
-        found.glyphs = match glyphs {
-            Glyphs::Braille => capability::Glyphs::Braille,
-            Glyphs::Half => capability::Glyphs::Half,
-            Glyphs::Ascii => capability::Glyphs::Ascii,
-        };
-    }
-    found
-}
+use std::fs::OpenOptions;
+use std::io::{self, ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
 
 /// The screen where there is a terminal for it, else plain lines.
-pub fn choose(asked: Option<Ui>, look: Look) -> Ui {
-    asked.unwrap_or_else(|| if capabilities(look).dumb { Ui::Plain } else { Ui::Tui })
+pub fn choose(asked: Option<Ui>, dress: &Dress) -> Ui {
+    asked.unwrap_or_else(|| if dress.settings.capabilities().dumb { Ui::Plain } else { Ui::Tui })
 }
 
 /// What the screen needs besides the session.
 pub struct Setting<'a> {
-    pub look: Look,
+    pub dress: Dress,
     pub signals: &'a Receiver<Signal>,
     /// The run's folder, as messages name it; of a run that has not started, the folder of all runs.
-    pub folder: String,
+    pub folder: &'a Path,
     pub pace: Option<Box<dyn app::Pace>>,
     /// Why the run cannot go on at the moment, where that cannot be recorded.
     pub trouble: Option<Box<dyn Fn() -> Option<String>>>,
@@ -59,27 +39,25 @@ pub struct Setting<'a> {
 
 /// Shows a session until it is left. `said`: gets what libraries print while the screen is up.
 pub fn show(session: Session, setting: Setting, said: impl FnMut(String) + Send + 'static) -> anyhow::Result<app::Left> {
-    let capabilities = capabilities(setting.look);
     let ahead_s = super::doctor::ahead_of_utc();
-    let mut surface = OnTerminal(Terminal::enter(&capabilities, Synchronized::Auto)?);
+    let Dress { settings, themes, keymap } = setting.dress;
+    let capabilities = settings.capabilities();
+    let mut surface = OnTerminal(Terminal::enter(&capabilities, settings.synchronized)?);
     let captured = stderr::capture(said)?;
     let (to, input) = bounded(1024);
     let reader = read_input(to, capabilities.escape_time())?;
     let options = app::Options {
-        palette: match (setting.look.color, capabilities.colour) {
-            (Some(Colour::Light), _) => Palette::Light,
-            (_, capability::Colour::TrueColour) => Palette::TrueColour,
-            (_, capability::Colour::Ansi256) => Palette::Ansi256,
-            (_, capability::Colour::Ansi16) => Palette::Ansi16,
-            (_, capability::Colour::Mono) => Palette::Mono,
-        },
+        themes,
+        keymap,
+        motion: settings.motion,
+        album: Some(Box::new(Folders)),
         glyphs: match capabilities.glyphs {
             capability::Glyphs::Braille => glyphs::Glyphs::Braille,
             capability::Glyphs::Half => glyphs::Glyphs::Half,
             capability::Glyphs::Ascii => glyphs::Glyphs::Ascii,
         },
         max_fps: capabilities.max_fps,
-        folder: setting.folder,
+        folder: setting.folder.display().to_string(),
         pace: setting.pace,
         trouble: setting.trouble,
         ahead_s,
@@ -91,6 +69,53 @@ pub fn show(session: Session, setting: Setting, said: impl FnMut(String) + Send 
     surface.0.leave();
     drop(captured);
     Ok(left)
+}
+
+/// Frames of a copy of one run that have the same name before the search for a free one is given up.
+const SAME_NAME: u32 = 1000;
+
+/// Keeps frames in a run's folder; where nothing can be written there, in the present one.
+struct Folders;
+
+impl app::Album for Folders {
+    fn keep(&self, folder: &str, place: &Place, contents: &str) -> Result<String, String> {
+        let cannot = |path: &Path, error: &io::Error| match error.kind() {
+            ErrorKind::AlreadyExists => format!("{} is there already: name another file", path.display()),
+            _ => format!("{} cannot be written: {error}", path.display()),
+        };
+        match place {
+            Place::At(name) => {
+                let path = Path::new(name);
+                write_new(path, contents).map_err(|error| cannot(path, &error))?;
+                Ok(name.clone())
+            }
+            Place::Run(name) => {
+                let beside = free(Path::new(folder), name, contents);
+                let (path, written) = match beside.1 {
+                    Err(_) => free(Path::new(""), name, contents),
+                    Ok(()) => beside,
+                };
+                written.map(|()| path.display().to_string()).map_err(|error| cannot(&path, &error))
+            }
+        }
+    }
+}
+
+/// Writes under the name, or under the first like it that is free: `frame-x-2.txt`.
+fn free(folder: &Path, name: &str, contents: &str) -> (PathBuf, io::Result<()>) {
+    let (stem, end) = name.rsplit_once('.').unwrap_or((name, "txt"));
+    let mut path = folder.join(name);
+    for number in 2..SAME_NAME {
+        match write_new(&path, contents) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => path = folder.join(format!("{stem}-{number}.{end}")),
+            done => return (path, done),
+        }
+    }
+    (path, Err(ErrorKind::AlreadyExists.into()))
+}
+
+fn write_new(path: &Path, contents: &str) -> io::Result<()> {
+    OpenOptions::new().write(true).create_new(true).open(path)?.write_all(contents.as_bytes())
 }
 
 /// The real terminal as the loop's surface.

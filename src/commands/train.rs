@@ -14,6 +14,7 @@ pub use working::run;
 mod working {
     use super::Train;
     use crate::cli::Ui;
+    use crate::commands::settings::{self, Dress};
     use crate::commands::{Failed, openmp, screen};
     use crossbeam_channel::{Receiver, Sender, bounded};
     use rematch::config::{Config, check};
@@ -56,7 +57,8 @@ mod working {
 
     pub fn run(args: &Train) -> anyhow::Result<u8> {
         let config = check::load(&args.config, &args.set)?;
-        let ui = screen::choose(args.ui, args.look);
+        let dress = settings::dress(&args.look)?;
+        let ui = screen::choose(args.ui, &dress);
         if ui == Ui::Tui {
             // Before anything is made: a run that nobody can see is not what was asked for.
             terminal::available()?;
@@ -68,7 +70,7 @@ mod working {
         let (ask, requests) = bounded(REQUESTS);
         let (signal, heard) = bounded(16);
         match ui {
-            Ui::Tui => on_screen(args, config, (ask, requests), (signal, &heard)),
+            Ui::Tui => on_screen(args, dress, config, (ask, requests), (signal, &heard)),
             Ui::Plain | Ui::Json | Ui::None => {
                 let data = super::super::data::load(&config.data)?;
                 let ready = prepare(args, config, data, Attended::No)?;
@@ -252,6 +254,7 @@ mod working {
     /// Trains under the screen. It is up before libtorch has opened a GPU or an image was read.
     fn on_screen(
         args: &Train,
+        dress: Dress,
         config: Config,
         (ask, requests): (Sender<Request>, Receiver<Request>),
         (signal, heard): (Sender<Signal>, &Receiver<Signal>),
@@ -264,9 +267,9 @@ mod working {
         let rest = records.clone();
         let (trouble, doing, said) = (shared.clone(), shared.clone(), shared.clone());
         let setting = screen::Setting {
-            look: args.look,
+            dress,
             signals: heard,
-            folder: args.runs.display().to_string(),
+            folder: &args.runs,
             pace: None,
             trouble: Some(Box::new(move || early(&trouble).trouble.as_ref().and_then(Trouble::now))),
             preparing: Some(Box::new(move || early(&doing).doing.clone())),

@@ -2,6 +2,10 @@
 //!
 //! Nothing is drawn, read or timed here; the only clock is `Record::at_ms`.
 
+mod turn;
+
+pub use turn::{Hand, Turn};
+
 use super::alerts::saw;
 use super::series::Series;
 use super::step_times::StepTimes;
@@ -47,6 +51,8 @@ pub struct RunState {
     /// The probe of the student with the highest adversarial accuracy so far, under the config's epsilon.
     pub best: Option<Evaluated>,
     pub markers: Vec<Marker>,
+    /// Every change of a dial, oldest first; of a ramp its first and last stair.
+    pub turns: Vec<Turn>,
     pub epochs: Vec<EpochFinished>,
     pub timing: Option<Timing>,
     /// How long steps took, added up.
@@ -414,6 +420,7 @@ impl RunState {
                     Level::Info,
                     format!("{text} from step {step}{}", note.as_ref().map_or(String::new(), |n| format!(" ({n})"))),
                 );
+                self.turns.push(Turn { step, dial, old, new, note: note.clone(), hand: Hand::of(by, stair) });
                 self.mark(at, step, MarkerKind::Dial(dial), text, note, by.is_some());
             }
             (Change::Flow(Flow::Paused), ..) => {

@@ -4,14 +4,17 @@
 //! [`super::intent`] asks for and tells why it left. Instants here pace frames only; what is drawn sees `clock`.
 
 use super::cadence::Cadence;
+use super::command_line::parse::Kind;
 use super::cost::{Costs, thread_time};
 use super::event::{Focus, Input, Signal};
 use super::glyphs::Glyphs;
-use super::intent::{self, Effect, Leave};
+use super::intent::{self, Effect, Leave, Place};
+use super::keymap::Keymap;
 use super::layout::View;
-use super::screen::{Asked, Changed, Dialog, Mood, Screen, is_over};
+use super::picture::{self, Paper};
+use super::screen::{Asked, Changed, Dialog, Mood, Motion, Screen, is_over};
 use super::terminal::{Drawn, LinkSpeed, Written};
-use super::theme::Palette;
+use super::theme::Themes;
 use super::view;
 use crate::protocol::{Command, Record};
 use crate::run::RunState;
@@ -21,6 +24,8 @@ use crate::run::state::Phase;
 use crossbeam_channel::{Receiver, after, never, select};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -70,9 +75,20 @@ pub enum Shelved {
     },
 }
 
+/// Where frames are kept: the loop itself writes no files.
+pub trait Album {
+    /// Says where it is now, or why it could not be kept.
+    /// `folder`: the run's.
+    fn keep(&self, folder: &str, place: &Place, contents: &str) -> Result<String, String>;
+}
+
 pub struct Options {
-    pub palette: Palette,
+    /// The chosen one is what it begins with.
+    pub themes: Themes,
     pub glyphs: Glyphs,
+    pub keymap: Keymap,
+    pub motion: Motion,
+    pub album: Option<Box<dyn Album>>,
     /// Frames a second at most; keys are drawn at once all the same.
     pub max_fps: u32,
     /// The run's folder, as messages name it; of a run that has not started, the folder of all runs.
@@ -117,6 +133,7 @@ struct App<'a, S: Surface> {
     state: RunState,
     screen: Screen,
     pace: Option<Box<dyn Pace>>,
+    album: Option<Box<dyn Album>>,
     trouble: Option<Box<dyn Fn() -> Option<String>>>,
     preparing: Option<Box<dyn Fn() -> String>>,
     shelf: Option<Box<dyn Shelf>>,
@@ -128,6 +145,7 @@ struct App<'a, S: Surface> {
     dirty: Dirty,
     repaint: Repaint,
     drawn: Option<Instant>,
+    /// What the last frame filled.
     resized: Option<Instant>,
     resumed: Option<Instant>,
     /// A stop was asked for here: leave when it has happened.
@@ -155,7 +173,8 @@ pub fn run(
     options: Options,
     clock: &dyn Fn() -> u64,
 ) -> Left {
-    let mut screen = Screen::new(options.palette, options.glyphs, session.access(), options.folder);
+    let mut screen = Screen::new(options.themes.palette(), options.glyphs, session.access(), options.folder);
+    (screen.themes, screen.keymap, screen.motion) = (options.themes, options.keymap, options.motion);
     screen.now_ms = clock();
     screen.pace = options.pace.as_ref().map(|p| p.label());
     screen.system.max_fps = options.max_fps;
@@ -167,6 +186,7 @@ pub fn run(
         state: RunState::default(),
         screen,
         pace: options.pace,
+        album: options.album,
         trouble: options.trouble,
         preparing: options.preparing,
         shelf: options.shelf,
@@ -300,9 +320,9 @@ impl<S: Surface> App<'_, S> {
         // A key held down over a slow link comes in a burst too, but as one character.
         let reply = typed.len() > TYPED_AT_ONCE
             && typed.iter().any(|c| *c != typed[0])
-            && !matches!(self.screen.dialog, Some(Dialog::Edit(_)))
             && self.screen.events.typing.is_none()
-            && !(self.screen.view == View::Runs && self.screen.runs.is_typing());
+            && !(self.screen.view == View::Runs && self.screen.runs.is_typing())
+            && !matches!(self.screen.dialog, Some(Dialog::Edit(_) | Dialog::Command(_)));
         for input in waiting {
             if reply && printable(&input).is_some() {
                 continue;
@@ -377,6 +397,7 @@ impl<S: Surface> App<'_, S> {
                     }
                 }
                 Effect::Ask(command, asked) => self.ask(command, asked),
+                Effect::Write(kind, place) => self.keep(kind, &place),
                 Effect::Faster => self.turn(|pace| pace.faster()),
                 Effect::Slower => self.turn(|pace| pace.slower()),
                 Effect::TogglePace => self.turn(|pace| pace.toggle()),
@@ -389,6 +410,26 @@ impl<S: Surface> App<'_, S> {
             }
         }
         None
+    }
+
+    /// Keeps what the screen shows, without the window that asked for it.
+    fn keep(&mut self, kind: Kind, place: &Place) {
+        let mut frame = Buffer::empty(Rect::new(0, 0, self.screen.size.0, self.screen.size.1));
+        view::draw_into(*frame.area(), &mut frame, &self.state, &self.screen);
+        let contents = match kind {
+            Kind::Text => picture::text(&frame),
+            Kind::Ansi => picture::ansi(&frame),
+            Kind::Svg => picture::svg(&frame, Paper::of(self.screen.palette.ground())),
+        };
+        let kept = self
+            .album
+            .as_ref()
+            .map_or_else(|| Err("nothing is kept here".into()), |album| album.keep(&self.screen.folder, place, &contents));
+        match kept {
+            Ok(path) => self.screen.toast(Mood::Good, format!("written: {path}")),
+            Err(why) => self.screen.toast(Mood::Bad, format!("! {why}")),
+        }
+        self.mark(Dirty::Key);
     }
 
     fn turn(&mut self, how: fn(&dyn Pace)) {

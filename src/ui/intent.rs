@@ -3,28 +3,32 @@
 //! It sends nothing itself: the loop carries out the [`Effect`]s, so that key streams can be tested without a run.
 
 mod charts;
+mod command_line;
 mod dialogs;
 mod events;
 mod gallery;
 mod runs;
+mod steering;
 mod system;
 
 use super::chart::Scale;
+use super::command_line::CommandLine;
+use super::command_line::parse::Kind;
 use super::evaluation::Row;
-use super::keymap::{self, Intent, Scope};
+use super::keymap::{Intent, Scope};
 use super::layout::{Pane, View};
-use super::screen::{Asked, Dialog, Editor, Field, Mood, Pending, SMOOTHING, Screen, Search, Zoom, is_over};
+use super::screen::{Asked, Dialog, Mood, Motion, SMOOTHING, Screen, Search, Zoom, is_over};
 use crate::protocol::report::Report;
-use crate::protocol::{Change, Command, Dial, Flow, Step, Stop};
+use crate::protocol::{Change, Command, Flow, Step, Stop};
 use crate::run::RunState;
 use crate::run::session::Access;
 use crate::run::state::{Marker, Phase};
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
+pub use steering::{Past, past};
+use steering::{apply, dials, may_steer, open_editor, propose, undo};
 
 /// Shorter than this between two Ctrl-C is "I mean it".
 const INSIST_MS: u64 = 2_000;
-/// Where a nudge takes a dial that stands at 0.
-const FROM_ZERO: f64 = 1e-3;
 /// A note is one line of a log, not an essay.
 const LONGEST_NOTE: usize = 200;
 
@@ -36,6 +40,8 @@ pub enum Effect {
     /// Stop the whole process until it is continued.
     Suspend,
     Leave(Leave),
+    /// Keep what the screen shows.
+    Write(Kind, Place),
     Faster,
     Slower,
     TogglePace,
@@ -43,6 +49,15 @@ pub enum Effect {
     LookAtRuns,
     /// Read a run for its curves.
     OpenRun(String),
+}
+
+/// Where something is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Beside the run, under this name or one like it that is free.
+    Run(String),
+    /// Exactly there.
+    At(String),
 }
 
 /// Why the screen is left.
@@ -66,7 +81,11 @@ pub fn key(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effec
         return Vec::new();
     }
     screen.somebody_is_there();
-    if keymap::find(&[Scope::Everywhere], event) == Some(Intent::Interrupt) {
+    if screen.motion == Motion::Reduced {
+        // They have been seen now.
+        screen.toasts.clear();
+    }
+    if screen.keymap.find(&[Scope::Everywhere], event) == Some(Intent::Interrupt) {
         return interrupt(screen, state);
     }
     match screen.dialog.take() {
@@ -80,6 +99,10 @@ pub fn key(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effec
         Some(Dialog::Discard { choice }) => dialogs::discard(screen, choice, event),
         Some(Dialog::Suspend { choice }) => dialogs::suspend(screen, choice, event),
         Some(Dialog::Edit(editor)) => dialogs::edit(screen, state, editor, event),
+        Some(Dialog::Command(line)) => command_line::key(screen, state, line, event),
+        Some(Dialog::History { row }) => steering::history(screen, state, row, event),
+        Some(Dialog::Unschedule { dial, choice }) => steering::unschedule(screen, state, dial, choice, event),
+        Some(Dialog::Write { choice }) => dialogs::write(screen, state, choice, event),
         Some(Dialog::Evaluate { row, choice }) => dialogs::evaluate(screen, state, row, choice, event),
         Some(Dialog::GiveUp { choice }) => dialogs::give_up(screen, state, choice, event),
         Some(Dialog::Failed) => match event.code {
@@ -95,14 +118,25 @@ pub fn key(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effec
 
 /// Text that came at once: only text fields take it, and only its first line.
 pub fn paste(screen: &mut Screen, text: &str) {
-    if let Some(Dialog::Edit(editor)) = &mut screen.dialog {
-        let room = LONGEST_NOTE.saturating_sub(editor.field().chars().count());
-        let line: String = text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(room).collect();
-        editor.field().push_str(&line);
-    } else if screen.dialog.is_none() && screen.view == View::Runs {
-        text.lines().next().unwrap_or_default().chars().for_each(|c| screen.runs.filter.typed(c));
-    } else {
-        events::pasted(screen, text);
+    let line = text.lines().next().unwrap_or_default();
+    match &mut screen.dialog {
+        Some(Dialog::Edit(editor)) => {
+            let room = LONGEST_NOTE.saturating_sub(editor.field().chars().count());
+            let line: String = line.chars().filter(|c| !c.is_control()).take(room).collect();
+            editor.field().push_str(&line);
+        }
+        Some(Dialog::Command(command)) => command.paste(line),
+        // A whole command at once, from a slow link or a clipboard: it is shown, and waits for Enter.
+        None if screen.view == View::Runs && screen.runs.is_typing() => line.chars().for_each(|c| screen.runs.filter.typed(c)),
+        None if screen.events.typing.is_some() => events::pasted(screen, text),
+        None => {
+            if let Some(rest) = line.strip_prefix(':') {
+                let mut command = CommandLine::default();
+                command.paste(rest);
+                screen.dialog = Some(Dialog::Command(command));
+            }
+        }
+        _ => {}
     }
 }
 
@@ -175,7 +209,7 @@ fn plain(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effect>
     if screen.view == View::Runs && screen.runs.is_typing() {
         return runs::typed(screen, state, event);
     }
-    let Some(intent) = keymap::find(&scopes(screen), event) else { return Vec::new() };
+    let Some(intent) = screen.keymap.find(&scopes(screen), event) else { return Vec::new() };
     // A view takes what it has a use for; the rest means the same everywhere.
     let own = match screen.view {
         View::Charts => charts::act(screen, state, intent),
@@ -188,6 +222,15 @@ fn plain(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effect>
     if let Some(effects) = own {
         return effects;
     }
+    // Whoever types .05 must not get 05.
+    if intent == Intent::Edit && event.code == KeyCode::Char('.') {
+        open_editor(screen, state, ".".into());
+        return Vec::new();
+    }
+    perform(screen, state, intent)
+}
+
+fn perform(screen: &mut Screen, state: &RunState, intent: Intent) -> Vec<Effect> {
     match intent {
         Intent::Pause if screen.pace.is_some() => return vec![Effect::TogglePace],
         Intent::Pause => return pause(screen, state),
@@ -213,6 +256,14 @@ fn plain(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effect>
         }
         Intent::Back => back(screen, state),
         Intent::Undo => undo(screen, state),
+        Intent::History => screen.dialog = Some(Dialog::History { row: 0 }),
+        Intent::CommandLine => screen.dialog = Some(Dialog::Command(CommandLine::default())),
+        Intent::SaveFrame => screen.dialog = Some(Dialog::Write { choice: 0 }),
+        Intent::NextTheme => {
+            screen.palette = screen.themes.turn();
+            let name = screen.themes.name().to_string();
+            screen.toast(Mood::Good, format!("theme {name}"));
+        }
         Intent::NextMarker => jump(screen, state, Direction::Forward),
         Intent::PreviousMarker => jump(screen, state, Direction::Back),
         Intent::LogScale => {
@@ -224,12 +275,10 @@ fn plain(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effect>
         Intent::Smoothing => screen.smoothing = (screen.smoothing + 1) % SMOOTHING.len(),
         Intent::DialUp => screen.dial = screen.dial.saturating_sub(1),
         Intent::DialDown => screen.dial = (screen.dial + 1).min(dials(state).len().saturating_sub(1)),
-        Intent::More => propose(screen, state, |v| if v == 0.0 { FROM_ZERO } else { v * 1.1 }),
+        Intent::More => propose(screen, state, |v| if v == 0.0 { steering::FROM_ZERO } else { v * 1.1 }),
         Intent::Less => propose(screen, state, |v| v * 0.9),
-        Intent::Double => propose(screen, state, |v| if v == 0.0 { FROM_ZERO } else { v * 2.0 }),
+        Intent::Double => propose(screen, state, |v| if v == 0.0 { steering::FROM_ZERO } else { v * 2.0 }),
         Intent::Halve => propose(screen, state, |v| v / 2.0),
-        // Whoever types .05 must not get 05.
-        Intent::Edit if event.code == KeyCode::Char('.') => open_editor(screen, state, ".".into()),
         Intent::Edit => open_editor(screen, state, String::new()),
         Intent::Apply => return apply(screen, state),
         Intent::Left => pan(screen, state, Direction::Back),
@@ -248,7 +297,6 @@ fn plain(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effect>
         | Intent::Last
         | Intent::Open
         | Intent::Filter
-        | Intent::CommandLine
         | Intent::Follow
         | Intent::Level
         | Intent::Context
@@ -272,25 +320,6 @@ fn turn(screen: &mut Screen, by: usize) {
     if screen.maximised.is_some() {
         screen.maximised = Some(screen.focus);
     }
-}
-
-fn dials(state: &RunState) -> &[Dial] {
-    state.started.as_ref().map_or(&[], |s| &s.dials)
-}
-
-/// Read-only sessions say why nothing happens.
-fn may_steer(screen: &mut Screen, state: &RunState) -> bool {
-    let reason = if screen.access == Access::ReadOnly {
-        "this run is only watched: nothing can be changed"
-    } else if is_over(state) {
-        "training is over: nothing can be changed"
-    } else if state.controls.is_none() {
-        "training has not started yet"
-    } else {
-        return true;
-    };
-    screen.toast(Mood::Bad, reason);
-    false
 }
 
 fn ask(screen: &mut Screen, state: &RunState, command: Command, asked: Asked) -> Vec<Effect> {
@@ -340,78 +369,6 @@ fn pause(screen: &mut Screen, state: &RunState) -> Vec<Effect> {
         Phase::Preparing | Phase::Running | Phase::Stopping(_) | Phase::Finished(_) => Flow::Paused,
     };
     ask(screen, state, Command::Set { change: Change::Flow(flow), note: None }, Asked::Flow(flow))
-}
-
-fn propose(screen: &mut Screen, state: &RunState, to: impl Fn(f64) -> f64) {
-    let Some((&dial, controls)) = dials(state).get(screen.dial).zip(state.controls) else { return };
-    if !may_steer(screen, state) {
-        return;
-    }
-    let present = screen.pending.get(&dial).map_or(controls.value(dial), |p| p.value);
-    let value = to(present);
-    // Four digits are what is shown: what is applied must be exactly that.
-    let value = format!("{value:.3e}").parse().unwrap_or(value);
-    // A count moves by one at least.
-    let value = match (dial.is_whole(), value.total_cmp(&present)) {
-        (false, _) | (true, std::cmp::Ordering::Equal) => value,
-        (true, std::cmp::Ordering::Greater) => value.ceil().max(present + 1.0),
-        (true, std::cmp::Ordering::Less) => value.floor().min(present - 1.0),
-    };
-    suggest(screen, state, dial, value);
-}
-
-fn suggest(screen: &mut Screen, state: &RunState, dial: Dial, value: f64) {
-    let Some(controls) = state.controls else { return };
-    if screen.pending.get(&dial).is_some_and(|p| p.sent.is_some()) {
-        screen.toast(Mood::Bad, format!("{} is being changed: wait for the answer", dial.symbol()));
-        return;
-    }
-    match dial.check(value, controls.norm) {
-        Err(message) => screen.toast(Mood::Bad, format!("! {message}")),
-        Ok(()) if value == controls.value(dial) => {
-            screen.pending.remove(&dial);
-        }
-        Ok(()) => {
-            screen.pending.insert(dial, Pending { value, sent: None });
-        }
-    }
-}
-
-fn undo(screen: &mut Screen, state: &RunState) {
-    let Some((dial, value)) = screen.undo else {
-        screen.toast(Mood::Bad, "nothing has been changed yet");
-        return;
-    };
-    if may_steer(screen, state) {
-        screen.focus = Pane::Controls;
-        screen.dial = dials(state).iter().position(|d| *d == dial).unwrap_or(screen.dial);
-        suggest(screen, state, dial, value);
-    }
-}
-
-fn open_editor(screen: &mut Screen, state: &RunState, text: String) {
-    let Some(&dial) = dials(state).get(screen.dial) else { return };
-    if may_steer(screen, state) {
-        screen.dialog = Some(Dialog::Edit(Editor { dial, text, note: String::new(), field: Field::Value }));
-    }
-}
-
-fn apply(screen: &mut Screen, state: &RunState) -> Vec<Effect> {
-    let Some(&dial) = dials(state).get(screen.dial) else { return Vec::new() };
-    match screen.pending.get(&dial).cloned() {
-        Some(Pending { sent: Some(_), .. }) => Vec::new(),
-        Some(Pending { value, sent: None }) => set(screen, state, dial, value, None),
-        None => {
-            open_editor(screen, state, String::new());
-            Vec::new()
-        }
-    }
-}
-
-fn set(screen: &mut Screen, state: &RunState, dial: Dial, value: f64, note: Option<String>) -> Vec<Effect> {
-    let Some(controls) = state.controls else { return Vec::new() };
-    let asked = Asked::Dial { dial, old: controls.value(dial), new: value };
-    ask(screen, state, Command::Set { change: dial.to(value), note }, asked)
 }
 
 /// One layer out: the proposal, the crosshair, the zoom, the maximised pane; from another view to the Dash.

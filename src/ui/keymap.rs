@@ -3,9 +3,15 @@
 //! It names intents; [`super::intent`] carries them out. No key here changes training by itself except pause and save: a stray
 //! reply of the terminal that arrives as key presses must do no harm.
 
+mod naming;
+mod rebind;
+
 use super::layout::View;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::borrow::Cow;
+
+/// A key with what is held down beside it.
+pub type Key = (KeyCode, KeyModifiers);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
@@ -44,6 +50,9 @@ pub enum Intent {
     FullLog,
     Back,
     Undo,
+    History,
+    NextTheme,
+    SaveFrame,
     NextMarker,
     PreviousMarker,
     LogScale,
@@ -95,7 +104,8 @@ pub enum Intent {
 
 pub struct Binding {
     pub scope: Scope,
-    pub keys: &'static [(KeyCode, KeyModifiers)],
+    /// Unless a person gave it others.
+    pub keys: &'static [Key],
     pub intent: Intent,
     /// For the help.
     pub says: &'static str,
@@ -106,13 +116,13 @@ pub struct Binding {
 const PLAIN: KeyModifiers = KeyModifiers::NONE;
 const CTRL: KeyModifiers = KeyModifiers::CONTROL;
 
-const fn key(c: char) -> (KeyCode, KeyModifiers) {
+const fn key(c: char) -> Key {
     (KeyCode::Char(c), PLAIN)
 }
-const fn ctrl(c: char) -> (KeyCode, KeyModifiers) {
+const fn ctrl(c: char) -> Key {
     (KeyCode::Char(c), CTRL)
 }
-const fn named(code: KeyCode) -> (KeyCode, KeyModifiers) {
+const fn named(code: KeyCode) -> Key {
     (code, PLAIN)
 }
 
@@ -142,6 +152,7 @@ pub const KEYMAP: &[Binding] = table! {
     Everywhere [key('s')] Save "write a checkpoint now" "save";
     Everywhere [key('a')] Evaluate "evaluate these weights: asks with what; or give it up" "eval";
     Everywhere [key('p')] Probe "probe the validation images now" "probe";
+    Everywhere [key(':')] CommandLine "type a command: set, pause, view, write, ..." "command";
     Everywhere [key('1')] (Show(View::Dash)) "the Dash: how training goes" "dash";
     Everywhere [key('2')] (Show(View::Charts)) "Charts: every curve there is" "charts";
     Everywhere [key('3')] (Show(View::Robust)) "the Robust view: what evaluations found" "robust";
@@ -154,9 +165,12 @@ pub const KEYMAP: &[Binding] = table! {
     Everywhere [key('z')] Maximise "maximise the pane, or put it back" "max";
     Everywhere [key('L')] FullLog "the log, full screen";
     Everywhere [key('D')] Diagnostics "bytes, time and frames of this screen, in its first line";
+    Everywhere [key('P')] SaveFrame "save what the screen shows: text, ANSI or SVG";
+    Everywhere [key('T')] NextTheme "the next theme";
     Everywhere [ctrl('l')] Repaint "draw everything again";
     Everywhere [named(KeyCode::Esc)] Back "one layer out, at last to the Dash";
     Dash [key('u')] Undo "propose the value before the last change";
+    Dash [key('H')] History "what was changed and what is to come; Enter proposes it again";
     Dash [key('y')] LogScale "log or linear y of the loss (beside a teacher, rep and total + 1)" "log y";
     Dash [key('m')] Smoothing "smoothing of the curves: 0, .6, .9, .99" "smooth";
     Dash [key('n')] NextMarker "next marker: what changed there";
@@ -216,9 +230,53 @@ pub const KEYMAP: &[Binding] = table! {
     Replay [key('<')] Slower "play slower" "slower";
 };
 
-impl Binding {
+/// The table with the keys that a person gave: what is in force. Bindings stay in the table's order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keymap {
+    keys: Vec<Vec<Key>>,
+}
+
+impl Default for Keymap {
+    fn default() -> Self {
+        Self { keys: KEYMAP.iter().map(|binding| binding.keys.to_vec()).collect() }
+    }
+}
+
+/// A line of the table with the keys in force.
+#[derive(Clone, Copy)]
+pub struct Bound<'a> {
+    pub binding: &'static Binding,
+    pub keys: &'a [Key],
+}
+
+impl Keymap {
+    pub fn bindings(&self) -> impl Iterator<Item = Bound<'_>> {
+        KEYMAP.iter().zip(&self.keys).map(|(binding, keys)| Bound { binding, keys })
+    }
+
+    /// What a key means where `scopes` hold, the first of them winning.
+    pub fn find(&self, scopes: &[Scope], event: &KeyEvent) -> Option<Intent> {
+        // Shift is part of the character already; terminals differ in whether they also report it.
+        let pressed = (event.code, event.modifiers & (CTRL | KeyModifiers::ALT));
+        scopes.iter().find_map(|&scope| {
+            let bound = self.bindings().find(|b| b.binding.scope == scope && b.keys.contains(&pressed))?;
+            Some(bound.binding.intent)
+        })
+    }
+
+    /// The first key of an intent, as people read it; empty where it has none.
+    pub fn key_of(&self, scope: Scope, intent: Intent) -> String {
+        let bound = self.bindings().find(|b| b.binding.scope == scope && b.binding.intent == intent);
+        bound.map_or_else(String::new, |b| b.first())
+    }
+}
+
+impl Bound<'_> {
     /// `Tab`, `Ctrl-L`, `+ Right l`.
     pub fn label(&self) -> String {
+        if self.keys.is_empty() {
+            return "no key".into();
+        }
         self.keys.iter().map(|&(code, modifiers)| label(code, modifiers)).collect::<Vec<_>>().join(" ")
     }
 
@@ -232,6 +290,7 @@ fn label(code: KeyCode, modifiers: KeyModifiers) -> String {
     let name: Cow<str> = match code {
         KeyCode::Char(' ') => "Space".into(),
         KeyCode::Char(c) if modifiers.contains(CTRL) => return format!("Ctrl-{}", c.to_ascii_uppercase()),
+        KeyCode::Char(c) if modifiers.contains(KeyModifiers::ALT) => return format!("Alt-{c}"),
         KeyCode::Char(c) => c.to_string().into(),
         KeyCode::BackTab => "S-Tab".into(),
         KeyCode::PageUp => "PgUp".into(),
@@ -275,16 +334,6 @@ impl Scope {
     }
 }
 
-/// What a key means where `scopes` hold, the first of them winning.
-pub fn find(scopes: &[Scope], event: &KeyEvent) -> Option<Intent> {
-    // Shift is part of the character already; terminals differ in whether they also report it.
-    let modifiers = event.modifiers & (CTRL | KeyModifiers::ALT);
-    scopes.iter().find_map(|&scope| {
-        let binding = KEYMAP.iter().find(|b| b.scope == scope && b.keys.contains(&(event.code, modifiers)))?;
-        Some(binding.intent)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -303,8 +352,11 @@ mod tests {
     #[test]
     fn shifted_characters_are_found_however_they_are_reported() {
         for modifiers in [KeyModifiers::NONE, KeyModifiers::SHIFT] {
-            assert_eq!(find(&[Scope::Dash], &KeyEvent::new(KeyCode::Char('N'), modifiers)), Some(Intent::PreviousMarker));
+            assert_eq!(
+                Keymap::default().find(&[Scope::Dash], &KeyEvent::new(KeyCode::Char('N'), modifiers)),
+                Some(Intent::PreviousMarker)
+            );
         }
-        assert_eq!(find(&[Scope::Everywhere], &KeyEvent::new(KeyCode::Char('s'), KeyModifiers::CONTROL)), None);
+        assert_eq!(Keymap::default().find(&[Scope::Everywhere], &KeyEvent::new(KeyCode::Char('s'), KeyModifiers::CONTROL)), None);
     }
 }

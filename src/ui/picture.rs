@@ -3,6 +3,11 @@
 //! Letters are text, each word at its own place, so that any monospaced font will do. Curves, bars and borders are drawn as shapes: no
 //! viewer needs a font that has them, and they join without seams.
 
+mod lines;
+
+pub use lines::{ansi, text};
+
+use super::theme::{Ground, in_rgb};
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
 use std::collections::BTreeMap;
@@ -21,6 +26,13 @@ pub enum Paper {
 }
 
 impl Paper {
+    pub fn of(ground: Ground) -> Self {
+        match ground {
+            Ground::Dark => Self::Dark,
+            Ground::Light => Self::Light,
+        }
+    }
+
     fn ground(self) -> &'static str {
         match self {
             Self::Dark => "#11151a",
@@ -141,12 +153,9 @@ fn colours(cell: &Cell, paper: Paper) -> (String, Option<String>) {
     }
 }
 
-/// Only what a palette for pictures holds; another colour would be the terminal's to decide.
+/// `None`: the terminal's own.
 fn colour(colour: Color) -> Option<String> {
-    match colour {
-        Color::Rgb(r, g, b) => Some(format!("#{r:02x}{g:02x}{b:02x}")),
-        _ => None,
-    }
+    in_rgb(colour).map(|[r, g, b]| format!("#{r:02x}{g:02x}{b:02x}"))
 }
 
 fn rect(path: &mut String, x: f64, y: f64, width: f64, height: f64) {

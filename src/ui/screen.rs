@@ -4,23 +4,27 @@
 //! clock; the loop sets `now_ms`.
 
 mod charts;
+mod editor;
 mod events;
 mod gallery;
 mod runs;
 mod system;
 
 pub use charts::Charts;
+pub use editor::{Editor, Field, Wish};
 pub use events::{Around, Events, Half, Wanted, line as log_line, window};
 pub use gallery::Gallery;
 pub use runs::{Extent, Filter, Folder, Listed, OVERLAYS, Rank, Runs, Shape, Shown, Sort, Toggled, state_word};
 pub use system::{Overlay, Section, Span, System};
 
 use super::chart::Scale;
+use super::command_line::CommandLine;
 use super::evaluation::{Choice, Row};
 use super::glyphs::Glyphs;
+use super::keymap::Keymap;
 use super::layout::{Pane, View};
 use super::terminal::LinkSpeed;
-use super::theme::Palette;
+use super::theme::{Palette, Themes};
 use crate::protocol::event::{Warning, Whose};
 use crate::protocol::report::Report;
 use crate::protocol::{Change, CommandId, Dial, Event, Flow, Outcome, Record, Step, Stop};
@@ -40,7 +44,10 @@ pub struct Screen {
     /// Milliseconds since the Unix epoch, as the loop last saw them.
     pub now_ms: u64,
     pub palette: Palette,
+    pub themes: Themes,
     pub glyphs: Glyphs,
+    pub keymap: Keymap,
+    pub motion: Motion,
     pub access: Access,
     /// The run's folder, as messages name it; of a run that has not started, the folder of all runs.
     pub folder: String,
@@ -59,6 +66,8 @@ pub struct Screen {
     pub pending: BTreeMap<Dial, Pending>,
     pub waiting: Vec<(CommandId, Asked)>,
     pub dialog: Option<Dialog>,
+    /// Commands that were typed, oldest first.
+    pub commands: Vec<String>,
     pub toasts: Vec<Toast>,
     pub scale: Scale,
     pub smoothing: usize,
@@ -143,6 +152,21 @@ pub enum Dialog {
         choice: usize,
     },
     Edit(Editor),
+    /// The line that begins with a colon.
+    Command(CommandLine),
+    /// What was changed, and what is scheduled.
+    History {
+        row: usize,
+    },
+    /// Giving up what is scheduled.
+    Unschedule {
+        dial: Dial,
+        choice: usize,
+    },
+    /// How to save what the screen shows.
+    Write {
+        choice: usize,
+    },
     /// What to evaluate the weights with; nothing begins before Enter.
     Evaluate {
         row: Row,
@@ -163,20 +187,6 @@ pub enum Search {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub struct Editor {
-    pub dial: Dial,
-    pub text: String,
-    pub note: String,
-    pub field: Field,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Field {
-    Value,
-    Note,
-}
-
-#[derive(Clone, Debug, PartialEq)]
 pub struct Toast {
     pub text: String,
     /// Not shown longer than this, unless it stays until somebody was there.
@@ -193,6 +203,15 @@ pub enum Stays {
     UntilKey,
 }
 
+/// Whether things on the screen may go away by themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Motion {
+    #[default]
+    Usual,
+    /// Messages stay until a key is pressed.
+    Reduced,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mood {
     Good,
@@ -204,6 +223,8 @@ pub const QUIT: [&str; 4] =
     ["stop after this step and save", "stop after this epoch and save", "stop without saving ...", "go on training"];
 pub const SUSPEND: [&str; 2] = ["suspend everything until fg", "go on training"];
 pub const DISCARD: [&str; 2] = ["keep training", "stop, lose what was not saved"];
+pub const UNSCHEDULE: [&str; 2] = ["let it come", "give it up"];
+pub const WRITE: [&str; 3] = ["text", "ANSI: with colours, for cat and less -R", "SVG: for a page or a report"];
 pub const GIVE_UP: [&str; 2] = ["let it finish", "give it up, go on training"];
 
 impl Screen {
@@ -211,7 +232,10 @@ impl Screen {
         Self {
             now_ms: 0,
             palette,
+            themes: Themes::built_in(palette.level()),
             glyphs,
+            keymap: Keymap::default(),
+            motion: Motion::default(),
             access,
             folder,
             preparing: String::new(),
@@ -225,6 +249,7 @@ impl Screen {
             pending: BTreeMap::new(),
             waiting: Vec::new(),
             dialog: None,
+            commands: Vec::new(),
             toasts: Vec::new(),
             scale: Scale::Linear,
             smoothing: 0,
@@ -288,12 +313,15 @@ impl Screen {
 
     /// Milliseconds until the next toast goes by itself.
     pub fn toast_goes_in(&self) -> Option<u64> {
-        let brief = self.toasts.iter().filter(|t| t.stays == Stays::ForAWhile);
+        let brief = self.toasts.iter().filter(|t| t.stays == Stays::ForAWhile && self.motion == Motion::Usual);
         brief.map(|t| t.until_ms.saturating_sub(self.now_ms)).min()
     }
 
     /// Drops toasts whose time is over; says whether there were any.
     pub fn expire(&mut self) -> Changed {
+        if self.motion == Motion::Reduced {
+            return Changed::No;
+        }
         let before = self.toasts.len();
         self.toasts.retain(|t| t.stays == Stays::UntilKey || t.until_ms > self.now_ms);
         if self.toasts.len() == before { Changed::No } else { Changed::Yes }
@@ -334,6 +362,7 @@ impl Screen {
                             | Dialog::Discard { .. }
                             | Dialog::Suspend { .. }
                             | Dialog::Edit(_)
+                            | Dialog::Unschedule { .. }
                             | Dialog::Evaluate { .. }
                     )
                 ) {
@@ -368,6 +397,12 @@ impl Screen {
             | Event::Said { .. } => {}
         }
         if state.examining.is_none() && matches!(self.dialog, Some(Dialog::GiveUp { .. })) {
+            self.dialog = None;
+        }
+        // It has come, or was given up elsewhere.
+        if let Some(Dialog::Unschedule { dial, .. }) = self.dialog
+            && !state.scheduled.iter().any(|timed| timed.dial == dial)
+        {
             self.dialog = None;
         }
         self.settle(state);
@@ -492,12 +527,4 @@ fn stays(kind: Warning) -> Stays {
 
 pub fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
-}
-
-impl Editor {
-    /// What was typed, as a value, or why it is none.
-    pub fn value(&self, state: &RunState) -> Result<f64, String> {
-        let controls = state.controls.ok_or("the run has not started yet")?;
-        self.dial.parse(&self.text, controls.value(self.dial), controls.norm)
-    }
 }

@@ -3,6 +3,12 @@
 //! It detects nothing (that is the capability probe) and never carries a meaning by colour alone: words, letters and glyphs
 //! say the same, so that [`Palette::Mono`] loses nothing.
 
+mod file;
+mod list;
+
+pub use list::Themes;
+
+use super::capability::Colour;
 use ratatui::style::{Color, Modifier, Style};
 
 /// Which colours the terminal can show, and on which background.
@@ -19,6 +25,42 @@ pub enum Palette {
     Light,
     /// No colour at all; bold, dim and reverse carry the focus.
     Mono,
+    /// A person's own.
+    Own(Inks),
+}
+
+/// What is behind the text, as far as a theme knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Ground {
+    #[default]
+    Dark,
+    Light,
+}
+
+/// What every tone looks like, in the order of [`Tone::ALL`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inks {
+    inks: [Ink; Tone::ALL.len()],
+    ground: Ground,
+    /// What it was fitted to.
+    level: Colour,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+struct Ink {
+    colour: Option<Color>,
+    modifier: Modifier,
+}
+
+impl Inks {
+    fn of(palette: Palette, ground: Ground) -> Self {
+        let mut inks = [Ink::default(); Tone::ALL.len()];
+        for (ink, tone) in inks.iter_mut().zip(Tone::ALL) {
+            let style = palette.style(*tone);
+            *ink = Ink { colour: style.fg, modifier: style.add_modifier };
+        }
+        Self { inks, ground, level: Colour::TrueColour }
+    }
 }
 
 /// What a cell means.
@@ -42,6 +84,41 @@ pub enum Tone {
     Selected,
 }
 
+impl Tone {
+    pub const ALL: &[Self] = &[
+        Self::Text,
+        Self::Dim,
+        Self::Title,
+        Self::Accent,
+        Self::Ok,
+        Self::Warn,
+        Self::Error,
+        Self::First,
+        Self::Second,
+        Self::Third,
+        Self::Marker,
+        Self::Selected,
+    ];
+
+    /// As theme files name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Dim => "dim",
+            Self::Title => "title",
+            Self::Accent => "accent",
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Error => "error",
+            Self::First => "first",
+            Self::Second => "second",
+            Self::Third => "third",
+            Self::Marker => "marker",
+            Self::Selected => "selected",
+        }
+    }
+}
+
 /// Okabe-Ito (2008), as 24-bit numbers.
 const ORANGE: u32 = 0xE6_9F_00;
 const SKY: u32 = 0x56_B4_E9;
@@ -53,6 +130,11 @@ const PURPLE: u32 = 0xCC_79_A7;
 
 impl Palette {
     pub fn style(self, tone: Tone) -> Style {
+        if let Self::Own(own) = self {
+            let ink = own.inks[tone as usize];
+            let style = ink.colour.map_or_else(Style::new, |colour| Style::new().fg(colour));
+            return style.add_modifier(ink.modifier);
+        }
         let style = self.colour(tone).map_or_else(Style::new, |colour| Style::new().fg(colour));
         match tone {
             Tone::Title | Tone::Accent | Tone::Error | Tone::Warn => style.add_modifier(Modifier::BOLD),
@@ -64,11 +146,49 @@ impl Palette {
 
     /// Whether curves need letters because there is no colour to tell them apart.
     pub fn is_mono(self) -> bool {
-        self == Self::Mono
+        let of = |tone| self.style(tone).fg;
+        let (first, second, third) = (of(Tone::First), of(Tone::Second), of(Tone::Third));
+        first == second || second == third || first == third
+    }
+
+    /// The level of colours that it needs.
+    pub fn level(self) -> Colour {
+        match self {
+            Self::Own(own) => own.level,
+            Self::TrueColour | Self::Light => Colour::TrueColour,
+            Self::Ansi256 => Colour::Ansi256,
+            Self::Ansi16 => Colour::Ansi16,
+            Self::Mono => Colour::Mono,
+        }
+    }
+
+    /// What pictures of this are drawn on.
+    pub fn ground(self) -> Ground {
+        match self {
+            Self::Own(own) => own.ground,
+            Self::Light => Ground::Light,
+            Self::TrueColour | Self::Ansi256 | Self::Ansi16 | Self::Mono => Ground::Dark,
+        }
+    }
+
+    /// A person's own colours in those that the terminal can show.
+    #[must_use]
+    pub fn fitted(self, level: Colour) -> Self {
+        let Self::Own(mut own) = self else { return self };
+        own.level = level;
+        for (ink, tone) in own.inks.iter_mut().zip(Tone::ALL) {
+            ink.colour = ink.colour.and_then(|colour| fit(colour, level));
+            if level == Colour::Mono {
+                // Without colours the attributes are all there is.
+                ink.modifier |= Self::Mono.style(*tone).add_modifier;
+            }
+        }
+        Self::Own(own)
     }
 
     fn colour(self, tone: Tone) -> Option<Color> {
         match self {
+            Self::Own(own) => own.inks[tone as usize].colour,
             Self::Mono => None,
             Self::TrueColour => dark(tone).map(rgb),
             Self::Ansi256 => dark(tone).map(|colour| Color::Indexed(nearest(colour))),
@@ -118,6 +238,62 @@ fn named(tone: Tone) -> Option<Color> {
 fn rgb(colour: u32) -> Color {
     let [_, r, g, b] = colour.to_be_bytes();
     Color::Rgb(r, g, b)
+}
+
+fn fit(colour: Color, level: Colour) -> Option<Color> {
+    match (level, colour) {
+        (Colour::Mono, _) => None,
+        (Colour::Ansi256, Color::Rgb(r, g, b)) => Some(Color::Indexed(nearest(u32::from_be_bytes([0, r, g, b])))),
+        (Colour::Ansi16, Color::Rgb(..) | Color::Indexed(_)) => Some(sixteen(in_rgb(colour)?)),
+        (Colour::TrueColour | Colour::Ansi256 | Colour::Ansi16, colour) => Some(colour),
+    }
+}
+
+/// xterm's sixteen, in the order of their numbers.
+const SIXTEEN: [(Color, u32); 16] = [
+    (Color::Black, 0x00_00_00),
+    (Color::Red, 0xCD_00_00),
+    (Color::Green, 0x00_CD_00),
+    (Color::Yellow, 0xCD_CD_00),
+    (Color::Blue, 0x00_00_EE),
+    (Color::Magenta, 0xCD_00_CD),
+    (Color::Cyan, 0x00_CD_CD),
+    (Color::Gray, 0xE5_E5_E5),
+    (Color::DarkGray, 0x7F_7F_7F),
+    (Color::LightRed, 0xFF_00_00),
+    (Color::LightGreen, 0x00_FF_00),
+    (Color::LightYellow, 0xFF_FF_00),
+    (Color::LightBlue, 0x5C_5C_FF),
+    (Color::LightMagenta, 0xFF_00_FF),
+    (Color::LightCyan, 0x00_FF_FF),
+    (Color::White, 0xFF_FF_FF),
+];
+
+/// As red, green and blue; named colours as xterm has them. `None`: the terminal's own.
+pub fn in_rgb(colour: Color) -> Option<[u8; 3]> {
+    let split = |colour: u32| {
+        let [_, r, g, b] = colour.to_be_bytes();
+        [r, g, b]
+    };
+    match colour {
+        Color::Rgb(r, g, b) => Some([r, g, b]),
+        Color::Indexed(n @ 0..=15) => Some(split(SIXTEEN[usize::from(n)].1)),
+        Color::Indexed(n @ 16..=231) => {
+            let level = |n: u8| if n == 0 { 0 } else { 55 + 40 * n };
+            Some([level((n - 16) / 36), level((n - 16) / 6 % 6), level((n - 16) % 6)])
+        }
+        Color::Indexed(n) => Some([8 + 10 * (n - 232); 3]),
+        named => SIXTEEN.iter().find(|(colour, _)| *colour == named).map(|(_, colour)| split(*colour)),
+    }
+}
+
+/// The nearest of the sixteen names.
+fn sixteen([r, g, b]: [u8; 3]) -> Color {
+    let far = |colour: u32| {
+        let [_, red, green, blue] = colour.to_be_bytes();
+        [(r, red), (g, green), (b, blue)].iter().map(|(a, b)| u32::from(a.abs_diff(*b)).pow(2)).sum::<u32>()
+    };
+    SIXTEEN.iter().min_by_key(|(_, colour)| far(*colour)).map_or(Color::Reset, |(colour, _)| *colour)
 }
 
 /// The nearest colour of xterm's cube (levels 0, 95, 135, ..., 255) or of its grey ramp.

@@ -4,12 +4,14 @@
 
 mod best;
 mod charts;
+mod command_line;
 mod controls;
 mod dialogs;
 mod evaluate;
 mod events;
 mod gallery;
 mod grid;
+mod history;
 mod log;
 mod machine;
 mod pull;

@@ -357,7 +357,12 @@ fn the_folder_is_looked_at_when_its_view_is_turned_to_and_now_and_then() {
         let terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
         let mut surface = super::Shown { terminal, frames, stalled: Arc::default() };
         let options = app::Options {
-            palette: Palette::Mono,
+            ahead_s: None,
+            preparing: None,
+            themes: Themes::built_in(Colour::Mono),
+            keymap: Keymap::default(),
+            motion: Motion::Usual,
+            album: None,
             glyphs: Glyphs::Braille,
             max_fps: 60,
             folder: "runs/demo".into(),

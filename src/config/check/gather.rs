@@ -9,7 +9,7 @@ use toml_edit::{Document, Item, TableLike, Value};
 
 /// A value and where it was written.
 #[derive(Clone, Debug)]
-pub(super) struct Leaf {
+pub(crate) struct Leaf {
     pub path: String,
     /// `None`: an empty table, or an array of tables, where a value belongs.
     pub value: Option<Value>,
@@ -20,7 +20,7 @@ pub(super) struct Leaf {
 
 /// # Errors
 /// The text is no TOML: the one fault there is then, with line and column.
-pub(super) fn file(text: &str, origin: &Path) -> Result<Vec<Leaf>, Fault> {
+pub(crate) fn file(text: &str, origin: &Path) -> Result<Vec<Leaf>, Fault> {
     let document = Document::parse(text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start);
         let (line, column) = line_and_column(text, at);

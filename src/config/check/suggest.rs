@@ -16,7 +16,7 @@ pub(super) fn key(unknown: &str) -> Option<&'static Key> {
     by_spelling.map(|(_, key)| key).or_else(|| KEYS.iter().find(|key| key.section_and_name().1 == last))
 }
 
-pub(super) fn name(unknown: &str, names: &[&'static str]) -> Option<&'static str> {
+pub(crate) fn name(unknown: &str, names: &[&'static str]) -> Option<&'static str> {
     let nearest = names.iter().map(|name| (distance(unknown, name), *name)).min_by_key(|(far, _)| *far);
     nearest.filter(|(far, _)| *far <= 2 && *far < unknown.chars().count()).map(|(_, name)| name)
 }

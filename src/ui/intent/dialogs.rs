@@ -1,13 +1,17 @@
 //! Keys while a dialog is open: it has them all, and what it was opened for is asked only with Enter.
 
-use super::{Effect, FROM_ZERO, LONGEST_NOTE, ask, set, stop};
+use super::steering::{FROM_ZERO, schedule, set};
+use super::{Effect, LONGEST_NOTE, Place, ask, stop};
 use crate::protocol::command::SaveOnStop;
 use crate::protocol::{Command, Stop, StopWhen};
 use crate::run::RunState;
+use crate::ui::command_line::parse::{Kind, WORDS};
 use crate::ui::evaluation::{Choice, Row, Turn};
 use crate::ui::keymap;
 use crate::ui::layout::View;
-use crate::ui::screen::{Asked, DISCARD, Dialog, Editor, Field, GIVE_UP, Mood, Pending, QUIT, SUSPEND, Screen, Search};
+use crate::ui::screen::{
+    Asked, DISCARD, Dialog, Editor, Field, GIVE_UP, Mood, Pending, QUIT, SUSPEND, Screen, Search, WRITE, Wish,
+};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 pub(super) fn help(search: Search, scroll: u16, event: &KeyEvent) -> Option<Dialog> {
@@ -29,13 +33,13 @@ pub(super) fn help(search: Search, scroll: u16, event: &KeyEvent) -> Option<Dial
         (_, KeyCode::Char('/')) => at(Search::Typing(String::new()), 0),
         (Search::Found(_), KeyCode::Esc) => at(Search::Off, 0),
         (_, KeyCode::Esc | KeyCode::Char('?' | 'q') | KeyCode::F(1) | KeyCode::Enter) => None,
-        (search, KeyCode::Down | KeyCode::Char('j')) => at(search, (scroll + 1).min(keymap::KEYMAP.len() as u16)),
+        (search, KeyCode::Down | KeyCode::Char('j')) => at(search, (scroll + 1).min((keymap::KEYMAP.len() + WORDS.len()) as u16)),
         (search, KeyCode::Up | KeyCode::Char('k')) => at(search, scroll.saturating_sub(1)),
         (search, _) => at(search, scroll),
     }
 }
 
-fn choose(choice: usize, count: usize, code: KeyCode) -> usize {
+pub(super) fn choose(choice: usize, count: usize, code: KeyCode) -> usize {
     match code {
         KeyCode::Down | KeyCode::Char('j') | KeyCode::Tab => (choice + 1) % count,
         KeyCode::Up | KeyCode::Char('k') | KeyCode::BackTab => (choice + count - 1) % count,
@@ -109,10 +113,26 @@ pub(super) fn give_up(screen: &mut Screen, state: &RunState, choice: usize, even
     Vec::new()
 }
 
+/// The name says which run and which step.
+pub(super) fn write(screen: &mut Screen, state: &RunState, choice: usize, event: &KeyEvent) -> Vec<Effect> {
+    match event.code {
+        KeyCode::Enter => {
+            let kind = Kind::ALL.get(choice).copied().unwrap_or(Kind::Text);
+            let run = state.started.as_ref().map_or("run", |s| s.run.as_str());
+            let name = format!("frame-{run}-{}.{}", state.step, kind.ending());
+            return vec![Effect::Write(kind, Place::Run(name))];
+        }
+        KeyCode::Esc => {}
+        code => screen.dialog = Some(Dialog::Write { choice: choose(choice, WRITE.len(), code) }),
+    }
+    Vec::new()
+}
+
 impl Editor {
     pub(super) fn field(&mut self) -> &mut String {
         match self.field {
             Field::Value => &mut self.text,
+            Field::When => &mut self.when,
             Field::Note => &mut self.note,
         }
     }
@@ -130,7 +150,11 @@ pub(super) fn edit(screen: &mut Screen, state: &RunState, mut editor: Editor, ev
     match event.code {
         KeyCode::Esc => return Vec::new(),
         KeyCode::Enter => {
-            if let Ok(value) = editor.value(state) {
+            if let Ok(Wish { value, when }) = editor.wish(state) {
+                let note = Some(editor.note.trim().to_string()).filter(|n| !n.is_empty());
+                if let Some(when) = when {
+                    return schedule(screen, state, (editor.dial, value), when, note);
+                }
                 if state.controls.is_some_and(|c| c.value(editor.dial) == value) {
                     screen.toast(Mood::Bad, format!("{} is {} already", editor.dial.symbol(), editor.dial.show(value)));
                     return Vec::new();
@@ -140,14 +164,21 @@ pub(super) fn edit(screen: &mut Screen, state: &RunState, mut editor: Editor, ev
                     return Vec::new();
                 }
                 screen.pending.insert(editor.dial, Pending { value, sent: None });
-                let note = Some(editor.note.trim().to_string()).filter(|n| !n.is_empty());
                 return set(screen, state, editor.dial, value, note);
             }
         }
-        KeyCode::Tab | KeyCode::BackTab => {
+        KeyCode::Tab => {
+            editor.field = match editor.field {
+                Field::Value => Field::When,
+                Field::When => Field::Note,
+                Field::Note => Field::Value,
+            }
+        }
+        KeyCode::BackTab => {
             editor.field = match editor.field {
                 Field::Value => Field::Note,
-                Field::Note => Field::Value,
+                Field::When => Field::Value,
+                Field::Note => Field::When,
             }
         }
         KeyCode::Backspace => {
@@ -161,6 +192,7 @@ pub(super) fn edit(screen: &mut Screen, state: &RunState, mut editor: Editor, ev
         KeyCode::Char(c) if (event.modifiers - KeyModifiers::SHIFT).is_empty() => {
             let longest = match editor.field {
                 Field::Value => 24,
+                Field::When => 40,
                 Field::Note => LONGEST_NOTE,
             };
             if editor.field().chars().count() < longest {

@@ -5,6 +5,7 @@ use crate::config::Schedule;
 use crate::protocol::Dial;
 use crate::protocol::event::Term;
 use crate::run::session::Access;
+use crate::ui::keymap::{Intent, Scope};
 use crate::ui::layout::Pane;
 use crate::ui::screen::is_over;
 use crate::ui::theme::Tone;
@@ -80,15 +81,41 @@ fn row(pen: &Pen, index: usize, dial: Dial, present: f64, width: u16) -> Line<'s
     };
     let now = pen.screen.glyphs.words(now).into_owned();
     let mut name = format!("{sign}{symbol:<2} {}", pen.meaning(dial));
-    if name.chars().count() + now.chars().count() + 2 > room {
+    let fits = |name: &str| name.chars().count() + now.chars().count() + 2 <= room;
+    // What is to come stands in the place of what the dial is about, where there is not room for both.
+    let coming = coming(pen, dial);
+    let mut after = String::new();
+    let places = [name.clone(), format!("{sign}{symbol:<2}")];
+    let found = coming.iter().find_map(|text| Some((places.iter().find(|place| fits(&format!("{place} {text}")))?, text)));
+    if let Some((place, text)) = found {
+        (name, after) = (place.clone(), format!(" {text}"));
+    } else if !fits(&name) {
         name = format!("{sign}{symbol}");
     }
-    let gap = room.saturating_sub(name.chars().count() + now.chars().count() + 1).max(1);
+    let gap = room.saturating_sub(name.chars().count() + after.chars().count() + now.chars().count() + 1).max(1);
     let style = if chosen { pen.style(Tone::Title) } else { pen.style(Tone::Text) };
     let mut line = Line::default();
-    line.push_span(ratatui::text::Span::styled(format!("{name}{}", " ".repeat(gap)), style));
+    if after.is_empty() {
+        line.push_span(ratatui::text::Span::styled(format!("{name}{}", " ".repeat(gap)), style));
+    } else {
+        line.push_span(ratatui::text::Span::styled(name, style));
+        line.push_span(ratatui::text::Span::styled(format!("{after}{}", " ".repeat(gap)), pen.style(Tone::Dim)));
+    }
     line.push_span(ratatui::text::Span::styled(now, pen.style(tone)));
     line
+}
+
+/// What is scheduled for a dial next, from long to short; nothing where nothing is.
+fn coming(pen: &Pen, dial: Dial) -> Vec<String> {
+    let mut all = pen.state.scheduled.iter().filter(|timed| timed.dial == dial);
+    let Some(next) = all.clone().min_by_key(|timed| timed.at) else { return Vec::new() };
+    let more = if all.nth(1).is_some() { "+" } else { "" };
+    let (to, end) = (dial.show(next.to), next.ends());
+    // On a ramp the end is what is waited for.
+    let at = if next.over > 0 { format!("by {end}") } else { format!("@{}", next.at) };
+    [format!("↷ {to} {at}{more}"), format!("↷{to} {at}{more}"), format!("↷ {at}{more}"), "↷".to_string()]
+        .map(|text| pen.screen.glyphs.words(text).into_owned())
+        .into()
 }
 
 /// What became of the proposals: one line under the dials, always there, so that nothing moves.
@@ -98,7 +125,11 @@ fn proposal(pen: &Pen, dials: &[Dial]) -> Line<'static> {
     match pending {
         None if is_over(pen.state) => Line::from(pen.span(Tone::Dim, "as they were at the end")),
         None if pen.screen.access == Access::ReadOnly => Line::from(pen.span(Tone::Dim, "as recorded")),
-        None => Line::from(pen.span(Tone::Dim, "+ - nudge  e type")),
+        None => {
+            let key = |intent| pen.screen.keymap.key_of(Scope::Controls, intent);
+            let (more, less, edit) = (key(Intent::More), key(Intent::Less), key(Intent::Edit));
+            Line::from(pen.span(Tone::Dim, format!("{more} {less} nudge  {edit} type")))
+        }
         Some(p) if p.sent.is_some() => Line::from(pen.span(Tone::Warn, "… pending: asked, waits")),
         Some(_) => Line::from(pen.span(Tone::Warn, "! not set: Enter / Esc")),
     }
@@ -116,6 +147,9 @@ pub(super) fn one_line(pen: &Pen, area: Rect, buffer: &mut Buffer) {
             let how = if p.sent.is_some() { "… pending" } else { "! Enter/Esc" };
             text = format!("{text} → {} {how}", dial.show(p.value));
             tone = Tone::Warn;
+        }
+        if let Some(coming) = coming(pen, dial).into_iter().nth(1) {
+            text = format!("{text} {coming}");
         }
         line.push_span(pen.span(tone, text));
         line.push_span(pen.span(Tone::Text, "  "));

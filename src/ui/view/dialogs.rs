@@ -1,11 +1,12 @@
 //! What lies over the panes and has the keys: help, quit, the edit line, the news that a run failed.
 
-use super::{Pen, evaluate, lines_at};
-use crate::protocol::{Outcome, Step};
+use super::{Pen, command_line, evaluate, history, lines_at};
+use crate::protocol::{Dial, Outcome, Step};
 use crate::run::state::Phase;
-use crate::ui::keymap::{KEYMAP, Scope};
+use crate::ui::command_line::parse::WORDS;
+use crate::ui::keymap::{Intent, KEYMAP, Scope};
 use crate::ui::layout::centred;
-use crate::ui::screen::{DISCARD, Dialog, Editor, Field, GIVE_UP, QUIT, SUSPEND, Search};
+use crate::ui::screen::{DISCARD, Dialog, Editor, Field, GIVE_UP, QUIT, SUSPEND, Search, WRITE};
 use crate::ui::theme::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -26,6 +27,12 @@ pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
             choices(pen, "Suspend?", "Training stops too while suspended.", &SUSPEND, *choice, area, buffer);
         }
         Some(Dialog::Edit(editor)) => edit(pen, editor, area, buffer),
+        Some(Dialog::Command(line)) => command_line::draw(pen, line, area, buffer),
+        Some(Dialog::History { row }) => history::draw(pen, *row, area, buffer),
+        Some(Dialog::Unschedule { dial, choice }) => history::unschedule(pen, *dial, *choice, area, buffer),
+        Some(Dialog::Write { choice }) => {
+            choices(pen, "Save what the screen shows", "As it is behind this window.", &WRITE, *choice, area, buffer);
+        }
         Some(Dialog::Evaluate { row, choice }) => evaluate::draw(pen, *row, *choice, area, buffer),
         Some(Dialog::GiveUp { choice }) => {
             let done = pen.state.examining.as_ref().map_or(0, |p| p.stage);
@@ -49,7 +56,7 @@ pub(super) fn window(pen: &Pen, area: Rect, title: &str, width: u16, lines: &[Li
     lines_at(Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner }, lines, buffer);
 }
 
-fn choices(pen: &Pen, title: &str, text: &str, all: &[&str], choice: usize, area: Rect, buffer: &mut Buffer) {
+pub(super) fn choices(pen: &Pen, title: &str, text: &str, all: &[&str], choice: usize, area: Rect, buffer: &mut Buffer) {
     let mut lines = vec![Line::from(pen.span(Tone::Text, text.to_string())), Line::default()];
     for (i, what) in all.iter().enumerate() {
         let (sign, tone) = if i == choice { ("▸", Tone::Selected) } else { (" ", Tone::Text) };
@@ -65,32 +72,64 @@ fn edit(pen: &Pen, editor: &Editor, area: Rect, buffer: &mut Buffer) {
     let Some(controls) = pen.state.controls else { return };
     let present = dial.show(controls.value(dial));
     let (low, high) = dial.range(controls.norm);
-    let cursor = |field| if editor.field == field { "▏" } else { "" };
-    let room = 38;
-    let note: String = {
-        let count = editor.note.chars().count();
-        editor.note.chars().skip(count.saturating_sub(room)).collect()
+    let room = 40;
+    let field = |name: &str, text: &str, field: Field| {
+        let here = editor.field == field;
+        let count = text.chars().count();
+        let end: String = text.chars().skip(count.saturating_sub(room)).collect();
+        let (sign, cursor) = if here { ("▸", "▏") } else { (" ", "") };
+        Line::from(vec![
+            pen.span(if here { Tone::Title } else { Tone::Dim }, format!("{sign} {name:<6}")),
+            // As it was typed: a letter that the terminal lacks becomes one other, not several.
+            pen.span(if here { Tone::Title } else { Tone::Text }, format!("{end}{cursor}")),
+        ])
     };
-    let said = if editor.text.is_empty() {
-        pen.span(Tone::Dim, "forms: 0.05  8/255  35%  *0.5  +10%")
-    } else {
-        match editor.value(pen.state) {
-            Ok(value) => pen.span(Tone::Ok, format!("becomes {} at the next step", dial.show(value))),
-            Err(message) => pen.span(Tone::Error, format!("! {message}")),
+    let fault = |message: String| Line::from(pen.span(Tone::Error, format!("! {message}")));
+    let value = if editor.text.is_empty() { Ok(None) } else { editor.value(pen.state).map(Some) };
+    let said = match (value, editor.when(pen.state)) {
+        (Err(message), _) | (Ok(_), Err(message)) => fault(message),
+        (Ok(None), Ok(_)) => Line::from(pen.span(Tone::Dim, "forms: 0.05  8/255  35%  *0.5  +10%")),
+        (Ok(Some(value)), Ok(when)) => {
+            let when = when.map_or_else(|| "at the next step".into(), |when| when.words(pen.state));
+            Line::from(pen.span(Tone::Ok, format!("becomes {} {when}", dial.show(value))))
         }
     };
     let lines = [
-        Line::from(vec![
-            pen.span(Tone::Text, format!("{} {}  {present} → ", dial.symbol(), pen.meaning(dial))),
-            pen.span(Tone::Title, format!("{}{}", editor.text, cursor(Field::Value))),
-        ]),
-        Line::from(said),
-        Line::from(pen.span(Tone::Dim, format!("range {} to {}", dial.show(low), dial.show(high)))),
-        Line::from(pen.span(Tone::Text, format!("note: {note}{}", cursor(Field::Note)))),
-        Line::from(pen.span(Tone::Dim, "Up Down 10 %   PgUp PgDn double, halve")),
-        Line::from(pen.span(Tone::Dim, "Enter apply    Tab note    Esc cancel")),
+        Line::from(pen.span(Tone::Text, format!("{} {}  {present} → {}", dial.symbol(), pen.meaning(dial), new(pen, editor)))),
+        field("value", &editor.text, Field::Value),
+        field("when", &editor.when, Field::When),
+        field("note", &editor.note, Field::Note),
+        said,
+        Line::from(pen.span(Tone::Dim, format!("range {} to {}{}", dial.show(low), dial.show(high), unit(dial)))),
+        Line::from(pen.span(
+            Tone::Dim,
+            match editor.field {
+                Field::Value => "Up Down 10 %   PgUp PgDn double, halve".to_string(),
+                Field::When => "at-step N  at-epoch N  ramp N  ramp 2e; empty: now".to_string(),
+                Field::Note => "what the log and the markers say about it".to_string(),
+            },
+        )),
+        Line::from(pen.span(Tone::Dim, "Enter apply    Tab next field    Esc cancel")),
     ];
     window(pen, area, &format!("Set {} (recorded)", dial.symbol()), 58, &lines, buffer);
+}
+
+/// The value that it would come to, if what was typed is one.
+fn new(pen: &Pen, editor: &Editor) -> String {
+    editor.value(pen.state).map_or_else(|_| "?".into(), |value| editor.dial.show(value))
+}
+
+/// What the numbers are of.
+fn unit(dial: Dial) -> &'static str {
+    match dial {
+        Dial::Lambda | Dial::Beta => ", a factor",
+        Dial::LrScale => ", times the schedule's learning rate",
+        Dial::Eps | Dial::StepSize => ", of pixels from 0 to 1",
+        Dial::AttackSteps => ", steps of the attack",
+        Dial::Temperature => "",
+        Dial::Alpha => ", a share",
+        Dial::Probes => ", an epoch",
+    }
 }
 
 fn help(pen: &Pen, search: &Search, scroll: u16, area: Rect, buffer: &mut Buffer) {
@@ -99,12 +138,11 @@ fn help(pen: &Pen, search: &Search, scroll: u16, area: Rect, buffer: &mut Buffer
         Search::Typing(text) | Search::Found(text) => text.as_str(),
     }
     .to_lowercase();
-    let mut lines = Vec::with_capacity(KEYMAP.len() + 12);
+    let mut lines = Vec::with_capacity(KEYMAP.len() + WORDS.len() + 12);
     for scope in Scope::ALL {
-        let found: Vec<_> = KEYMAP
-            .iter()
-            .filter(|b| b.scope == *scope && (b.says.to_lowercase().contains(&wanted) || b.label().to_lowercase() == wanted))
-            .collect();
+        let fits = |says: &str, label: String| says.to_lowercase().contains(&wanted) || label.to_lowercase() == wanted;
+        let mine = pen.screen.keymap.bindings().filter(|b| b.binding.scope == *scope);
+        let found: Vec<_> = mine.filter(|b| fits(b.binding.says, b.label())).collect();
         if found.is_empty() {
             continue;
         }
@@ -112,9 +150,19 @@ fn help(pen: &Pen, search: &Search, scroll: u16, area: Rect, buffer: &mut Buffer
         for binding in found {
             lines.push(Line::from(vec![
                 pen.span(Tone::Accent, format!("  {:<11}", binding.label())),
-                pen.span(Tone::Text, binding.says),
+                pen.span(Tone::Text, binding.binding.says),
             ]));
         }
+    }
+    let fits = |text: &str| text.to_lowercase().contains(&wanted);
+    let found: Vec<_> = WORDS.iter().filter(|word| fits(word.usage) || fits(word.says)).collect();
+    if !found.is_empty() {
+        let colon = pen.screen.keymap.key_of(Scope::Everywhere, Intent::CommandLine);
+        lines.push(Line::from(pen.span(Tone::Title, format!("Commands (after {colon})"))));
+    }
+    for word in found {
+        let usage = format!("  {:<11}", word.usage);
+        lines.push(Line::from(vec![pen.span(Tone::Accent, usage), pen.span(Tone::Text, format!(" {}", word.says))]));
     }
     let height = usize::from(area.height.saturating_sub(4)).max(2);
     let first = usize::from(scroll).min(lines.len().saturating_sub(height - 1));
@@ -139,7 +187,10 @@ fn failed(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let mut wrapped = wrap(message, room);
     if wrapped.len() > most {
         wrapped.truncate(most);
-        lines.push(Line::from(pen.span(Tone::Dim, "the whole message is in the log (L)")));
+        lines.push(Line::from(pen.span(
+            Tone::Dim,
+            format!("the whole message is in the log ({})", pen.screen.keymap.key_of(Scope::Everywhere, Intent::FullLog)),
+        )));
     }
     for (i, text) in wrapped.into_iter().enumerate() {
         lines.insert(i, Line::from(pen.span(Tone::Error, text)));

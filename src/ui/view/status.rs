@@ -7,7 +7,7 @@ use crate::run::session::Access;
 use crate::run::state::Phase;
 use crate::ui::glyphs::bar;
 use crate::ui::intent::{markers_at, scopes};
-use crate::ui::keymap::{Binding, Intent, KEYMAP, Scope};
+use crate::ui::keymap::{Binding, Intent, Scope};
 use crate::ui::layout::View;
 use crate::ui::screen::{Asked, Half, Mood, is_over};
 use crate::ui::terminal::LinkSpeed;
@@ -181,13 +181,14 @@ pub(super) fn hints(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     }
     let scopes = scopes(pen.screen);
     let wanted = |s: Scope| scopes.contains(&s) && (s != Scope::Controls || pen.screen.access == Access::Steer);
-    let all = KEYMAP.iter().filter(|b| wanted(b.scope) && b.hint.is_some() && useful(pen, b));
-    let (here, others): (Vec<_>, Vec<_>) = all.partition(|b| !matches!(b.scope, Scope::Everywhere | Scope::Dash));
-    let (everywhere, dash): (Vec<_>, Vec<_>) = others.into_iter().partition(|b| b.scope == Scope::Everywhere);
+    let shown = |b: &Binding| wanted(b.scope) && b.hint.is_some() && useful(pen, b);
+    let all = pen.screen.keymap.bindings().filter(|b| !b.keys.is_empty() && shown(b.binding));
+    let (here, others): (Vec<_>, Vec<_>) = all.partition(|b| !matches!(b.binding.scope, Scope::Everywhere | Scope::Dash));
+    let (everywhere, dash): (Vec<_>, Vec<_>) = others.into_iter().partition(|b| b.binding.scope == Scope::Everywhere);
     // First how to leave, get help, pause and save; then what the focused pane adds.
     let first = everywhere.len().min(4);
     for binding in everywhere[..first].iter().chain(&here).chain(&everywhere[first..]).chain(&dash) {
-        let Some(hint) = binding.hint else { continue };
+        let Some(hint) = binding.binding.hint else { continue };
         let key = binding.first();
         if line.width() + key.len() + hint.len() + 3 > usize::from(area.width) {
             continue;

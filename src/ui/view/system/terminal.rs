@@ -2,19 +2,19 @@
 
 use super::super::Pen;
 use super::size;
+use crate::ui::capability::Colour;
 use crate::ui::glyphs::Glyphs;
 use crate::ui::terminal::LinkSpeed;
-use crate::ui::theme::{Palette, Tone};
+use crate::ui::theme::Tone;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 pub(super) fn lines(pen: &Pen, whole: Rect) -> Vec<Line<'static>> {
-    let colour = match pen.screen.palette {
-        Palette::TrueColour => "true colour",
-        Palette::Light => "true colour, light",
-        Palette::Ansi256 => "256 colours",
-        Palette::Ansi16 => "16 colours",
-        Palette::Mono => "no colours",
+    let colour = match pen.screen.palette.level() {
+        Colour::TrueColour => "true colour",
+        Colour::Ansi256 => "256 colours",
+        Colour::Ansi16 => "16 colours",
+        Colour::Mono => "no colours",
     };
     let glyphs = match pen.screen.glyphs {
         Glyphs::Braille => "braille",
