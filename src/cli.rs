@@ -90,6 +90,16 @@ pub struct Look {
     /// What charts are drawn with [default: braille, ascii where the locale is not UTF-8]
     #[arg(long, value_enum)]
     pub glyphs: Option<Glyphs>,
+    /// What pictures are drawn with: pixels in the way of kitty where the terminal says that it takes them, or cells
+    #[arg(long, value_enum, default_value_t = Graphics::Auto)]
+    pub graphics: Graphics,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Graphics {
+    Auto,
+    Kitty,
+    Cells,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -35,6 +35,7 @@ use rematch::run::session::{Access, Session};
 use rematch::ui::app::{self, Options, Surface};
 use rematch::ui::event::{Input, Signal};
 use rematch::ui::glyphs::Glyphs;
+use rematch::ui::graphics::{Graphics, Placement};
 use rematch::ui::intent::{self, Effect, Leave};
 use rematch::ui::layout::{Pane, View};
 use rematch::ui::screen::{Asked, Screen};
@@ -320,11 +321,11 @@ struct Shown {
 }
 
 impl Surface for Shown {
-    fn draw(&mut self, paint: &mut dyn FnMut(&mut Frame)) -> io::Result<Drawn> {
+    fn draw(&mut self, paint: &mut dyn FnMut(&mut Frame) -> Vec<Placement>) -> io::Result<Drawn> {
         if self.stalled.load(Ordering::Acquire) {
             return Ok(Drawn::Skipped);
         }
-        self.terminal.draw(|frame| paint(frame)).map_err(io::Error::other)?;
+        self.terminal.draw(|frame| drop(paint(frame))).map_err(io::Error::other)?;
         self.frames.send(self.terminal.backend().to_string()).map_err(io::Error::other)?;
         Ok(Drawn::Shown)
     }
@@ -363,6 +364,7 @@ fn the_loop_shows_asks_is_answered_and_leaves() {
         let options = Options {
             palette: Palette::Mono,
             glyphs: Glyphs::Braille,
+            graphics: Graphics::Cells,
             max_fps: 60,
             folder: "runs/demo".into(),
             pace: None,

@@ -1,17 +1,19 @@
 //! The screen around a session: takes the terminal, feeds the screen with keys, signals and records, gives the terminal back.
 
-use crate::cli::{Colour, Glyphs, Look, Ui};
+use crate::cli::{Colour, Glyphs, Graphics as Asked, Look, Ui};
 use crossbeam_channel::{Receiver, bounded};
 use ratatui::Frame;
 use rematch::run::recorder::now_ms;
 use rematch::run::session::Session;
-use rematch::ui::capability::{self, Capabilities, Output};
+use rematch::ui::capability::{self, Capabilities, Output, Pixels};
 use rematch::ui::event::Signal;
+use rematch::ui::graphics::{Graphics, Placement};
 use rematch::ui::input::read_input;
 use rematch::ui::terminal::{Drawn, LinkSpeed, Synchronized, Terminal, TerminalError};
 use rematch::ui::theme::Palette;
 use rematch::ui::{app, glyphs, stderr};
 use std::io::{self, IsTerminal};
+use std::time::Duration;
 
 /// What the environment and the options say of the terminal.
 pub fn capabilities(look: Look) -> Capabilities {
@@ -55,6 +57,8 @@ pub struct Setting<'a> {
 pub fn show(session: Session, setting: Setting, said: impl FnMut(String) + Send + 'static) -> anyhow::Result<app::Left> {
     let capabilities = capabilities(setting.look);
     let mut surface = OnTerminal(Terminal::enter(&capabilities, Synchronized::Auto)?);
+    // Before keys are read: the terminal's answer comes in among them.
+    let graphics = graphics(setting.look, &capabilities, &mut surface.0)?;
     let captured = stderr::capture(said)?;
     let (to, input) = bounded(1024);
     let reader = read_input(to, capabilities.escape_time())?;
@@ -71,6 +75,7 @@ pub fn show(session: Session, setting: Setting, said: impl FnMut(String) + Send 
             capability::Glyphs::Half => glyphs::Glyphs::Half,
             capability::Glyphs::Ascii => glyphs::Glyphs::Ascii,
         },
+        graphics,
         max_fps: capabilities.max_fps,
         folder: setting.folder,
         pace: setting.pace,
@@ -83,12 +88,28 @@ pub fn show(session: Session, setting: Setting, said: impl FnMut(String) + Send 
     Ok(left)
 }
 
+/// Pixels where they are wanted and the terminal says that it takes them; a terminal that nothing speaks for is asked only if told to.
+fn graphics(look: Look, capabilities: &Capabilities, terminal: &mut Terminal) -> anyhow::Result<Graphics> {
+    let ask = match (look.graphics, capabilities.pixels) {
+        (Asked::Cells, _) | (_, Pixels::Never) | (Asked::Auto, Pixels::Unlikely) => false,
+        (Asked::Kitty, Pixels::Unlikely | Pixels::Perhaps) | (Asked::Auto, Pixels::Perhaps) => true,
+    };
+    let patience = Duration::from_secs(if capabilities.over_ssh { 3 } else { 1 });
+    Ok(if ask && terminal.takes_pictures(patience)? {
+        Graphics::Kitty
+    } else if capabilities.over_ssh {
+        Graphics::FewColours
+    } else {
+        Graphics::Cells
+    })
+}
+
 /// The real terminal as the loop's surface.
 struct OnTerminal(Terminal);
 
 impl app::Surface for OnTerminal {
-    fn draw(&mut self, paint: &mut dyn FnMut(&mut Frame)) -> io::Result<Drawn> {
-        self.0.draw(paint).map_err(plain)
+    fn draw(&mut self, paint: &mut dyn FnMut(&mut Frame) -> Vec<Placement>) -> io::Result<Drawn> {
+        self.0.draw_with(paint).map_err(plain)
     }
 
     fn repaint(&mut self) -> io::Result<()> {

@@ -6,6 +6,7 @@
 use super::cadence::Cadence;
 use super::event::{Focus, Input, Signal};
 use super::glyphs::Glyphs;
+use super::graphics::{Graphics, Placement};
 use super::intent::{self, Effect, Leave};
 use super::screen::{Asked, Changed, Dialog, Mood, Screen, is_over};
 use super::terminal::{Drawn, LinkSpeed};
@@ -24,7 +25,8 @@ use std::time::{Duration, Instant};
 
 /// Where frames go.
 pub trait Surface {
-    fn draw(&mut self, paint: &mut dyn FnMut(&mut Frame)) -> io::Result<Drawn>;
+    /// `paint` says which pictures belong over the frame, where the terminal takes them.
+    fn draw(&mut self, paint: &mut dyn FnMut(&mut Frame) -> Vec<Placement>) -> io::Result<Drawn>;
     /// The next draw sends everything again.
     fn repaint(&mut self) -> io::Result<()>;
     /// How the last frames went through.
@@ -48,6 +50,7 @@ pub trait Pace {
 pub struct Options {
     pub palette: Palette,
     pub glyphs: Glyphs,
+    pub graphics: Graphics,
     /// Frames a second at most; keys are drawn at once all the same.
     pub max_fps: u32,
     /// The run's folder, as messages name it.
@@ -122,6 +125,7 @@ pub fn run(
 ) -> Left {
     let mut screen = Screen::new(options.palette, options.glyphs, session.access(), options.folder);
     screen.now_ms = clock();
+    screen.graphics = options.graphics;
     screen.pace = options.pace.as_ref().map(|p| p.label());
     let mut app = App {
         clock,
@@ -418,7 +422,10 @@ impl<S: Surface> App<'_, S> {
             self.repaint = Repaint::No;
         }
         let (state, screen) = (&self.state, &self.screen);
-        let drawn = self.surface.draw(&mut |frame| view::draw(frame, state, screen))?;
+        let drawn = self.surface.draw(&mut |frame| {
+            view::draw(frame, state, screen);
+            view::placements(frame.area(), state, screen)
+        })?;
         self.drawn = Some(Instant::now());
         self.dirty = match drawn {
             Drawn::Shown => Dirty::Clean,

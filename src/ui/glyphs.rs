@@ -31,6 +31,7 @@ impl Glyphs {
                         'λ' => plain.push_str("lambda"),
                         'ε' => plain.push_str("eps"),
                         'α' => plain.push_str("alpha"),
+                        'δ' => plain.push_str("delta"),
                         '·' => plain.push('*'),
                         '→' => plain.push_str("->"),
                         '…' => plain.push_str("..."),
@@ -78,6 +79,7 @@ fn ascii(c: char) -> char {
         'λ' => 'l',
         'ε' => 'e',
         'α' => 'a',
+        'δ' => 'd',
         '°' => ' ',
         _ => '?',
     }

@@ -5,7 +5,7 @@
 mod charts;
 mod dialogs;
 mod events;
-mod gallery;
+pub mod gallery;
 mod runs;
 mod system;
 
@@ -222,7 +222,13 @@ fn plain(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effect>
         Intent::OlderReport => walk(screen, state, Direction::Back),
         Intent::NewerReport => walk(screen, state, Direction::Forward),
         // Only some views have a use for them.
-        Intent::First | Intent::Last | Intent::Open | Intent::Filter | Intent::CommandLine => {}
+        Intent::First
+        | Intent::Last
+        | Intent::Open
+        | Intent::Filter
+        | Intent::CommandLine
+        | Intent::NextLook
+        | Intent::Exhibit => {}
         Intent::Faster => return vec![Effect::Faster],
         Intent::Slower => return vec![Effect::Slower],
     }

@@ -75,6 +75,10 @@ pub enum Intent {
     CommandLine,
     OlderReport,
     NewerReport,
+    /// What the small pictures of the Gallery show.
+    NextLook,
+    /// New images under attack.
+    Exhibit,
     Faster,
     Slower,
 }
@@ -169,6 +173,13 @@ pub const KEYMAP: &[Binding] = table! {
     Robust [named(KeyCode::Down), key('j')] LineDown "down, in the pane with the focus";
     Robust [named(KeyCode::PageUp)] PageUp "far up";
     Robust [named(KeyCode::PageDown)] PageDown "far down";
+    Gallery [named(KeyCode::Left), key('h')] Left "the image before in its group";
+    Gallery [named(KeyCode::Right), key('l')] Right "the next image of its group" "image";
+    Gallery [named(KeyCode::Up), key('k')] LineUp "the group before: fooled, saved, hardest";
+    Gallery [named(KeyCode::Down), key('j')] LineDown "the next group" "group";
+    Gallery [key('t')] NextLook "what small pictures show: x, x+δ or 10·δ" "x/δ";
+    Gallery [key('i'), named(KeyCode::Enter)] Open "one image large, or all again" "large";
+    Gallery [key('R')] Exhibit "attack validation images and show some: about one probe" "new";
     Replay [key('>')] Faster "play faster" "faster";
     Replay [key('<')] Slower "play slower" "slower";
 };

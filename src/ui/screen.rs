@@ -11,13 +11,14 @@ mod system;
 
 pub use charts::Charts;
 pub use events::Events;
-pub use gallery::Gallery;
+pub use gallery::{Gallery, Look, Size};
 pub use runs::Runs;
 pub use system::System;
 
 use super::chart::Scale;
 use super::evaluation::{Choice, Row};
 use super::glyphs::Glyphs;
+use super::graphics::Graphics;
 use super::layout::{Pane, View};
 use super::terminal::LinkSpeed;
 use super::theme::Palette;
@@ -42,6 +43,8 @@ pub struct Screen {
     pub access: Access,
     /// The run's folder, as messages name it.
     pub folder: String,
+    /// How pictures are drawn.
+    pub graphics: Graphics,
     /// How fast a replay plays; `None` for a live run.
     pub pace: Option<String>,
     pub view: View,
@@ -198,6 +201,7 @@ impl Screen {
             glyphs,
             access,
             folder,
+            graphics: Graphics::Cells,
             pace: None,
             view: View::Dash,
             focus: Pane::Controls,
@@ -305,13 +309,19 @@ impl Screen {
                 }
             }
             Event::Examined { step, report, .. } => self.found(*step, report),
+            Event::Exhibited(exhibit) => {
+                self.gallery.take_in(exhibit);
+                if exhibit.by.is_some() && self.view != View::Gallery {
+                    let (fooled, looked, step) = (exhibit.fooled, exhibit.looked, exhibit.step);
+                    self.toast(Mood::Good, format!("{fooled} of {looked} images fooled @ step {step}: v shows some"));
+                }
+            }
             Event::Started(_)
             | Event::Progress(_)
             | Event::Refused { .. }
             | Event::Scheduled { .. }
             | Event::Unscheduled { .. }
             | Event::Pulled(_)
-            | Event::Exhibited(_)
             | Event::Stopping { .. }
             | Event::Evaluated(_)
             | Event::EpochFinished(_)
@@ -383,7 +393,7 @@ impl Screen {
                         self.toast(Mood::Good, words);
                     }
                     Asked::Unschedule(dial) => {
-                        self.toast(Mood::Good, format!("{}: nothing is scheduled any more", dial.symbol()))
+                        self.toast(Mood::Good, format!("{}: nothing is scheduled any more", dial.symbol()));
                     }
                     // What was found was told when it came.
                     Asked::Flow(_) | Asked::Examine | Asked::Exhibit | Asked::GiveUp | Asked::Stop(_) => {}

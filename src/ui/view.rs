@@ -17,6 +17,7 @@ mod runs;
 mod status;
 mod system;
 
+use super::graphics::{Graphics, Placement};
 use super::layout::{Life, Pane, Panels, SMALLEST, Tier, centred, layout};
 use super::screen::{Screen, is_over};
 use super::theme::Tone;
@@ -48,6 +49,19 @@ pub fn draw_into(area: Rect, buffer: &mut Buffer, state: &RunState, screen: &Scr
         dialogs::draw(&pen, area, buffer);
     }
     screen.glyphs.restrict(buffer);
+}
+
+/// Where the terminal is to put pixels over what [`draw`] leaves blank for them; nothing where it takes none, and under dialogs.
+pub fn placements(area: Rect, state: &RunState, screen: &Screen) -> Vec<Placement> {
+    if screen.graphics != Graphics::Kitty || screen.dialog.is_some() {
+        return Vec::new();
+    }
+    let life = if is_over(state) { Life::Over } else { Life::Training };
+    let panels = layout(area, screen.view, screen.focus, screen.maximised, life);
+    let Some(pane) = panels.pane(Pane::Gallery) else { return Vec::new() };
+    // Pixels lie over letters: what is told above the hints must be seen.
+    let told = screen.toasts.len() as u16 + if screen.trouble.is_some() { 3 } else { 0 };
+    gallery::placements(pane, panels.hints.y.saturating_sub(told), state, screen)
 }
 
 /// What every pane needs.
