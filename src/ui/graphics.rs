@@ -31,12 +31,18 @@ pub struct Placement {
     pub id: u32,
     pub area: Rect,
     pub picture: Arc<Raster>,
+    pub cover: Cover,
+}
+
+/// What is drawn over a picture's cells. Pixels lie over letters, so a covered picture is taken away, but kept for afterwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cover {
+    Open,
+    Covered,
 }
 
 /// Base64 in one command.
 const CHUNK: usize = 4_096;
-/// Deletes every picture that is to be seen and frees it; before that the end of one that may have been cut short.
-pub const DELETE_ALL: &[u8] = b"\x1b\\\x1b_Ga=d,d=A,q=2\x1b\\";
 /// Whether a picture of one pixel would be taken, and then what the terminal is (DA1), which all of them answer.
 pub const QUESTION: &[u8] = b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\\x1b[c";
 
@@ -69,13 +75,21 @@ pub fn answer(heard: &[u8]) -> Option<Answer> {
 #[derive(Debug, Default)]
 pub struct Stage {
     sent: BTreeSet<u32>,
-    placed: Vec<(u32, Rect)>,
+    placed: Vec<(u32, Rect, Cover)>,
 }
 
 impl Stage {
-    /// Whether there is anything to be taken away when the terminal is given back.
-    pub fn is_empty(&self) -> bool {
-        self.sent.is_empty()
+    /// What takes everything away when the terminal is given back; it begins with the end of a picture that may have been cut
+    /// short.
+    pub fn farewell(&self) -> Vec<u8> {
+        let mut out = String::new();
+        if !self.sent.is_empty() {
+            out.push_str("\x1b\\");
+        }
+        for id in &self.sent {
+            let _ = write!(out, "\x1b_Ga=d,d=I,i={id},q=2\x1b\\");
+        }
+        out.into_bytes()
     }
 
     /// Takes everything away, for a screen that is drawn anew.
@@ -90,7 +104,7 @@ impl Stage {
 
     /// What brings the terminal from what it shows to what is wanted; nothing where that is the same.
     pub fn show(&mut self, wanted: &[Placement]) -> Vec<u8> {
-        let now: Vec<(u32, Rect)> = wanted.iter().map(|placement| (placement.id, placement.area)).collect();
+        let now: Vec<_> = wanted.iter().map(|placement| (placement.id, placement.area, placement.cover)).collect();
         if now == self.placed {
             return Vec::new();
         }
@@ -106,6 +120,9 @@ impl Stage {
         }
         self.sent = stay;
         for (number, placement) in wanted.iter().enumerate() {
+            if placement.cover == Cover::Covered {
+                continue;
+            }
             if self.sent.insert(placement.id) {
                 transmit(placement, &mut out);
             }
@@ -158,7 +175,7 @@ mod tests {
             teacher: None,
         };
         let [picture, ..] = Pictures::of(&piece).unwrap().three;
-        Placement { id, area: Rect::new(x, 1, 4, 2), picture }
+        Placement { id, area: Rect::new(x, 1, 4, 2), picture, cover: Cover::Open }
     }
 
     fn shown(stage: &mut Stage, wanted: &[Placement]) -> Vec<String> {
@@ -181,15 +198,22 @@ mod tests {
         ];
         assert_eq!(first, expected);
         assert_eq!(shown(&mut stage, &both), [""; 0], "the same again is free");
+        let covered = both.clone().map(|placement| Placement { cover: Cover::Covered, ..placement });
+        assert_eq!(shown(&mut stage, &covered), ["\x1b_Ga=d,d=i,i=1,q=2", "\x1b_Ga=d,d=i,i=2,q=2"]);
+        assert_eq!(stage.farewell(), b"\x1b\\\x1b_Ga=d,d=I,i=1,q=2\x1b\\\x1b_Ga=d,d=I,i=2,q=2\x1b\\");
+        let open = shown(&mut stage, &both);
+        assert!(
+            open.len() == 4 && open.iter().all(|part| !part.contains("a=t")),
+            "after a dialog no pixels are sent again: {open:?}"
+        );
         let second = shown(&mut stage, &[other]);
         assert_eq!(
             second,
             ["\x1b_Ga=d,d=I,i=1,q=2", "\x1b_Ga=d,d=i,i=2,q=2", "\x1b[2;11H\x1b_Ga=p,i=2,p=1,c=4,r=2,C=1,U=0,q=2"],
             "what goes is freed, what stays is not sent again"
         );
-        assert!(!stage.is_empty());
         assert_eq!(shown(&mut stage, &[]), ["\x1b_Ga=d,d=I,i=2,q=2"], "the view was left");
-        assert!(stage.is_empty());
+        assert_eq!(stage.farewell(), b"");
         shown(&mut stage, std::slice::from_ref(&one));
         assert_eq!(stage.clear(), b"\x1b_Ga=d,d=I,i=1,q=2\x1b\\");
         assert_eq!(shown(&mut stage, &[one]).len(), 2, "after a clear it is all sent again");

@@ -101,7 +101,8 @@ struct Up {
     tty: Arc<Tty>,
     ui: ThreadId,
     cut_short: bool,
-    pictures: bool,
+    /// Takes away the pictures that are there.
+    farewell: Vec<u8>,
 }
 
 /// In a static, because a panic hook cannot reach the [`Terminal`]. `Some` exactly while the screen is up.
@@ -117,7 +118,7 @@ fn claim(tty: &Arc<Tty>) -> Result<(), TerminalError> {
     if up.is_some() {
         return Err(TerminalError::AlreadyUp);
     }
-    *up = Some(Up { tty: Arc::clone(tty), ui: std::thread::current().id(), cut_short: false, pictures: false });
+    *up = Some(Up { tty: Arc::clone(tty), ui: std::thread::current().id(), cut_short: false, farewell: Vec::new() });
     Ok(())
 }
 
@@ -267,7 +268,13 @@ impl Terminal {
         let mut pictures = Vec::new();
         self.screen.draw(|frame| pictures = render(frame))?;
         // After the letters, whose cells they cover.
-        self.frame.write_all(&self.stage.show(&pictures))?;
+        let pixels = self.stage.show(&pictures);
+        if !pixels.is_empty() {
+            self.frame.write_all(&pixels)?;
+            if let Some(up) = up().as_mut() {
+                up.farewell = self.stage.farewell();
+            }
+        }
         if let Some(bytes) = self.frame.take(self.synchronized) {
             self.link.queue(&bytes);
             if self.sent(link::PATIENCE)? == Sent::Partly {
@@ -281,7 +288,6 @@ impl Terminal {
         let sent = self.link.send(patience)?;
         if let Some(up) = up().as_mut() {
             up.cut_short = sent == Sent::Partly;
-            up.pictures = !self.stage.is_empty();
         }
         Ok(sent)
     }
@@ -341,13 +347,11 @@ impl Drop for Terminal {
 
 /// Gives the terminal back if it was taken, ignoring what fails: a terminal that is gone needs nothing.
 pub fn restore() {
-    let Some(Up { tty, cut_short, pictures, .. }) = up().take() else { return };
+    let Some(Up { tty, cut_short, farewell, .. }) = up().take() else { return };
     if cut_short {
         let _ = link::write_within(&tty.out, CANCEL, LAST_PATIENCE);
     }
-    if pictures {
-        let _ = link::write_within(&tty.out, graphics::DELETE_ALL, LAST_PATIENCE);
-    }
+    let _ = link::write_within(&tty.out, &farewell, LAST_PATIENCE);
     let _ = link::write_within(&tty.out, LEAVE, LAST_PATIENCE);
     // Focus reports and keys that came too late would end up on the shell's command line. Not TCSAFLUSH, which first waits for
     // the output to drain, for ever on a stalled link.

@@ -51,9 +51,9 @@ pub fn draw_into(area: Rect, buffer: &mut Buffer, state: &RunState, screen: &Scr
     screen.glyphs.restrict(buffer);
 }
 
-/// Where the terminal is to put pixels over what [`draw`] leaves blank for them; nothing where it takes none, and under dialogs.
+/// Where the terminal is to put pixels over what [`draw`] leaves blank for them; nothing where it takes none.
 pub fn placements(area: Rect, state: &RunState, screen: &Screen) -> Vec<Placement> {
-    if screen.graphics != Graphics::Kitty || screen.dialog.is_some() {
+    if screen.graphics != Graphics::Kitty {
         return Vec::new();
     }
     let life = if is_over(state) { Life::Over } else { Life::Training };
@@ -61,7 +61,8 @@ pub fn placements(area: Rect, state: &RunState, screen: &Screen) -> Vec<Placemen
     let Some(pane) = panels.pane(Pane::Gallery) else { return Vec::new() };
     // Pixels lie over letters: what is told above the hints must be seen.
     let told = screen.toasts.len() as u16 + if screen.trouble.is_some() { 3 } else { 0 };
-    gallery::placements(pane, panels.hints.y.saturating_sub(told), state, screen)
+    let floor = if screen.dialog.is_some() { 0 } else { panels.hints.y.saturating_sub(told) };
+    gallery::placements(pane, floor, state, screen)
 }
 
 /// What every pane needs.

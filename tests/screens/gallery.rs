@@ -12,7 +12,7 @@ use rematch::protocol::{Command, CommandId, Event, Record};
 use rematch::run::RunState;
 use rematch::run::session::Access;
 use rematch::ui::glyphs::Glyphs;
-use rematch::ui::graphics::Graphics;
+use rematch::ui::graphics::{Cover, Graphics};
 use rematch::ui::intent::Effect;
 use rematch::ui::layout::View;
 use rematch::ui::screen::{Asked, Look, Screen, Size};
@@ -306,14 +306,15 @@ fn pixels_are_placed_where_cells_are_left_blank() {
         assert_eq!(placed.len(), if width >= 120 { 7 } else { 3 }, "{width}x{height}");
         let buffer = cells(width, height, &state, &screen);
         for (i, placement) in placed.iter().enumerate() {
-            assert_eq!(placement.area.intersection(area), placement.area);
+            assert_eq!((placement.area.intersection(area), placement.cover), (placement.area, Cover::Open));
             assert!(placement.area.positions().all(|at| buffer[at].symbol() == " "), "{width}x{height}: {:?}", placement.area);
             assert!(placed[i + 1..].iter().all(|other| other.area.intersection(placement.area).is_empty()));
         }
     }
     let area = Rect::new(0, 0, 80, 24);
     press(&mut screen, &state, "?");
-    assert!(view::placements(area, &state, &screen).is_empty(), "a dialog would lie under them");
+    let covered = view::placements(area, &state, &screen);
+    assert!(covered.len() == 3 && covered.iter().all(|p| p.cover == Cover::Covered), "a dialog would lie under them");
     press(&mut screen, &state, "\x1b1");
     assert!(view::placements(area, &state, &screen).is_empty(), "another view has none");
 }

@@ -12,7 +12,7 @@ use crate::protocol::insight::{Exhibit, Group};
 use crate::run::RunState;
 use crate::run::session::Access;
 use crate::run::state::Phase;
-use crate::ui::graphics::{Graphics, Placement};
+use crate::ui::graphics::{Cover, Graphics, Placement};
 use crate::ui::layout::Pane;
 use crate::ui::raster::{Ink, lay};
 use crate::ui::screen::{Asked, Screen, is_over};
@@ -94,15 +94,15 @@ fn picture(pen: &Pen, spot: &Spot, buffer: &mut Buffer) {
     lay(raster, spot.size, spot.area, Ink::of(palette, pen.screen.glyphs), buffer);
 }
 
-/// Where the terminal is to put pixels, in `pane` and nowhere below `floor`.
+/// Where the terminal is to put pixels in `pane`; what reaches below `floor` is covered.
 pub(super) fn placements(pane: Rect, floor: u16, state: &RunState, screen: &Screen) -> Vec<Placement> {
     let inner = Rect { x: pane.x + 1, y: pane.y + 1, width: pane.width.saturating_sub(2), height: pane.height.saturating_sub(2) };
     let plan = arrange(inner, state, screen);
     let placement = |spot: &Spot| {
         let picture = screen.gallery.picture(spot.index, spot.look)?;
         let id = screen.gallery.number % 1_000_000 * 1_000 + (3 * spot.index) as u32 + spot.look as u32 + 1;
-        let fits = !spot.area.is_empty() && spot.area.bottom() <= floor;
-        fits.then(|| Placement { id, area: spot.area, picture: Arc::clone(picture) })
+        let cover = if spot.area.bottom() <= floor { Cover::Open } else { Cover::Covered };
+        (!spot.area.is_empty()).then(|| Placement { id, area: spot.area, picture: Arc::clone(picture), cover })
     };
     plan.shown.iter().chain(&plan.small).filter_map(placement).collect()
 }
