@@ -8,6 +8,8 @@ use std::path::PathBuf;
 /// Train image classifiers to be robust against adversarial examples, and steer the training while it runs.
 #[derive(Parser)]
 #[command(
+    name = "rematch",
+    bin_name = "rematch",
     version,
     disable_help_subcommand = true,
     after_help = "Keys on the screen: press ? there. Start with: rematch train configs/quickstart.toml"
@@ -43,7 +45,7 @@ pub enum Command {
     Data(Data),
 }
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct Train {
     /// The run's config, a TOML file
     pub config: PathBuf,

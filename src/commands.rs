@@ -4,10 +4,11 @@ pub mod bench;
 pub mod compare;
 pub mod config;
 pub mod data;
+#[cfg(not(feature = "torch"))]
+pub mod elsewhere;
 pub mod eval;
 pub mod export;
 pub mod import;
-#[cfg(feature = "torch")]
 pub mod openmp;
 pub mod replay;
 
@@ -48,7 +49,5 @@ pub(crate) fn write_file(path: &std::path::Path, bytes: &[u8]) -> anyhow::Result
 /// For the commands that need libtorch, in a build without it.
 #[cfg(not(feature = "torch"))]
 fn no_torch(what: &str) -> anyhow::Error {
-    anyhow::anyhow!(
-        "this build of rematch views runs only and cannot {what}; build it with its default features (make setup; cargo build)"
-    )
+    anyhow::anyhow!("this program is the viewing half alone and cannot {what}; `make setup && cargo build` makes the other")
 }

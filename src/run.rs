@@ -1,8 +1,10 @@
 //! A run as it lies on disk, travels, and is remembered: no tensors here.
 
+pub mod alerts;
 pub mod comparison;
 pub mod evaluations;
 pub mod listing;
+pub mod lookout;
 pub mod recorder;
 pub mod replay;
 pub mod series;

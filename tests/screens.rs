@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what went wrong by failing")]
 
+#[path = "screens/alerts.rs"]
+mod alerts;
 #[path = "screens/charts.rs"]
 mod charts;
 #[path = "screens/command_line.rs"]
@@ -362,6 +364,7 @@ fn the_loop_shows_asks_is_answered_and_leaves() {
     let screen = std::thread::spawn(move || {
         let mut surface = Shown { terminal: Terminal::new(TestBackend::new(80, 24)).unwrap(), frames, stalled: stuck };
         let options = Options {
+            preparing: None,
             palette: Palette::Mono,
             glyphs: Glyphs::Braille,
             graphics: Graphics::Cells,

@@ -45,6 +45,7 @@ pub fn run(args: &Replay) -> anyhow::Result<u8> {
                 folder: folder.path().display().to_string(),
                 pace: Some(Box::new(Turning(pace))),
                 trouble: None,
+                preparing: None,
             };
             screen::show(Session::replay(records), setting, |_| {})?;
             return Ok(0);

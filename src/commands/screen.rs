@@ -46,11 +46,13 @@ pub fn choose(asked: Option<Ui>, look: Look) -> Ui {
 pub struct Setting<'a> {
     pub look: Look,
     pub signals: &'a Receiver<Signal>,
-    /// The run's folder, as messages name it.
+    /// The run's folder, as messages name it; of a run that has not started, the folder of all runs.
     pub folder: String,
     pub pace: Option<Box<dyn app::Pace>>,
     /// Why the run cannot go on at the moment, where that cannot be recorded.
     pub trouble: Option<Box<dyn Fn() -> Option<String>>>,
+    /// What goes on before the run starts.
+    pub preparing: Option<Box<dyn Fn() -> String>>,
 }
 
 /// Shows a session until it is left. `said`: gets what libraries print while the screen is up.
@@ -80,6 +82,7 @@ pub fn show(session: Session, setting: Setting, said: impl FnMut(String) + Send 
         folder: setting.folder,
         pace: setting.pace,
         trouble: setting.trouble,
+        preparing: setting.preparing,
     };
     let left = app::run(session, &mut surface, &input, setting.signals, options, &now_ms);
     drop(reader);

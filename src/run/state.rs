@@ -2,6 +2,7 @@
 //!
 //! Nothing is drawn, read or timed here; the only clock is `Record::at_ms`.
 
+use super::alerts::saw;
 use super::series::Series;
 use crate::config::Eps;
 use crate::protocol::command::{CommandId, Stop};
@@ -124,7 +125,7 @@ pub struct Marker {
     pub step: Step,
     pub at_ms: u64,
     pub kind: MarkerKind,
-    /// `λ 0.5 -> 0.25`, `checkpoint`, the warning's first line.
+    /// `λ 0.5 -> 0.25`, `checkpoint`, what the warning saw.
     pub text: String,
     pub note: Option<String>,
     pub by_person: bool,
@@ -295,8 +296,7 @@ impl RunState {
             Event::Warned { step, message, kind: _ } => {
                 self.warnings += 1;
                 let step = step.unwrap_or(self.step);
-                let first = message.lines().next().unwrap_or_default().to_string();
-                self.mark(at, step, MarkerKind::Warning, first, None, false);
+                self.mark(at, step, MarkerKind::Warning, saw(message).to_string(), None, false);
                 self.say(at, Level::Warn, message.clone());
             }
             Event::Said { source, line } => {

@@ -23,6 +23,7 @@ use crate::protocol::command::{Command, CommandId, Request, SaveOnStop, StopWhen
 use crate::protocol::event::{EpochFinished, Evaluated, Part, Plan, Progress, Saved, Timing, Warning};
 use crate::protocol::{Change, Controls, Dial, Event, Flow, Outcome, Stair, Step, Stop, Timed};
 use crate::random::{self, Purpose};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -61,6 +62,10 @@ pub struct Trainer {
     pub remarks: Vec<String>,
     /// The same of the data.
     pub data_remarks: Vec<String>,
+    /// The images that pulls are measured on, once they were.
+    pub insight: Option<Batch>,
+    /// Places of validation images that a look of this process found fooled.
+    pub once_fooled: BTreeSet<i64>,
     /// Of the newest probe.
     pub last_adversarial: Option<f64>,
     /// The epsilon that the teacher's reference lines were measured at.
@@ -119,6 +124,7 @@ impl Trainer {
             if self.meter.due() {
                 self.report(ends, &mut second)?;
             }
+            self.insight(ends)?;
             if self.watch(ends, &mut second)? == Verdict::Stop {
                 return self.stopped(ends, Stop::NOW_AND_SAVE);
             }

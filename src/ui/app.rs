@@ -53,8 +53,10 @@ pub struct Options {
     pub graphics: Graphics,
     /// Frames a second at most; keys are drawn at once all the same.
     pub max_fps: u32,
-    /// The run's folder, as messages name it.
+    /// The run's folder, as messages name it; of a run that has not started, the folder of all runs.
     pub folder: String,
+    /// What goes on before the run starts, asked for once a second.
+    pub preparing: Option<Box<dyn Fn() -> String>>,
     pub pace: Option<Box<dyn Pace>>,
     /// Why the run cannot go on at the moment, where that cannot be recorded: asked once a second.
     pub trouble: Option<Box<dyn Fn() -> Option<String>>>,
@@ -91,6 +93,7 @@ struct App<'a, S: Surface> {
     screen: Screen,
     pace: Option<Box<dyn Pace>>,
     trouble: Option<Box<dyn Fn() -> Option<String>>>,
+    preparing: Option<Box<dyn Fn() -> String>>,
     cadence: Cadence,
     focus: Focus,
     dirty: Dirty,
@@ -125,7 +128,7 @@ pub fn run(
 ) -> Left {
     let mut screen = Screen::new(options.palette, options.glyphs, session.access(), options.folder);
     screen.now_ms = clock();
-    screen.graphics = options.graphics;
+    screen.gallery.graphics = options.graphics;
     screen.pace = options.pace.as_ref().map(|p| p.label());
     let mut app = App {
         clock,
@@ -135,6 +138,7 @@ pub fn run(
         screen,
         pace: options.pace,
         trouble: options.trouble,
+        preparing: options.preparing,
         cadence: Cadence::new(options.max_fps),
         focus: Focus::Gained,
         dirty: Dirty::Key,
@@ -169,6 +173,10 @@ impl<S: Surface> App<'_, S> {
                         }
                     } else {
                         records = never();
+                        if self.state.started.is_none() && self.screen.access == Access::Steer {
+                            // Why is told by whoever prepared it, once the terminal is given back.
+                            return Leave::NotStarted;
+                        }
                         self.ended();
                     }
                     let over = is_over(&self.state) || self.screen.access == Access::ReadOnly;
@@ -366,6 +374,16 @@ impl<S: Surface> App<'_, S> {
         if second && self.ticks() {
             self.mark(Dirty::Data);
         }
+        if second
+            && self.state.started.is_none()
+            && let Some(preparing) = &self.preparing
+        {
+            let now = preparing();
+            if now != self.screen.preparing {
+                self.screen.preparing = now;
+                self.mark(Dirty::Data);
+            }
+        }
         if second && self.may_have_trouble() {
             let trouble = self.trouble.as_ref().and_then(|trouble| trouble());
             if trouble != self.screen.trouble {
@@ -402,10 +420,11 @@ impl<S: Surface> App<'_, S> {
     /// When the loop must look again though nothing comes in.
     fn deadline(&self) -> Option<Instant> {
         let now = Instant::now();
-        let toast = self.screen.toasts.iter().map(|t| t.until_ms.saturating_sub(self.screen.now_ms)).min();
+        let toast = self.screen.toast_goes_in();
         [
             self.resized.or_else(|| self.due()),
-            (self.ticks() || self.may_have_trouble()).then(|| now + Duration::from_millis(1000 - self.screen.now_ms % 1000)),
+            (self.ticks() || self.may_have_trouble() || (self.preparing.is_some() && self.state.started.is_none()))
+                .then(|| now + Duration::from_millis(1000 - self.screen.now_ms % 1000)),
             toast.map(|ms| now + Duration::from_millis(ms.max(1))),
         ]
         .into_iter()

@@ -5,7 +5,7 @@
 mod charts;
 mod dialogs;
 mod events;
-pub mod gallery;
+mod gallery;
 mod runs;
 mod system;
 
@@ -48,6 +48,10 @@ pub enum Leave {
     Quit,
     /// The person will not wait for the worker.
     AtOnce,
+    /// Nothing has been trained yet, and the person does not want it any more.
+    BeforeStart,
+    /// The run could not start.
+    NotStarted,
     Terminated,
     HungUp,
 }
@@ -57,6 +61,7 @@ pub fn key(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effec
     if event.kind == KeyEventKind::Release {
         return Vec::new();
     }
+    screen.somebody_is_there();
     if keymap::find(&[Scope::Everywhere], event) == Some(Intent::Interrupt) {
         return interrupt(screen, state);
     }
@@ -97,6 +102,9 @@ pub fn interrupt(screen: &mut Screen, state: &RunState) -> Vec<Effect> {
     if screen.access == Access::ReadOnly || is_over(state) {
         return vec![Effect::Leave(Leave::Quit)];
     }
+    if state.started.is_none() {
+        return vec![Effect::Leave(Leave::BeforeStart)];
+    }
     let now = screen.now_ms;
     screen.interrupts.retain(|at| now.saturating_sub(*at) < INSIST_MS);
     screen.interrupts.push(now);
@@ -126,6 +134,7 @@ pub fn scopes(screen: &Screen) -> Vec<Scope> {
         Pane::Log => scopes.push(Scope::Log),
         Pane::Machine
         | Pane::Timing
+        | Pane::Pull
         | Pane::Best
         | Pane::Verdict
         | Pane::Curve
@@ -175,6 +184,7 @@ fn plain(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effect>
         Intent::Probe => return ask(screen, state, Command::Evaluate, Asked::Probe),
         Intent::Show(view) => screen.turn_to(view),
         Intent::Quit if screen.access == Access::ReadOnly || is_over(state) => return vec![Effect::Leave(Leave::Quit)],
+        Intent::Quit if state.started.is_none() => return vec![Effect::Leave(Leave::BeforeStart)],
         Intent::Quit => screen.dialog = Some(Dialog::Quit { choice: 0 }),
         Intent::Interrupt => return interrupt(screen, state),
         // Where nothing trains, nothing need be asked.
@@ -221,14 +231,13 @@ fn plain(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effect>
         Intent::PageDown => scroll(screen, state, 10, Direction::Forward),
         Intent::OlderReport => walk(screen, state, Direction::Back),
         Intent::NewerReport => walk(screen, state, Direction::Forward),
-        // Only some views have a use for them.
         Intent::First
         | Intent::Last
         | Intent::Open
         | Intent::Filter
         | Intent::CommandLine
         | Intent::NextLook
-        | Intent::Exhibit => {}
+        | Intent::Exhibit => {} // only some views have a use for them
         Intent::Faster => return vec![Effect::Faster],
         Intent::Slower => return vec![Effect::Slower],
     }

@@ -12,6 +12,7 @@ mod gallery;
 mod grid;
 mod log;
 mod machine;
+mod pull;
 mod robust;
 mod runs;
 mod status;
@@ -53,7 +54,7 @@ pub fn draw_into(area: Rect, buffer: &mut Buffer, state: &RunState, screen: &Scr
 
 /// Where the terminal is to put pixels over what [`draw`] leaves blank for them; nothing where it takes none.
 pub fn placements(area: Rect, state: &RunState, screen: &Screen) -> Vec<Placement> {
-    if screen.graphics != Graphics::Kitty {
+    if screen.gallery.graphics != Graphics::Kitty {
         return Vec::new();
     }
     let life = if is_over(state) { Life::Over } else { Life::Training };
@@ -119,6 +120,7 @@ impl Pen<'_> {
                 Pane::Third => charts::third(self, area, buffer),
                 Pane::Machine => machine::machine(self, area, buffer),
                 Pane::Timing => machine::timing(self, area, buffer),
+                Pane::Pull => pull::draw(self, area, buffer),
                 Pane::Best => best::draw(self, area, buffer),
                 Pane::Log => log::boxed(self, area, buffer),
                 Pane::Verdict => robust::verdict(self, area, buffer),

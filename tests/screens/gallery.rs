@@ -101,7 +101,7 @@ fn without_colours_light_and_dark_are_characters() {
 fn colours_are_as_many_as_there_are() {
     let colours = |palette, graphics| {
         let (state, mut screen) = gallery_with(&coloured(), palette, Glyphs::Half);
-        screen.graphics = graphics;
+        screen.gallery.graphics = graphics;
         let buffer = cells(80, 24, &state, &screen);
         let inside = buffer.content.iter().filter(|cell| cell.symbol() == "▀");
         inside.flat_map(|cell| [cell.fg, cell.bg]).filter(|colour| *colour != Color::Reset).collect::<Vec<_>>()
@@ -299,7 +299,7 @@ fn pictures_that_stay_cost_nothing_while_numbers_move() {
 #[test]
 fn pixels_are_placed_where_cells_are_left_blank() {
     let (state, mut screen) = gallery(&coloured());
-    screen.graphics = Graphics::Kitty;
+    screen.gallery.graphics = Graphics::Kitty;
     for (width, height) in SIZES {
         let area = Rect::new(0, 0, width, height);
         let placed = view::placements(area, &state, &screen);
@@ -333,7 +333,7 @@ proptest! {
     ) {
         let records = exhibited(midway(Kind::Rrm, Machines::Gpu), each, side, if colour { 3 } else { 1 });
         let (state, mut screen) = gallery(&records);
-        screen.graphics = if kitty { Graphics::Kitty } else { Graphics::Cells };
+        screen.gallery.graphics = if kitty { Graphics::Kitty } else { Graphics::Cells };
         for key in keys.chars() {
             press(&mut screen, &state, &key.to_string());
             picture(width, height, &state, &screen);

@@ -10,7 +10,7 @@ use crate::ui::keymap::Intent;
 use crate::ui::screen::{Asked, Mood, Screen, Size};
 
 /// Images of each group that are asked for: what a row of small pictures has room for on most screens.
-pub const EACH: u64 = 4;
+const EACH: u64 = 4;
 
 /// `None`: the key means here what it means everywhere.
 pub(super) fn act(screen: &mut Screen, state: &RunState, intent: Intent) -> Option<Vec<Effect>> {

@@ -1,6 +1,9 @@
 //! What the Gallery remembers between frames: the pictures of the newest exhibit, taken out of it once, and what is looked at.
 
+use super::{Mood, Screen};
 use crate::protocol::insight::{Exhibit, Group, Piece};
+use crate::ui::graphics::Graphics;
+use crate::ui::layout::View;
 use crate::ui::raster::{Pictures, Raster};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,6 +23,16 @@ pub struct Gallery {
     pub pictures: Vec<Result<Pictures, String>>,
     /// How many exhibits came in: tells the pictures of one from those of the next.
     pub number: u32,
+    pub graphics: Graphics,
+}
+
+/// Takes the pictures out of a new exhibit, and tells of it where it is not seen.
+pub(super) fn saw(screen: &mut Screen, exhibit: &Exhibit) {
+    screen.gallery.take_in(exhibit);
+    if exhibit.by.is_some() && screen.view != View::Gallery {
+        let (fooled, looked, step) = (exhibit.fooled, exhibit.looked, exhibit.step);
+        screen.toast(Mood::Good, format!("{fooled} of {looked} images fooled @ step {step}: v shows some"));
+    }
 }
 
 /// The picture before the attack, after it, and what the attack added.
@@ -67,6 +80,7 @@ impl Default for Gallery {
             size: Size::Usual,
             pictures: Vec::new(),
             number: 0,
+            graphics: Graphics::Cells,
         }
     }
 }

@@ -84,7 +84,7 @@ fn picture(pen: &Pen, spot: &Spot, buffer: &mut Buffer) {
         line_at(buffer, spot.area.x, spot.area.y, spot.area.width, &Line::from(pen.span(Tone::Error, "! damaged")));
         return;
     };
-    let palette = match (pen.screen.graphics, pen.screen.palette) {
+    let palette = match (pen.screen.gallery.graphics, pen.screen.palette) {
         // The terminal puts the pixels there itself.
         (Graphics::Kitty, _) => return,
         // Half the bytes of a picture.
