@@ -92,7 +92,7 @@ pub enum Ui {
 }
 
 /// How the screen looks.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct Look {
     /// Colours by meaning: default, light, ansi16, mono, high-contrast, or a file in TOML; T turns it on the screen
     #[arg(long, value_name = "NAME|FILE")]
@@ -106,6 +106,16 @@ pub struct Look {
     /// What charts are drawn with [default: braille, ascii where the locale is not UTF-8]
     #[arg(long, value_enum)]
     pub glyphs: Option<Glyphs>,
+    /// What pictures are drawn with: pixels in the way of kitty where the terminal says that it takes them, or cells
+    #[arg(long, value_enum)]
+    pub graphics: Option<Graphics>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Graphics {
+    Auto,
+    Kitty,
+    Cells,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -13,15 +13,21 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crossterm::event::{KeyCode, KeyEvent};
+use ratatui::layout::Rect;
 use ratatui::style::Stylize;
 use ratatui::text::Line;
+use rematch::protocol::insight::{Group, Guess, Guesses, Piece};
 use rematch::ui::capability::{self, Output};
 use rematch::ui::event::{Input, Signal};
+use rematch::ui::graphics::{Cover, Placement};
+use rematch::ui::raster::Pictures;
 use rematch::ui::terminal::{Drawn, Synchronized, Terminal, TerminalError, install_panic_hook};
 use rematch::ui::{input, signals, stderr};
 use session::{Seen, Session, text};
 
 const CHILD: &str = "REMATCH_PTY_CHILD";
+/// The child asks first whether its terminal takes pictures.
+const PICTURES: &str = "REMATCH_PTY_PICTURES";
 /// Where the child writes what it cannot show any more.
 const NOTE: &str = "REMATCH_PTY_NOTE";
 
@@ -65,9 +71,12 @@ fn run_child() -> i32 {
     let capabilities = capability::detect(&|name| std::env::var(name).ok(), Output::Terminal);
     let mut terminal = Terminal::enter(&capabilities, Synchronized::Auto).unwrap();
     let captured = stderr::capture(move |line| drop(to.send(News::Log(line.to_uppercase())))).unwrap();
+    let (mut keys, mut log) = (String::new(), String::new());
+    if std::env::var_os(PICTURES).is_some() {
+        log = format!("pictures {}", terminal.takes_pictures(Duration::from_mins(1)).unwrap());
+    }
     let keyboard = input::read_input(input_to, capabilities.escape_time()).unwrap();
 
-    let (mut keys, mut log) = (String::new(), String::new());
     loop {
         match terminal.draw(|frame| draw(frame, &keys, &log)) {
             Ok(Drawn::Shown | Drawn::Partly | Drawn::Skipped) | Err(TerminalError::HungUp) => {}
@@ -102,6 +111,17 @@ fn run_child() -> i32 {
                     }
                     keys.push_str(&format!("idle={} ", terminal.bytes_written() - before));
                 }
+                KeyCode::Char('g') => {
+                    let shown = terminal.draw_with(|frame| {
+                        draw(frame, &keys, &log);
+                        vec![placement()]
+                    });
+                    assert_eq!(shown.unwrap(), Drawn::Shown);
+                    // The next frame takes it away; whoever ends before it leaves it to the restoring.
+                    if matches!(news.recv().unwrap(), News::Input(Input::Key(key)) if key.code == KeyCode::Char('q')) {
+                        break;
+                    }
+                }
                 KeyCode::Char('z') => {
                     terminal.suspend().unwrap();
                     terminal.resume().unwrap();
@@ -115,6 +135,25 @@ fn run_child() -> i32 {
     drop(captured);
     io::stdout().write_all(b"bye\n").unwrap();
     0
+}
+
+/// One grey pixel, four cells wide.
+fn placement() -> Placement {
+    let guess = Guess { class: 0, confidence: 0.5 };
+    let guesses = Guesses { before: guess, after: guess };
+    let piece = Piece {
+        group: Group::Fooled,
+        index: 0,
+        label: 0,
+        shape: [1, 1, 1],
+        image: "gA==".into(),
+        delta: "gA==".into(),
+        scale: 0.0,
+        student: guesses,
+        teacher: None,
+    };
+    let [picture, ..] = Pictures::of(&piece).unwrap().three;
+    Placement { id: 7, area: Rect::new(10, 10, 4, 2), picture, cover: Cover::Open }
 }
 
 fn draw(frame: &mut ratatui::Frame, keys: &str, log: &str) {
@@ -185,6 +224,41 @@ fn a_normal_end_gives_the_terminal_back() {
     session.says("bye");
     session.assert_given_back();
     assert!(session.look(text).contains("running 1 test"), "what stood on the screen before is there again");
+}
+
+#[test]
+fn pictures_are_asked_about_once_shown_and_taken_away_at_the_end() {
+    let mut session = start(&[(PICTURES, "1")]);
+    session.until("the question", |seen| contains(&seen.raw, "a=q") && contains(&seen.raw, "\x1b[c"));
+    session.type_in(b"\x1b_Gi=31;OK\x1b\\\x1b[?62;52;c");
+    session.says("log: pictures true");
+    // The same answer once more, late and in two: no key comes of it.
+    session.type_in(b"\x1b_Gi=3");
+    session.type_in(b"1;OK\x1b\\j");
+    session.says("keys: j");
+    session.type_in(b"g");
+    session.until("the picture", |seen| {
+        contains(&seen.raw, "i=7,q=2,m=0;gICA\x1b\\") && contains(&seen.raw, "\x1b[11;11H\x1b_Ga=p,i=7")
+    });
+    session.type_in(b"q");
+    assert_eq!(session.exit_code(), 0);
+    session.says("bye");
+    session.assert_given_back();
+    session.look(|seen| {
+        let last = |part: &str| seen.raw.windows(part.len()).rposition(|window| window == part.as_bytes());
+        assert!(last("a=d,d=I,i=7").unwrap() < last("\x1b[?1049l").unwrap());
+        assert_eq!(text(seen).matches("OK").count(), 0);
+    });
+}
+
+#[test]
+fn a_terminal_that_takes_no_pictures_is_not_waited_for() {
+    let mut session = start(&[(PICTURES, "1")]);
+    session.until("the question", |seen| contains(&seen.raw, "\x1b[c"));
+    session.type_in(b"\x1b[?1;2c");
+    session.says("log: pictures false");
+    session.type_in(b"jq");
+    assert_eq!(session.exit_code(), 0);
 }
 
 #[test]

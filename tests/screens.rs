@@ -38,6 +38,7 @@ use rematch::ui::app::{self, Options, Surface};
 use rematch::ui::capability::Colour;
 use rematch::ui::event::{Input, Signal};
 use rematch::ui::glyphs::Glyphs;
+use rematch::ui::graphics::{Graphics, Placement};
 use rematch::ui::intent::{self, Effect, Leave};
 use rematch::ui::keymap::Keymap;
 use rematch::ui::layout::View;
@@ -334,11 +335,11 @@ struct Shown {
 }
 
 impl Surface for Shown {
-    fn draw(&mut self, paint: &mut dyn FnMut(&mut Frame)) -> io::Result<Drawn> {
+    fn draw(&mut self, paint: &mut dyn FnMut(&mut Frame) -> Vec<Placement>) -> io::Result<Drawn> {
         if self.stalled.load(Ordering::Acquire) {
             return Ok(Drawn::Skipped);
         }
-        self.terminal.draw(|frame| paint(frame)).map_err(io::Error::other)?;
+        self.terminal.draw(|frame| drop(paint(frame))).map_err(io::Error::other)?;
         self.frames.send(self.terminal.backend().to_string()).map_err(io::Error::other)?;
         Ok(Drawn::Shown)
     }
@@ -381,6 +382,7 @@ fn the_loop_shows_asks_is_answered_and_leaves() {
             keymap: Keymap::default(),
             motion: Motion::Usual,
             album: None,
+            graphics: Graphics::Cells,
             max_fps: 60,
             folder: "runs/demo".into(),
             pace: None,

@@ -13,7 +13,8 @@ const NAME: &str = "rematch-torch";
 pub fn is_needed(cli: &Cli) -> bool {
     match cli.command {
         Command::Train(_) | Command::Eval(_) | Command::Import(_) | Command::Export(_) | Command::Bench(_) => true,
-        Command::Config(_)
+        Command::Keys(_)
+        | Command::Config(_)
         | Command::Replay(_)
         | Command::Runs(_)
         | Command::Compare(_)

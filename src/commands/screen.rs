@@ -7,15 +7,18 @@ use crossbeam_channel::{Receiver, bounded};
 use ratatui::Frame;
 use rematch::run::recorder::now_ms;
 use rematch::run::session::Session;
-use rematch::ui::capability;
+use rematch::ui::capability::{self, Capabilities, Pixels};
 use rematch::ui::event::Signal;
+use rematch::ui::graphics::{Graphics, Placement};
 use rematch::ui::input::read_input;
 use rematch::ui::intent::Place;
+use rematch::ui::settings::Images;
 use rematch::ui::terminal::{Drawn, LinkSpeed, Terminal, TerminalError, Written};
 use rematch::ui::{app, glyphs, stderr};
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The screen where there is a terminal for it, else plain lines.
 pub fn choose(asked: Option<Ui>, dress: &Dress) -> Ui {
@@ -43,6 +46,8 @@ pub fn show(session: Session, setting: Setting, said: impl FnMut(String) + Send 
     let Dress { settings, themes, keymap } = setting.dress;
     let capabilities = settings.capabilities();
     let mut surface = OnTerminal(Terminal::enter(&capabilities, settings.synchronized)?);
+    // Before keys are read: the terminal's answer comes in among them.
+    let graphics = graphics(settings.images, &capabilities, &mut surface.0)?;
     let captured = stderr::capture(said)?;
     let (to, input) = bounded(1024);
     let reader = read_input(to, capabilities.escape_time())?;
@@ -56,6 +61,7 @@ pub fn show(session: Session, setting: Setting, said: impl FnMut(String) + Send 
             capability::Glyphs::Half => glyphs::Glyphs::Half,
             capability::Glyphs::Ascii => glyphs::Glyphs::Ascii,
         },
+        graphics,
         max_fps: capabilities.max_fps,
         folder: setting.folder.display().to_string(),
         pace: setting.pace,
@@ -118,12 +124,28 @@ fn write_new(path: &Path, contents: &str) -> io::Result<()> {
     OpenOptions::new().write(true).create_new(true).open(path)?.write_all(contents.as_bytes())
 }
 
+/// Pixels where they are wanted and the terminal says that it takes them; a terminal that nothing speaks for is asked only if told to.
+fn graphics(images: Images, capabilities: &Capabilities, terminal: &mut Terminal) -> anyhow::Result<Graphics> {
+    let ask = match (images, capabilities.pixels) {
+        (Images::Cells, _) | (_, Pixels::Never) | (Images::Auto, Pixels::Unlikely) => false,
+        (Images::Kitty, Pixels::Unlikely | Pixels::Perhaps) | (Images::Auto, Pixels::Perhaps) => true,
+    };
+    let patience = Duration::from_secs(if capabilities.over_ssh { 3 } else { 1 });
+    Ok(if ask && terminal.takes_pictures(patience)? {
+        Graphics::Kitty
+    } else if capabilities.over_ssh {
+        Graphics::FewColours
+    } else {
+        Graphics::Cells
+    })
+}
+
 /// The real terminal as the loop's surface.
 struct OnTerminal(Terminal);
 
 impl app::Surface for OnTerminal {
-    fn draw(&mut self, paint: &mut dyn FnMut(&mut Frame)) -> io::Result<Drawn> {
-        self.0.draw(paint).map_err(plain)
+    fn draw(&mut self, paint: &mut dyn FnMut(&mut Frame) -> Vec<Placement>) -> io::Result<Drawn> {
+        self.0.draw_with(paint).map_err(plain)
     }
 
     fn repaint(&mut self) -> io::Result<()> {

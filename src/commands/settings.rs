@@ -2,7 +2,7 @@
 //!
 //! Opens the files; what is in them is judged by the library.
 
-use crate::cli::{Colour, Glyphs, Look};
+use crate::cli::{Colour, Glyphs, Graphics, Look};
 use anyhow::{anyhow, bail};
 use etcetera::BaseStrategy as _;
 use rematch::ui::capability::{self, Output};
@@ -83,10 +83,16 @@ pub fn settings(look: &Look) -> anyhow::Result<Settings> {
         Glyphs::Half => "half",
         Glyphs::Ascii => "ascii",
     });
+    let graphics = look.graphics.map(|graphics| match graphics {
+        Graphics::Auto => "auto",
+        Graphics::Kitty => "kitty",
+        Graphics::Cells => "cells",
+    });
     let light = (look.color == Some(Colour::Light)).then_some("light");
     let flags = [
         (Key::Color, "--color", colour),
         (Key::Glyphs, "--glyphs", glyphs),
+        (Key::Graphics, "--graphics", graphics),
         (Key::Theme, "--theme", look.theme.as_deref().or(light)),
     ];
     for (key, name, text) in flags {

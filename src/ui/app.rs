@@ -8,6 +8,7 @@ use super::command_line::parse::Kind;
 use super::cost::{Costs, thread_time};
 use super::event::{Focus, Input, Signal};
 use super::glyphs::Glyphs;
+use super::graphics::{Graphics, Placement};
 use super::intent::{self, Effect, Leave, Place};
 use super::keymap::Keymap;
 use super::layout::View;
@@ -32,7 +33,8 @@ use std::time::{Duration, Instant};
 
 /// Where frames go.
 pub trait Surface {
-    fn draw(&mut self, paint: &mut dyn FnMut(&mut Frame)) -> io::Result<Drawn>;
+    /// `paint` says which pictures belong over the frame, where the terminal takes them.
+    fn draw(&mut self, paint: &mut dyn FnMut(&mut Frame) -> Vec<Placement>) -> io::Result<Drawn>;
     /// The next draw sends everything again.
     fn repaint(&mut self) -> io::Result<()>;
     /// How the last frames went through.
@@ -89,6 +91,7 @@ pub struct Options {
     pub keymap: Keymap,
     pub motion: Motion,
     pub album: Option<Box<dyn Album>>,
+    pub graphics: Graphics,
     /// Frames a second at most; keys are drawn at once all the same.
     pub max_fps: u32,
     /// The run's folder, as messages name it; of a run that has not started, the folder of all runs.
@@ -176,6 +179,7 @@ pub fn run(
     let mut screen = Screen::new(options.themes.palette(), options.glyphs, session.access(), options.folder);
     (screen.themes, screen.keymap, screen.motion) = (options.themes, options.keymap, options.motion);
     screen.now_ms = clock();
+    screen.gallery.graphics = options.graphics;
     screen.pace = options.pace.as_ref().map(|p| p.label());
     screen.system.max_fps = options.max_fps;
     screen.events.ahead_s = options.ahead_s;
@@ -562,6 +566,7 @@ impl<S: Surface> App<'_, S> {
         let drawn = self.surface.draw(&mut |frame| {
             size = frame.area().as_size().into();
             view::draw(frame, state, screen);
+            view::placements(frame.area(), state, screen)
         })?;
         self.screen.size = size;
         if drawn != Drawn::Skipped {

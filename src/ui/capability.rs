@@ -1,5 +1,5 @@
 //! What the terminal can show, read from the environment alone.
-//! It asks the terminal nothing: a reply that comes late, or that nobody waits for, is indistinguishable from typing, and over
+//! It asks the terminal nothing (about pictures in pixels `terminal` asks those that this file finds worth asking): a reply that comes late, or that nobody waits for, is indistinguishable from typing, and over
 //! SSH replies do come late. So what cannot be known from the environment (glyphs of the font) is a default to be overridden.
 
 use std::time::Duration;
@@ -30,6 +30,16 @@ pub enum Multiplexer {
     Screen,
 }
 
+/// Whether the terminal may take pictures in pixels. Only its own answer says so; this is whether it is worth asking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pixels {
+    /// A multiplexer stands between, which passes on neither the question nor the pictures.
+    Never,
+    /// Nothing speaks for it: asked only if a person says so.
+    Unlikely,
+    Perhaps,
+}
+
 /// What the output is connected to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
@@ -48,6 +58,7 @@ pub struct Capabilities {
     pub max_fps: u32,
     /// Whether frames are bracketed by mode 2026.
     pub synchronized: bool,
+    pub pixels: Pixels,
     /// No cursor control at all: only the line-by-line output makes sense.
     pub dumb: bool,
 }
@@ -89,6 +100,7 @@ pub fn explain(env: &dyn Fn(&str) -> Option<String>, output: Output) -> (Capabil
         over_ssh,
         max_fps,
         synchronized,
+        pixels: pixels(&set, &term, &multiplexer),
         dumb: output == Output::Other || term.is_empty() || term == "dumb",
         multiplexer,
     };
@@ -153,6 +165,17 @@ fn multiplexer(set: &dyn Fn(&str) -> Option<String>, term: &str) -> Multiplexer 
     } else {
         Multiplexer::None
     }
+}
+
+/// Terminals that know kitty's graphics, by what they say of themselves. `TERM` alone comes through SSH.
+fn pixels(set: &dyn Fn(&str) -> Option<String>, term: &str, multiplexer: &Multiplexer) -> Pixels {
+    if *multiplexer != Multiplexer::None {
+        return Pixels::Never;
+    }
+    let program = set("TERM_PROGRAM").unwrap_or_default().to_ascii_lowercase();
+    let known = |name: &str| ["kitty", "ghostty", "wezterm"].iter().any(|known| name.contains(known));
+    let perhaps = known(term) || known(&program) || set("KITTY_WINDOW_ID").is_some() || set("KONSOLE_VERSION").is_some();
+    if perhaps { Pixels::Perhaps } else { Pixels::Unlikely }
 }
 
 /// tmux up to 3.6 drops mode 2026; 3.7 to 3.7c repaint the whole pane at its end (150 times the bytes) or lose what was drawn
@@ -237,6 +260,16 @@ mod tests {
         assert!(inside("3.8") && inside("3.10") && inside("4.0"));
         assert!(with(&[("TERM", "xterm-256color")]).synchronized);
         assert!(!with(&[("TERM", "screen-256color")]).synchronized);
+    }
+
+    #[test]
+    fn only_who_may_know_pictures_is_asked_about_them() {
+        let of = |pairs: &[(&str, &str)]| with(pairs).pixels;
+        assert_eq!(of(&[("TERM", "xterm-kitty")]), Pixels::Perhaps);
+        assert_eq!(of(&[("TERM", "xterm-256color"), ("TERM_PROGRAM", "WezTerm")]), Pixels::Perhaps);
+        assert_eq!(of(&[("TERM", "xterm-256color")]), Pixels::Unlikely);
+        // Inside tmux the window's number is the one that tmux was started in.
+        assert_eq!(of(&[("TERM", "tmux-256color"), ("TMUX", "/tmp/t,1,0"), ("KITTY_WINDOW_ID", "1")]), Pixels::Never);
     }
 
     #[test]

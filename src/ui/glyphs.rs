@@ -33,6 +33,7 @@ impl Glyphs {
                         'α' => plain.push_str("alpha"),
                         'β' => plain.push_str("beta"),
                         'η' => plain.push_str("eta"),
+                        'δ' => plain.push_str("delta"),
                         '·' => plain.push('*'),
                         '→' => plain.push_str("->"),
                         '…' => plain.push_str("..."),
@@ -81,6 +82,7 @@ fn ascii(c: char) -> char {
         'λ' => 'l',
         'ε' => 'e',
         'α' => 'a',
+        'δ' => 'd',
         '°' => ' ',
         _ => '?',
     }

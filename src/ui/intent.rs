@@ -304,7 +304,9 @@ fn perform(screen: &mut Screen, state: &RunState, intent: Intent) -> Vec<Effect>
         | Intent::Refresh
         | Intent::Sort
         | Intent::Tree
-        | Intent::WhatIf => {}
+        | Intent::WhatIf
+        | Intent::NextLook
+        | Intent::Exhibit => {}
         Intent::Diagnostics => system::turn_overlay(screen),
         Intent::Faster => return vec![Effect::Faster],
         Intent::Slower => return vec![Effect::Slower],

@@ -98,6 +98,10 @@ pub enum Intent {
     /// Which steps the histogram counts.
     Span,
     Diagnostics,
+    /// What the small pictures of the Gallery show.
+    NextLook,
+    /// New images under attack.
+    Exhibit,
     Faster,
     Slower,
 }
@@ -226,6 +230,13 @@ pub const KEYMAP: &[Binding] = table! {
     Runs [named(KeyCode::PageDown)] PageDown "ten down";
     Runs [key('g'), named(KeyCode::Home)] First "the first run";
     Runs [key('G'), named(KeyCode::End)] Last "the last run";
+    Gallery [named(KeyCode::Left), key('h')] Left "the image before in its group";
+    Gallery [named(KeyCode::Right), key('l')] Right "the next image of its group" "image";
+    Gallery [named(KeyCode::Up), key('k')] LineUp "the group before: fooled, saved, hardest";
+    Gallery [named(KeyCode::Down), key('j')] LineDown "the next group" "group";
+    Gallery [key('t')] NextLook "what small pictures show: x, x+δ or 10·δ" "x/δ";
+    Gallery [key('i'), named(KeyCode::Enter)] Open "one image large, or all again" "large";
+    Gallery [key('R')] Exhibit "attack validation images and show some: about one probe" "new";
     Replay [key('>')] Faster "play faster" "faster";
     Replay [key('<')] Slower "play slower" "slower";
 };

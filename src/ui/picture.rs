@@ -245,6 +245,16 @@ mod tests {
     }
 
     #[test]
+    fn two_pixels_of_a_cell_are_its_ground_and_a_half_of_ink_above() {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 1, 1));
+        buffer.set_string(0, 0, "▀", Style::new().fg(Color::Rgb(255, 0, 0)).bg(Color::Rgb(0, 0, 255)));
+        let svg = svg(&buffer, Paper::Dark);
+        let ground = svg.find(r##"<rect x="12" y="12" width="8" height="17" fill="#0000ff"/>"##).unwrap();
+        let ink = svg.find(r##"<path fill="#ff0000" d="M12 12h8v8.5h-8z"/>"##).unwrap();
+        assert!(ground < ink, "what comes later lies above");
+    }
+
+    #[test]
     fn every_piece_the_screen_draws_with_has_a_shape() {
         for glyph in "⠁⣿█▉▊▋▌▍▎▏▁▂▃▄▅▆▇▀╌┊─│┌┐└┘━┃┏┓┗┛═║╔╗╚╝".chars()
         {

@@ -13,7 +13,7 @@ mod system;
 pub use charts::Charts;
 pub use editor::{Editor, Field, Wish};
 pub use events::{Around, Events, Half, Wanted, line as log_line, window};
-pub use gallery::Gallery;
+pub use gallery::{Gallery, Look, Size};
 pub use runs::{Extent, Filter, Folder, Listed, OVERLAYS, Rank, Runs, Shape, Shown, Sort, Toggled, state_word};
 pub use system::{Overlay, Section, Span, System};
 
@@ -376,6 +376,7 @@ impl Screen {
                 }
             }
             Event::Examined { step, report, .. } => self.found(*step, report),
+            Event::Exhibited(exhibit) => gallery::saw(self, exhibit),
             Event::Started(started) => {
                 let path = Path::new(&self.folder);
                 if self.access == Access::Steer && path.file_name().is_none_or(|name| name != started.run.as_str()) {
@@ -387,7 +388,6 @@ impl Screen {
             | Event::Scheduled { .. }
             | Event::Unscheduled { .. }
             | Event::Pulled(_)
-            | Event::Exhibited(_)
             | Event::Stopping { .. }
             | Event::Evaluated(_)
             | Event::EpochFinished(_)

@@ -1,6 +1,7 @@
 //! The terminal: taken over and given back, and drawn on in one write a frame.
 //!
-//! It does not read keys (`input` does), does not choose what is drawn, and asks the terminal nothing: replies come back as input.
+//! It does not read keys (`input` does), does not choose what is drawn, and asks the terminal nothing, because replies come back as
+//! input; except once, before anybody reads keys, whether it takes pictures ([`Terminal::takes_pictures`]).
 //! Drawing uses an open file of its own for the same device, so that it can be non-blocking without making the shell's non-blocking
 //! too, and so that descriptors 1 and 2 can be redirected meanwhile (`stderr`).
 //!
@@ -11,19 +12,22 @@ pub mod backend;
 mod link;
 
 use std::io;
+use std::io::Write as _;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::ThreadId;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ratatui::layout::Rect;
 use ratatui::{Frame, TerminalOptions, Viewport};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::termios::{OptionalActions, QueueSelector, Termios, isatty, tcflush, tcgetattr, tcgetwinsize, tcsetattr};
 
 use self::backend::{FrameWriter, ScreenBackend};
 use self::link::{Link, Sent};
 use super::capability::Capabilities;
+use super::graphics::{self, Placement, Stage};
 use super::stderr;
 
 pub use self::link::LinkSpeed;
@@ -109,6 +113,8 @@ struct Up {
     tty: Arc<Tty>,
     ui: ThreadId,
     cut_short: bool,
+    /// Takes away the pictures that are there.
+    farewell: Vec<u8>,
 }
 
 /// In a static, because a panic hook cannot reach the [`Terminal`]. `Some` exactly while the screen is up.
@@ -124,7 +130,7 @@ fn claim(tty: &Arc<Tty>) -> Result<(), TerminalError> {
     if up.is_some() {
         return Err(TerminalError::AlreadyUp);
     }
-    *up = Some(Up { tty: Arc::clone(tty), ui: std::thread::current().id(), cut_short: false });
+    *up = Some(Up { tty: Arc::clone(tty), ui: std::thread::current().id(), cut_short: false, farewell: Vec::new() });
     Ok(())
 }
 
@@ -146,6 +152,7 @@ pub struct Terminal {
     area: Rect,
     synchronized: bool,
     whole: bool,
+    stage: Stage,
 }
 
 impl Terminal {
@@ -178,6 +185,7 @@ impl Terminal {
                 Synchronized::Never => false,
             },
             whole: true,
+            stage: Stage::default(),
             tty,
         };
         terminal.take_over()?; // on failure the drop gives back what was taken
@@ -201,8 +209,62 @@ impl Terminal {
         area_of(&self.tty)
     }
 
-    /// Renders a frame and sends what changed in one write; a frame that changed nothing sends nothing.
+    /// Whether the terminal takes pictures in kitty's way. Only before [`super::input::read_input`]: what comes in meanwhile is
+    /// dropped, keys among it. A second question that every terminal answers follows the first, so that one which knows no
+    /// pictures need not be waited for.
+    pub fn takes_pictures(&mut self, patience: Duration) -> Result<bool, TerminalError> {
+        link::write_within(&self.tty.out, graphics::QUESTION, LAST_PATIENCE)?;
+        let deadline = Instant::now() + patience;
+        let (mut heard, mut answer) = (Vec::new(), None);
+        while answer.is_none() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || !self.hear(left, &mut heard)? {
+                break;
+            }
+            answer = graphics::answer(&heard);
+        }
+        // What comes just behind is no key either.
+        self.hear(Duration::from_millis(50), &mut heard)?;
+        tcflush(&self.tty.keyboard, QueueSelector::IFlush)?;
+        Ok(answer == Some(graphics::Answer::Takes))
+    }
+
+    /// Reads what comes in time; says whether anything did.
+    fn hear(&self, within: Duration, heard: &mut Vec<u8>) -> Result<bool, TerminalError> {
+        let within = Timespec { tv_sec: within.as_secs() as _, tv_nsec: within.subsec_nanos().into() };
+        let mut fds = [PollFd::new(&self.tty.keyboard, PollFlags::IN)];
+        match poll(&mut fds, Some(&within)) {
+            Ok(0) => return Ok(false),
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => return Ok(true),
+            Err(errno) => return Err(errno.into()),
+        }
+        if !fds[0].revents().contains(PollFlags::IN) {
+            return Err(TerminalError::HungUp);
+        }
+        let mut bytes = [0; 1024];
+        match rustix::io::read(&self.tty.keyboard, &mut bytes) {
+            Ok(0) => Err(TerminalError::HungUp),
+            Ok(count) => {
+                heard.extend_from_slice(&bytes[..count]);
+                Ok(true)
+            }
+            Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => Ok(true),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// As [`Terminal::draw_with`], where there are no pictures.
     pub fn draw(&mut self, render: impl FnOnce(&mut Frame)) -> Result<Drawn, TerminalError> {
+        self.draw_with(|frame| {
+            render(frame);
+            Vec::new()
+        })
+    }
+
+    /// Renders a frame and sends what changed in one write; a frame that changed nothing sends nothing. `render` says which
+    /// pictures belong over it, and is only to name any where the terminal takes them.
+    pub fn draw_with(&mut self, render: impl FnOnce(&mut Frame) -> Vec<Placement>) -> Result<Drawn, TerminalError> {
         if self.sent(Duration::ZERO)? == Sent::Partly {
             return Ok(Drawn::Skipped);
         }
@@ -212,9 +274,19 @@ impl Terminal {
             // New buffers rather than `resize`: ratatui asks the terminal for the cursor's place there.
             self.screen = screen(&self.frame, area)?;
             self.frame.clear_screen();
+            self.frame.write_all(&self.stage.clear())?;
             self.whole = false;
         }
-        self.screen.draw(render)?;
+        let mut pictures = Vec::new();
+        self.screen.draw(|frame| pictures = render(frame))?;
+        // After the letters, whose cells they cover.
+        let pixels = self.stage.show(&pictures);
+        if !pixels.is_empty() {
+            self.frame.write_all(&pixels)?;
+            if let Some(up) = up().as_mut() {
+                up.farewell = self.stage.farewell();
+            }
+        }
         if let Some(bytes) = self.frame.take(self.synchronized) {
             self.link.queue(&bytes);
             if self.sent(link::PATIENCE)? == Sent::Partly {
@@ -292,10 +364,11 @@ impl Drop for Terminal {
 
 /// Gives the terminal back if it was taken, ignoring what fails: a terminal that is gone needs nothing.
 pub fn restore() {
-    let Some(Up { tty, cut_short, .. }) = up().take() else { return };
+    let Some(Up { tty, cut_short, farewell, .. }) = up().take() else { return };
     if cut_short {
         let _ = link::write_within(&tty.out, CANCEL, LAST_PATIENCE);
     }
+    let _ = link::write_within(&tty.out, &farewell, LAST_PATIENCE);
     let _ = link::write_within(&tty.out, LEAVE, LAST_PATIENCE);
     // Focus reports and keys that came too late would end up on the shell's command line. Not TCSAFLUSH, which first waits for
     // the output to drain, for ever on a stalled link.

@@ -186,6 +186,15 @@ impl Palette {
         Self::Own(own)
     }
 
+    /// The colour of a picture's pixel; `None` where there are too few colours for pictures.
+    pub fn pixel(self, [r, g, b]: [u8; 3]) -> Option<Color> {
+        match self.level() {
+            Colour::TrueColour => Some(Color::Rgb(r, g, b)),
+            Colour::Ansi256 => Some(Color::Indexed(nearest_pixel([r, g, b]))),
+            Colour::Ansi16 | Colour::Mono => None,
+        }
+    }
+
     fn colour(self, tone: Tone) -> Option<Color> {
         match self {
             Self::Own(own) => own.inks[tone as usize].colour,
@@ -306,6 +315,21 @@ fn nearest(colour: u32) -> u8 {
     16 + 36 * level(r) + 6 * level(g) + level(b)
 }
 
+/// As [`nearest`], by distance: pictures are full of what is almost grey, and the ramp has more greys than the cube.
+fn nearest_pixel(pixel: [u8; 3]) -> u8 {
+    const LEVELS: [i32; 6] = [0, 95, 135, 175, 215, 255];
+    let far = |of: [i32; 3]| pixel.iter().zip(of).map(|(&a, b)| (i32::from(a) - b).pow(2)).sum::<i32>();
+    let level = |part: u8| (0..6).min_by_key(|&i| (i32::from(part) - LEVELS[i]).abs()).unwrap_or(0);
+    let cube = pixel.map(level);
+    let mean = pixel.iter().map(|&part| i32::from(part)).sum::<i32>() / 3;
+    let step = ((mean - 3) / 10).clamp(0, 23);
+    if far([8 + 10 * step; 3]) < far(cube.map(|i| LEVELS[i])) {
+        232 + step as u8
+    } else {
+        (16 + 36 * cube[0] + 6 * cube[1] + cube[2]) as u8
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -323,5 +347,13 @@ mod tests {
     #[test]
     fn colours_map_to_the_cube_they_are_nearest_to() {
         assert_eq!((nearest(0xFF_FF_FF), nearest(0xFF_00_00), nearest(SKY)), (255, 196, 74));
+    }
+
+    #[test]
+    fn pixels_are_nearest_to_cube_or_ramp_whichever_is_nearer() {
+        assert_eq!((nearest_pixel([255; 3]), nearest_pixel([0; 3]), nearest_pixel([128; 3])), (231, 16, 244));
+        assert_eq!((nearest_pixel([250, 5, 3]), nearest_pixel([60, 62, 58]), nearest_pixel([95, 135, 175])), (196, 237, 67));
+        assert_eq!(Palette::Mono.pixel([1, 2, 3]), None);
+        assert_eq!(Palette::Light.pixel([1, 2, 3]), Some(Color::Rgb(1, 2, 3)));
     }
 }

@@ -20,6 +20,7 @@ mod runs;
 mod status;
 mod system;
 
+use super::graphics::{Graphics, Placement};
 use super::layout::{Life, Pane, Panels, SMALLEST, Tier, centred, layout};
 use super::screen::{Screen, is_over};
 use super::theme::Tone;
@@ -51,6 +52,20 @@ pub fn draw_into(area: Rect, buffer: &mut Buffer, state: &RunState, screen: &Scr
         dialogs::draw(&pen, area, buffer);
     }
     screen.glyphs.restrict(buffer);
+}
+
+/// Where the terminal is to put pixels over what [`draw`] leaves blank for them; nothing where it takes none.
+pub fn placements(area: Rect, state: &RunState, screen: &Screen) -> Vec<Placement> {
+    if screen.gallery.graphics != Graphics::Kitty {
+        return Vec::new();
+    }
+    let life = if is_over(state) { Life::Over } else { Life::Training };
+    let panels = layout(area, screen.view, screen.focus, screen.maximised, life);
+    let Some(pane) = panels.pane(Pane::Gallery) else { return Vec::new() };
+    // Pixels lie over letters: what is told above the hints must be seen.
+    let told = screen.toasts.len() as u16 + if screen.trouble.is_some() { 3 } else { 0 };
+    let floor = if screen.dialog.is_some() { 0 } else { panels.hints.y.saturating_sub(told) };
+    gallery::placements(pane, floor, state, screen)
 }
 
 /// What every pane needs.

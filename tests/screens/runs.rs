@@ -15,12 +15,17 @@ use rematch::run::session::{Access, Session};
 use rematch::run::shelf::{Entry, Facts};
 use rematch::run::store::Owner;
 use rematch::ui::app::{self, Shelved};
+use rematch::ui::capability::Colour;
 use rematch::ui::event::{Input, Signal};
 use rematch::ui::glyphs::Glyphs;
+use rematch::ui::graphics::Graphics;
 use rematch::ui::intent::{self, Effect, Leave};
+use rematch::ui::keymap::Keymap;
 use rematch::ui::layout::View;
+use rematch::ui::screen::Motion;
 use rematch::ui::screen::{Filter, Screen};
 use rematch::ui::theme::Palette;
+use rematch::ui::theme::Themes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -363,6 +368,7 @@ fn the_folder_is_looked_at_when_its_view_is_turned_to_and_now_and_then() {
             keymap: Keymap::default(),
             motion: Motion::Usual,
             album: None,
+            graphics: Graphics::Cells,
             glyphs: Glyphs::Braille,
             max_fps: 60,
             folder: "runs/demo".into(),

@@ -83,6 +83,8 @@ impl Assembler {
             match std::mem::replace(&mut self.state, State::Ground) {
                 State::Escape => self.key(now, KeyCode::Esc, KeyModifiers::NONE, out),
                 State::Ss3 => self.character(now, 'O', KeyModifiers::ALT, out),
+                // No terminal's answer about pictures may ever be taken for a key, and Alt-_ is none of ours.
+                State::Text { began: b'_', .. } => {}
                 State::Text { began, length: 0 } => self.character(now, char::from(began), KeyModifiers::ALT, out),
                 State::Paste(bytes) => self.paste(&bytes, out),
                 State::Ground
@@ -107,6 +109,7 @@ impl Assembler {
 
     fn patience(&self) -> Duration {
         match self.state {
+            State::Text { began: b'_', .. } => INCOMPLETE,
             State::Escape | State::Ss3 | State::Text { length: 0, .. } => self.escape_time,
             State::Ground
             | State::Csi(_)
@@ -516,6 +519,23 @@ mod tests {
             let bytewise: Vec<(u64, &[u8])> = reply.chunks(1).zip((0..).step_by(20)).map(|(piece, at)| (at, piece)).collect();
             assert_eq!(assemble(&bytewise), [], "{} in pieces", reply.escape_ascii());
         }
+    }
+
+    /// What kitty answers about pictures, late and cut anywhere by a slow network.
+    #[test]
+    fn an_answer_about_pictures_is_never_a_key() {
+        for reply in [&b"\x1b_Gi=31;OK\x1b\\"[..], b"\x1b_Gi=31;ENOENT:no such image\x1b\\", b"\x1b_Gi=1,p=2;EINVAL:q\x1b\\"] {
+            for cut in 2..reply.len() {
+                for wait in [0, 30, 100, 400] {
+                    let seen = assemble(&[(0, &reply[..cut]), (wait, &reply[cut..]), (wait + 1, b"j")]);
+                    assert_eq!(seen, keys("j"), "{} after {cut} bytes, {wait} ms", reply.escape_ascii());
+                }
+            }
+            // Between ESC and the rest it is an Escape once the patience is over, and the rest comes at once: no typing.
+            let seen = assemble(&[(0, &reply[..1]), (50, &reply[1..])]);
+            assert_eq!(seen, []);
+        }
+        assert_eq!(assemble(&[(0, b"\x1b_"), (2_000, b"q")]), keys("q"), "and what never ends takes no key away");
     }
 
     #[test]

@@ -1,12 +1,67 @@
-//! What keys do in the Gallery.
+//! What keys do in the Gallery: they choose what is looked at, and one of them asks the worker to attack images. That costs the
+//! worker about as much as a probe and changes nothing of training.
 
-use super::Effect;
+use super::{Effect, may_steer};
+use crate::protocol::Command;
+use crate::protocol::insight::Group;
 use crate::run::RunState;
+use crate::run::state::Phase;
 use crate::ui::keymap::Intent;
-use crate::ui::screen::Screen;
+use crate::ui::screen::{Asked, Mood, Screen, Size};
+
+/// Images of each group that are asked for: what a row of small pictures has room for on most screens.
+const EACH: u64 = 4;
 
 /// `None`: the key means here what it means everywhere.
-pub(super) fn act(_screen: &mut Screen, _state: &RunState, intent: Intent) -> Option<Vec<Effect>> {
-    let _ = intent;
-    None
+pub(super) fn act(screen: &mut Screen, state: &RunState, intent: Intent) -> Option<Vec<Effect>> {
+    match intent {
+        Intent::Left => walk(screen, state, |place, _| place.saturating_sub(1)),
+        Intent::Right => walk(screen, state, |place, last| (place + 1).min(last)),
+        Intent::LineUp => turn(screen, Group::ALL.len() - 1),
+        Intent::LineDown => turn(screen, 1),
+        Intent::NextLook => screen.gallery.look = screen.gallery.look.next(),
+        Intent::Open => {
+            screen.gallery.size = match screen.gallery.size {
+                Size::Usual => Size::Large,
+                Size::Large => Size::Usual,
+            }
+        }
+        Intent::Back if screen.gallery.size == Size::Large => screen.gallery.size = Size::Usual,
+        Intent::Exhibit => return Some(exhibit(screen, state)),
+        _ => return None,
+    }
+    Some(Vec::new())
+}
+
+fn walk(screen: &mut Screen, state: &RunState, to: fn(usize, usize) -> usize) {
+    let Some(exhibit) = &state.exhibit else { return };
+    let gallery = &mut screen.gallery;
+    let pieces = gallery.of(exhibit, gallery.group).len();
+    let place = to(gallery.place(pieces), pieces.saturating_sub(1));
+    gallery.go_to(place);
+}
+
+fn turn(screen: &mut Screen, by: usize) {
+    let at = Group::ALL.iter().position(|group| *group == screen.gallery.group).unwrap_or(0);
+    screen.gallery.group = Group::ALL[(at + by) % Group::ALL.len()];
+}
+
+/// Asks for images, or says why there can be none at present.
+fn exhibit(screen: &mut Screen, state: &RunState) -> Vec<Effect> {
+    if !may_steer(screen, state) {
+        return Vec::new();
+    }
+    let reason = if screen.waiting.iter().any(|(_, asked)| *asked == Asked::Exhibit) {
+        "images were asked for already: they come after this step"
+    } else if state.examining.is_some() {
+        "an evaluation runs: ask again when it has ended"
+    } else if matches!(state.phase, Phase::Stopping(_)) {
+        "the run is stopping: no images are attacked any more"
+    } else if state.started.as_ref().is_some_and(|started| started.data.validation == 0) {
+        "there are no validation images (data.validation_images)"
+    } else {
+        return vec![Effect::Ask(Command::Exhibit { each: EACH }, Asked::Exhibit)];
+    };
+    screen.toast(Mood::Bad, reason);
+    Vec::new()
 }

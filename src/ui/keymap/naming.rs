@@ -187,6 +187,8 @@ impl Intent {
             Self::Context => "context",
             Self::Span => "span",
             Self::Diagnostics => "diagnostics",
+            Self::NextLook => "next-look",
+            Self::Exhibit => "exhibit",
             Self::Faster => "faster",
             Self::Slower => "slower",
         }
@@ -194,7 +196,7 @@ impl Intent {
 
     /// Whether the key alone asks something of the run. Such a key must be none that a terminal's reply may hold.
     pub fn asks(self) -> bool {
-        matches!(self, Self::Pause | Self::Save | Self::Probe | Self::Apply)
+        matches!(self, Self::Pause | Self::Save | Self::Probe | Self::Apply | Self::Exhibit)
     }
 }
 

@@ -159,7 +159,10 @@ fn useful(pen: &Pen, binding: &Binding) -> bool {
         | Intent::More
         | Intent::Less
         | Intent::Edit
-        | Intent::Apply => steers,
+        | Intent::Apply
+        | Intent::Exhibit => steers,
+        // Of no use before there are images.
+        Intent::NextLook | Intent::Open if pen.screen.view == View::Gallery => pen.state.exhibit.is_some(),
         // Nobody looks for the view that is there.
         Intent::Show(view) => pen.screen.view != view,
         Intent::OlderReport | Intent::NewerReport => pen.state.reports.len() > 1,
