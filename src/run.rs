@@ -1,5 +1,6 @@
 //! A run as it lies on disk, travels, and is remembered: no tensors here.
 
+pub mod clock;
 pub mod comparison;
 pub mod evaluations;
 pub mod listing;

@@ -15,6 +15,7 @@ pub mod glyphs;
 pub mod keymap;
 pub mod layout;
 pub mod picture;
+pub mod plots;
 pub mod radii;
 pub mod screen;
 pub mod theme;

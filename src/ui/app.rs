@@ -418,7 +418,12 @@ impl<S: Surface> App<'_, S> {
             self.repaint = Repaint::No;
         }
         let (state, screen) = (&self.state, &self.screen);
-        let drawn = self.surface.draw(&mut |frame| view::draw(frame, state, screen))?;
+        let mut area = screen.area;
+        let drawn = self.surface.draw(&mut |frame| {
+            area = frame.area();
+            view::draw(frame, state, screen);
+        })?;
+        self.screen.area = area;
         self.drawn = Some(Instant::now());
         self.dirty = match drawn {
             Drawn::Shown => Dirty::Clean,

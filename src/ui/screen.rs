@@ -9,13 +9,12 @@ mod gallery;
 mod runs;
 mod system;
 
-pub use charts::Charts;
+pub use charts::{Charts, Overlays, Tail, X};
 pub use events::Events;
 pub use gallery::Gallery;
 pub use runs::Runs;
 pub use system::System;
 
-use super::chart::Scale;
 use super::evaluation::{Choice, Row};
 use super::glyphs::Glyphs;
 use super::layout::{Pane, View};
@@ -27,6 +26,7 @@ use crate::protocol::{Change, CommandId, Dial, Event, Flow, Outcome, Record, Ste
 use crate::run::RunState;
 use crate::run::session::Access;
 use crate::run::state::{Answer, Phase};
+use ratatui::layout::Rect;
 use std::collections::BTreeMap;
 
 /// Smoothing levels in the order that the key walks through them.
@@ -37,6 +37,8 @@ const TOASTS: usize = 3;
 pub struct Screen {
     /// Milliseconds since the Unix epoch, as the loop last saw them.
     pub now_ms: u64,
+    /// The whole screen, as it was drawn last: a key moves by columns of what is seen.
+    pub area: Rect,
     pub palette: Palette,
     pub glyphs: Glyphs,
     pub access: Access,
@@ -54,7 +56,6 @@ pub struct Screen {
     pub waiting: Vec<(CommandId, Asked)>,
     pub dialog: Option<Dialog>,
     pub toasts: Vec<Toast>,
-    pub scale: Scale,
     pub smoothing: usize,
     pub zoom: Option<Zoom>,
     pub cursor: Option<Step>,
@@ -84,11 +85,12 @@ pub struct Screen {
     begun: Option<CommandId>,
 }
 
-/// A part of the planned run: the charts show `from .. from + span`.
+/// A part of the planned run: the charts show `from .. from + span`, in steps or, on a time axis, milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Zoom {
-    pub from: Step,
-    pub span: Step,
+    pub from: u64,
+    pub span: u64,
+    pub tail: Tail,
 }
 
 /// A value that a person proposes.
@@ -194,6 +196,7 @@ impl Screen {
     pub fn new(palette: Palette, glyphs: Glyphs, access: Access, folder: String) -> Self {
         Self {
             now_ms: 0,
+            area: Rect::new(0, 0, 120, 40),
             palette,
             glyphs,
             access,
@@ -208,7 +211,6 @@ impl Screen {
             waiting: Vec::new(),
             dialog: None,
             toasts: Vec::new(),
-            scale: Scale::Linear,
             smoothing: 0,
             zoom: None,
             cursor: None,
@@ -383,7 +385,7 @@ impl Screen {
                         self.toast(Mood::Good, words);
                     }
                     Asked::Unschedule(dial) => {
-                        self.toast(Mood::Good, format!("{}: nothing is scheduled any more", dial.symbol()))
+                        self.toast(Mood::Good, format!("{}: nothing is scheduled any more", dial.symbol()));
                     }
                     // What was found was told when it came.
                     Asked::Flow(_) | Asked::Examine | Asked::Exhibit | Asked::GiveUp | Asked::Stop(_) => {}
@@ -401,19 +403,6 @@ impl Screen {
             None => state.last_at_ms,
         };
         now.saturating_sub(state.started_at_ms).saturating_sub(state.paused_ms + self.away_ms)
-    }
-
-    /// The steps that the charts show.
-    pub fn view(&self, state: &RunState) -> (Step, Step) {
-        let all = state.plan_steps().max(1);
-        match self.zoom {
-            Some(zoom) => {
-                let span = zoom.span.clamp(1, all);
-                let from = zoom.from.min(all - span);
-                (from, from + span)
-            }
-            None => (0, all),
-        }
     }
 }
 

@@ -233,7 +233,7 @@ pub fn exhibited(records: Vec<Record>, each: u64, side: u64, channels: u64) -> V
                 let far = ((x as f64 - middle).hypot(y as f64 - middle) / middle).min(1.0);
                 ((255.0 * (1.0 - far)) as u64 + 20 * i + 40 * c).min(255) as u8
             };
-            let delta = |c: u64, y: u64, x: u64| if (x / 3 + y / 3 + c + i) % 2 == 0 { 1u8 } else { 255 };
+            let delta = |c: u64, y: u64, x: u64| if (x / 3 + y / 3 + c + i).is_multiple_of(2) { 1u8 } else { 255 };
             let whole = |of: &dyn Fn(u64, u64, u64) -> u8| {
                 let mut bytes = Vec::new();
                 for c in 0..channels {
