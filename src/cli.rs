@@ -8,6 +8,8 @@ use std::path::PathBuf;
 /// Train image classifiers to be robust against adversarial examples, and steer the training while it runs.
 #[derive(Parser)]
 #[command(
+    name = "rematch",
+    bin_name = "rematch",
     version,
     disable_help_subcommand = true,
     after_help = "Keys on the screen: press ? there. Start with: rematch train configs/quickstart.toml"
@@ -41,9 +43,15 @@ pub enum Command {
     /// Work with data sets
     #[command(subcommand)]
     Data(Data),
+    /// Tell what a bug report should say of terminal, libraries and machine; nothing secret
+    Doctor(Doctor),
+    /// Print what makes a shell complete this program's commands and options
+    Completions(Completions),
+    /// Print the manual page
+    Man(Man),
 }
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct Train {
     /// The run's config, a TOML file
     pub config: PathBuf,
@@ -397,6 +405,30 @@ pub enum Data {
         #[arg(long, value_name = "URL")]
         from: Option<String>,
     },
+}
+
+#[derive(Args)]
+pub struct Doctor {
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+bash: rematch completions bash > ~/.local/share/bash-completion/completions/rematch
+zsh:  rematch completions zsh > DIR/_rematch, where DIR is in $fpath
+fish: rematch completions fish > ~/.config/fish/completions/rematch.fish")]
+pub struct Completions {
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Args)]
+pub struct Man {
+    /// Write one page for each command into this folder instead
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
 }
 
 /// `120x40`.

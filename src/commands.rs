@@ -4,15 +4,19 @@ pub mod bench;
 pub mod compare;
 pub mod config;
 pub mod data;
+pub mod doctor;
+#[cfg(not(feature = "torch"))]
+pub mod elsewhere;
 pub mod eval;
 pub mod export;
 pub mod import;
-#[cfg(feature = "torch")]
+pub mod manual;
 pub mod openmp;
 pub mod replay;
 
 pub mod runs;
 pub mod screen;
+pub mod shelf;
 pub mod train;
 
 /// Something went wrong after the work had begun: exit code 1. Everything else that is an error was wrong from the start: 2.
@@ -48,7 +52,5 @@ pub(crate) fn write_file(path: &std::path::Path, bytes: &[u8]) -> anyhow::Result
 /// For the commands that need libtorch, in a build without it.
 #[cfg(not(feature = "torch"))]
 fn no_torch(what: &str) -> anyhow::Error {
-    anyhow::anyhow!(
-        "this build of rematch views runs only and cannot {what}; build it with its default features (make setup; cargo build)"
-    )
+    anyhow::anyhow!("this program is the viewing half alone and cannot {what}; `make setup && cargo build` makes the other")
 }

@@ -51,11 +51,13 @@
 //!
 //! # Starting up
 //!
-//! One program does everything. It is linked to libtorch's CPU libraries, whose initialisers take about half a second before `main`;
-//! the CUDA half costs as much again and is opened only when training or evaluating may use it ([`train::device`]). A light program
-//! for the viewing half alone is what `cargo build --no-default-features` makes; two programs in one package would both be linked
-//! to libtorch, and two packages were not worth it yet. The rest of the program enters the working half through
-//! `train::prepare` alone, so that this stays a local decision.
+//! Two programs of these sources. `rematch-torch` does everything and is linked to libtorch's CPU libraries, whose initialisers take
+//! about half a second before `main`; the CUDA half costs as much again and is opened only when training or evaluating may use it
+//! ([`train::device`]). `rematch` (the package in `light/`) is the viewing half alone, compiled without the feature; for what needs
+//! libtorch it becomes the other program (`commands::elsewhere`). Two programs of one package would both be linked to libtorch: the
+//! static initialisers of its C++ wrapper come along with any part of this library. A library loaded on demand would put every
+//! call through a table of functions for the same effect. The rest of the program enters the working half through `train::prepare`
+//! alone, so that this stays a local decision.
 
 #![cfg_attr(all(test, feature = "torch"), expect(clippy::disallowed_methods, reason = "tests may wait for the device"))]
 

@@ -1,6 +1,9 @@
 //! Parses the command line, picks what to do, and turns how it went into an exit code: 0 completed, 1 failed, 2 bad usage, config
 //! or data, 130 stopped by the user.
 
+#[cfg(light)]
+extern crate rematch_light as rematch;
+
 mod cli;
 mod commands;
 
@@ -11,6 +14,10 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    #[cfg(not(feature = "torch"))]
+    if commands::elsewhere::is_needed(&cli) {
+        return failed(&commands::elsewhere::go_on());
+    }
     let done = match cli.command {
         Command::Train(args) => commands::train::run(&args),
         Command::Config(args) => commands::config::run(&args),
@@ -23,15 +30,20 @@ fn main() -> ExitCode {
         Command::Bench(cli::Bench::Step(args)) => commands::bench::step(&args),
         Command::Data(cli::Data::RebuildEmbedded { from, to }) => commands::data::rebuild(&from, &to),
         Command::Data(cli::Data::Fetch { set, to, from }) => commands::data::fetch(&set, to, from.as_deref()),
+        Command::Doctor(args) => commands::doctor::run(&args),
+        Command::Completions(args) => Ok(commands::manual::completions(&args)),
+        Command::Man(args) => commands::manual::man(&args),
     };
     match done {
         Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            // `{:#}` would join causes; our own errors already say everything in their first line.
-            // A file's own words may be in it, and a terminal obeys what it is shown.
-            let text: String = error.to_string().chars().map(|c| if c.is_control() && c != '\n' { '?' } else { c }).collect();
-            let _ = writeln!(std::io::stderr(), "rematch: {text}");
-            ExitCode::from(error.downcast_ref::<commands::Failed>().map_or(2, |_| 1))
-        }
+        Err(error) => failed(&error),
     }
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    // `{:#}` would join causes; our own errors already say everything in their first line.
+    // A file's own words may be in it, and a terminal obeys what it is shown.
+    let text: String = error.to_string().chars().map(|c| if c.is_control() && c != '\n' { '?' } else { c }).collect();
+    let _ = writeln!(std::io::stderr(), "rematch: {text}");
+    ExitCode::from(error.downcast_ref::<commands::Failed>().map_or(2, |_| 1))
 }

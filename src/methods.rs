@@ -52,12 +52,36 @@ pub struct Context<'a> {
     pub laps: &'a mut Laps,
 }
 
+/// A few images as the student sees them, for [`Method::pull`].
+pub struct Look<'a> {
+    pub student: &'a Model,
+    pub batch: &'a Batch,
+    /// `[N, D]`, a leaf that asks for its gradient.
+    pub features: &'a Tensor,
+    /// `[N, K]`, made of those features.
+    pub logits: &'a Tensor,
+    pub controls: &'a Controls,
+}
+
+/// Two terms of the objective, each with its weight, as functions of [`Look::features`].
+pub struct Pull {
+    pub terms: [Term; 2],
+    /// Scalars with their graph, means over the images.
+    pub losses: [Tensor; 2],
+    /// `[N, P]`: what projected features are compared with, where they are.
+    pub target: Option<Tensor>,
+}
+
 pub trait Method {
     /// What each step reports, in order.
     fn terms(&self) -> &'static [Term];
     /// What a person can turn in a run of this method.
     fn dials(&self) -> &'static [Dial];
     fn objective(&mut self, student: &Model, batch: &Batch, context: Context) -> Objective;
+    /// The terms that a weight of the method is between; `None` where there are no two.
+    fn pull(&self, _look: &Look) -> Option<Pull> {
+        None
+    }
     /// The gradient of the loss with respect to [`Objective::also`].
     fn receive(&mut self, _gradient: &Tensor, _controls: &Controls) {}
     /// What it carries from step to step, by name: saved in checkpoints, beside weights and momentum.

@@ -9,6 +9,7 @@ pub mod event;
 pub mod insight;
 pub mod report;
 pub mod scalar;
+pub mod step_times;
 pub mod timed;
 
 pub use command::{Command, CommandId, Request, Stop, StopWhen};

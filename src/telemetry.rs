@@ -14,6 +14,7 @@ use crate::protocol::event::{Gpu, Machine};
 use crate::run::recorder::{Recorder, RecorderError};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use host::HostFacts;
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -32,13 +33,16 @@ pub struct Telemetry {
 struct Readers {
     host: Box<dyn FnMut() -> HostFacts>,
     gpus: Box<dyn FnMut() -> Vec<Gpu>>,
+    /// Why there are none; told once.
+    no_gpu: Option<String>,
 }
 
 impl Readers {
-    fn of_this_machine() -> Self {
-        let mut host = host::Host::new();
+    fn of_this_machine(folder: &Path) -> Self {
+        let mut host = host::Host::new(folder);
         let gpus = gpu::Gpus::new(std::env::var("CUDA_VISIBLE_DEVICES").ok().as_deref());
-        Self { host: Box::new(move || host.read()), gpus: Box::new(move || gpus.read()) }
+        let no_gpu = gpus.missing();
+        Self { host: Box::new(move || host.read()), gpus: Box::new(move || gpus.read()), no_gpu }
     }
 
     fn read(&mut self) -> Machine {
@@ -51,6 +55,9 @@ impl Readers {
             resident: host.resident,
             process_cpu_percent: tenths(host.process_cpu_percent),
             gpus: (self.gpus)(),
+            load: host.load,
+            disk: host.disk,
+            no_gpu: self.no_gpu.take(),
         }
     }
 }
@@ -60,9 +67,10 @@ fn tenths(x: f64) -> f64 {
     if x.is_finite() { (x * 10.0).round() / 10.0 } else { 0.0 }
 }
 
-/// Starts watching; the first record comes after one interval, because processor load is a difference.
-pub fn spawn(recorder: Recorder, every: Duration) -> Telemetry {
-    watch(recorder, every, Readers::of_this_machine)
+/// Starts watching; the first record comes after one interval, because processor load is a difference. `folder`: the run's.
+pub fn spawn(recorder: Recorder, every: Duration, folder: &Path) -> Telemetry {
+    let folder = folder.to_path_buf();
+    watch(recorder, every, move || Readers::of_this_machine(&folder))
 }
 
 fn watch(recorder: Recorder, every: Duration, readers: impl FnOnce() -> Readers + Send + 'static) -> Telemetry {
@@ -98,16 +106,7 @@ mod tests {
     use std::io;
 
     fn gpu(power_w: Option<f64>) -> Gpu {
-        Gpu {
-            index: 3,
-            name: "H100".into(),
-            utilisation_percent: Some(94.0),
-            memory_used: None,
-            memory_total: None,
-            temperature_c: None,
-            power_w,
-            power_limit_w: None,
-        }
+        Gpu { index: 3, name: "H100".into(), utilisation_percent: Some(94.0), power_w, ..Gpu::default() }
     }
 
     #[test]
@@ -122,13 +121,19 @@ mod tests {
                 memory_total: 2,
                 resident: 3,
                 process_cpu_percent: f64::NAN,
+                load: None,
+                disk: None,
             }),
             gpus: Box::new(|| vec![gpu(None)]),
+            no_gpu: Some("no NVML: not here".into()),
         });
         let record = viewer.recv_timeout(Duration::from_secs(20)).unwrap();
         let Event::Machine(machine) = &record.event else { panic!("{record:?}") };
         assert_eq!((machine.cpu_percent, machine.process_cpu_percent, machine.memory_total), (12.3, 0.0, 2));
         assert_eq!(machine.gpus, [gpu(None)]);
+        assert_eq!(machine.no_gpu.as_deref(), Some("no NVML: not here"));
+        let second = viewer.recv_timeout(Duration::from_secs(20)).unwrap();
+        assert!(matches!(&second.event, Event::Machine(machine) if machine.no_gpu.is_none()), "said once: {second:?}");
         drop(watch);
         // The thread held the last recorder: its end is the end of the viewer's records.
         assert!(viewer.iter().all(|record| matches!(record.event, Event::Machine(_))));
@@ -139,7 +144,7 @@ mod tests {
         let (release, hold) = bounded::<()>(0);
         let watch = watch(Recorder::to_writer(io::sink(), || 1), Duration::from_millis(1), move || {
             let _ = hold.recv();
-            Readers::of_this_machine()
+            Readers::of_this_machine(Path::new("."))
         });
         // Were the thread waited for, this would never return: only afterwards is it let go.
         drop(watch);
@@ -150,7 +155,7 @@ mod tests {
     fn a_long_interval_does_not_delay_the_end() {
         let (ended, told) = bounded(1);
         thread::spawn(move || {
-            drop(spawn(Recorder::to_writer(io::sink(), || 1), Duration::from_hours(1)));
+            drop(spawn(Recorder::to_writer(io::sink(), || 1), Duration::from_hours(1), Path::new(".")));
             ended.send(()).unwrap();
         });
         told.recv_timeout(Duration::from_secs(30)).unwrap();

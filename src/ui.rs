@@ -10,6 +10,7 @@ pub mod terminal;
 
 // What is drawn.
 pub mod chart;
+pub mod cost;
 pub mod evaluation;
 pub mod glyphs;
 pub mod keymap;
@@ -19,6 +20,7 @@ pub mod plots;
 pub mod radii;
 pub mod screen;
 pub mod theme;
+pub mod trade;
 pub mod view;
 
 // What keys mean, and the loop.

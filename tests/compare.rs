@@ -106,6 +106,7 @@ impl Made {
             dials: vec![Dial::Lambda, Dial::LrScale],
             from_step: 0,
             scheduled: Vec::new(),
+            parent: None,
         }))];
         let evaluated = |step, purpose, (natural, adversarial)| {
             let probe = purpose == Purpose::Probe;
@@ -531,7 +532,7 @@ fn troubled() -> TempDir {
 }
 
 fn program(home: &TempDir, options: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rematch"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rematch-torch"));
     command.current_dir(home).args(["compare", "--runs", ".", "a", "b,\"|\n\u{1b}_"]).args(options);
     command.output().unwrap()
 }
@@ -632,6 +633,6 @@ fn bad_usage_ends_with_2_and_says_why() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.code() == Some(2) && said.contains(why) && output.stdout.is_empty(), "{options:?}: {said}");
     }
-    let none = Command::new(env!("CARGO_BIN_EXE_rematch")).arg("compare").output().unwrap();
+    let none = Command::new(env!("CARGO_BIN_EXE_rematch-torch")).arg("compare").output().unwrap();
     assert_eq!(none.status.code(), Some(2));
 }

@@ -40,7 +40,7 @@ mod commands {
 
     /// Success and everything said.
     fn run(folder: &Path, arguments: &[&str]) -> (bool, String) {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_rematch"));
+        let mut program = Command::new(env!("CARGO_BIN_EXE_rematch-torch"));
         let done = program.args(arguments).current_dir(folder).env("GOMP_SPINCOUNT", "0").output().unwrap();
         (done.status.success(), String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned())
     }

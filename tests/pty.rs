@@ -329,7 +329,7 @@ fn ends_quietly(last_words: &[u8]) {
     assert_eq!(session.exit_code(), 3, "it ended for another reason than the hang-up");
     let took = closed.elapsed();
     assert!(took < Duration::from_secs(3), "one second of it measured, yet it took {took:?} to end");
-    assert_cpu_below(&note, 0.2);
+    assert_cpu_below(&note, 0.05);
 }
 
 fn assert_cpu_below(note: &Path, limit: f64) {

@@ -76,6 +76,7 @@ fn started(run: &str) -> Event {
         dials: vec![Dial::Lambda, Dial::LrScale],
         from_step: 0,
         scheduled: Vec::new(),
+        parent: None,
     }))
 }
 

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what went wrong by failing")]
 
+#[path = "screens/alerts.rs"]
+mod alerts;
 #[path = "screens/charts.rs"]
 mod charts;
 #[path = "screens/command_line.rs"]
@@ -239,7 +241,13 @@ fn replies_of_a_terminal_change_nothing() {
                     Command::SaveCheckpoint | Command::Evaluate | Command::Exhibit { .. } => false,
                 },
                 Effect::Leave(_) => true,
-                Effect::Repaint | Effect::Suspend | Effect::Faster | Effect::Slower | Effect::TogglePace => false,
+                Effect::Repaint
+                | Effect::Suspend
+                | Effect::Faster
+                | Effect::Slower
+                | Effect::TogglePace
+                | Effect::LookAtRuns
+                | Effect::OpenRun(_) => false,
             });
             assert!(!sets, "{reply:?} at {focus:?}: {effects:?}");
         }
@@ -276,7 +284,7 @@ proptest! {
 }
 
 /// Four frames a second of a run's own time, as over SSH; a fixed recording gives a fixed number of bytes.
-fn bytes_per_second(width: u16, height: u16, view: View) -> usize {
+fn bytes_per_second(view: View, width: u16, height: u16) -> usize {
     let records = recording(Kind::Rrm, Machines::Gpu, 600);
     let wire = FrameWriter::default();
     let area = Rect::new(0, 0, width, height);
@@ -306,12 +314,14 @@ fn bytes_per_second(width: u16, height: u16, view: View) -> usize {
 
 #[test]
 fn the_screen_is_cheap_over_ssh() {
-    let dash = [(80, 24, 1_000), (120, 40, 1_500), (200, 60, 2_000)].map(|size| (View::Dash, size));
-    let charts = [(80, 24, 1_500), (120, 40, 3_000), (200, 60, 4_000)].map(|size| (View::Charts, size));
-    for (view, (width, height, budget)) in dash.into_iter().chain(charts) {
-        let rate = bytes_per_second(width, height, view);
-        assert!(rate <= budget, "{view:?} at {width}x{height}: {rate} B/s, allowed {budget}");
-        assert!(rate > 50, "{width}x{height}: {rate} B/s is no screen at all");
+    for (width, height, budget) in [(80, 24, 1_000), (120, 40, 1_500), (200, 60, 2_000)] {
+        for view in [View::Dash, View::Charts, View::Events, View::System] {
+            // A dozen titles with a number each.
+            let budget = if view == View::Charts { 2 * budget } else { budget };
+            let rate = bytes_per_second(view, width, height);
+            assert!(rate <= budget, "{view:?} {width}x{height}: {rate} B/s, allowed {budget}");
+            assert!(rate > 50, "{view:?} {width}x{height}: {rate} B/s is no screen at all");
+        }
     }
 }
 
@@ -364,12 +374,15 @@ fn the_loop_shows_asks_is_answered_and_leaves() {
     let screen = std::thread::spawn(move || {
         let mut surface = Shown { terminal: Terminal::new(TestBackend::new(80, 24)).unwrap(), frames, stalled: stuck };
         let options = Options {
+            preparing: None,
             palette: Palette::Mono,
             glyphs: Glyphs::Braille,
             max_fps: 60,
             folder: "runs/demo".into(),
             pace: None,
             trouble: Some(Box::new(move || told.lock().unwrap().clone())),
+            ahead_s: None,
+            shelf: None,
         };
         app::run(Session::live(records, to_worker), &mut surface, &input, &signals, options, &now_ms).why
     });

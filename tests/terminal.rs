@@ -58,7 +58,7 @@ fn start(settings: &[&str], options: &[&str], env: &[(&str, &str)]) -> OnScreen 
     }
     // Threads that wait by spinning would take the core from the screen.
     let env: Vec<(&str, &str)> = [("GOMP_SPINCOUNT", "0"), ("LANG", "C.UTF-8")].iter().chain(env).copied().collect();
-    OnScreen { session: Session::start(Path::new(env!("CARGO_BIN_EXE_rematch")), &args, &env, SIZE), runs }
+    OnScreen { session: Session::start(Path::new(env!("CARGO_BIN_EXE_rematch-torch")), &args, &env, SIZE), runs }
 }
 
 /// As [`start`], once it trains and shows a loss.
@@ -444,7 +444,7 @@ fn a_completed_run_stays_until_it_is_left_and_its_replay_looks_the_same() {
 
     let folder = run.run();
     let args = ["replay", folder.to_str().unwrap(), "--pace", "max"];
-    let mut replay = Session::start(Path::new(env!("CARGO_BIN_EXE_rematch")), &args, &[("LANG", "C.UTF-8")], SIZE);
+    let mut replay = Session::start(Path::new(env!("CARGO_BIN_EXE_rematch-torch")), &args, &[("LANG", "C.UTF-8")], SIZE);
     replay.says("COMPLETED");
     replay.until("the charts of the run", |seen| charts(seen) == end);
     replay.type_in(b"+"); // nothing can be changed, and it says so

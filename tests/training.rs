@@ -8,11 +8,13 @@ mod examine;
 mod methods;
 #[path = "training/squares.rs"]
 mod squares;
+#[path = "training/steering.rs"]
+mod steering;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use rematch::config::{
-    Augment, BatchNormMode, Checkpoint, Config, Data, DeviceChoice, Eps, Evaluation, Iterate, Method, Nesterov, Network, Norm,
-    Probe, RandomStart, Rrm, Sat, Schedule, Source, Student, Teacher, Threat, TorchScript, Train, Watch,
+    Alerts, Augment, BatchNormMode, Checkpoint, Config, Data, DeviceChoice, Eps, Evaluation, Insight, Iterate, Method, Nesterov,
+    Network, Norm, Probe, RandomStart, Rrm, Sat, Schedule, Source, Student, Teacher, Threat, TorchScript, Train, Watch,
 };
 use rematch::data::DataSet;
 use rematch::protocol::command::{Command, CommandId, Request, SaveOnStop, Stop, StopWhen};

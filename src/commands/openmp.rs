@@ -4,22 +4,24 @@
 //! cores it made training 5 to 20 times slower here (2 cores, load 5: 250 images/s against 1,400 to 1,600 with a short spin, which in
 //! turn costs a sixth of the speed on a quiet machine). libgomp reads its setting before `main`, so choosing means starting again.
 
-use std::os::unix::process::CommandExt;
-use std::process::Command;
-
 /// Short, yet longer than a lock that is about to be given back.
 const SHORT_SPIN: &str = "1000";
 
-/// Starts this program again with a short spin when the machine is busy and the person has not chosen. Returns when there is no need,
-/// or no way.
-pub fn settle() {
+/// The setting that a program linked to libtorch should start with: a short spin where the machine is busy and the person has not
+/// chosen.
+pub fn spin() -> Option<(&'static str, &'static str)> {
     let chosen = ["GOMP_SPINCOUNT", "OMP_WAIT_POLICY"].iter().any(|name| std::env::var_os(name).is_some());
-    if chosen || !busy() {
-        return;
-    }
+    (!chosen && busy()).then_some(("GOMP_SPINCOUNT", SHORT_SPIN))
+}
+
+/// Starts this program again with that setting. Returns when there is no need, or no way.
+#[cfg(feature = "torch")]
+pub fn settle() {
+    use std::os::unix::process::CommandExt as _;
+    let Some((name, value)) = spin() else { return };
     if let Ok(program) = std::env::current_exe() {
         // Returns only when it failed, and then training slowly is better than not at all.
-        let _ = Command::new(program).args(std::env::args_os().skip(1)).env("GOMP_SPINCOUNT", SHORT_SPIN).exec();
+        let _ = std::process::Command::new(program).args(std::env::args_os().skip(1)).env(name, value).exec();
     }
 }
 

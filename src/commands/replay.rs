@@ -11,6 +11,7 @@ use rematch::protocol::Event;
 use rematch::run::RunState;
 use rematch::run::replay::{self, PaceControl};
 use rematch::run::session::{Access, Session};
+use rematch::run::shelf::Shelf;
 use rematch::run::store::RunFolder;
 use rematch::ui::glyphs::Glyphs;
 use rematch::ui::picture::{Paper, svg};
@@ -45,6 +46,8 @@ pub fn run(args: &Replay) -> anyhow::Result<u8> {
                 folder: folder.path().display().to_string(),
                 pace: Some(Box::new(Turning(pace))),
                 trouble: None,
+                preparing: None,
+                runs: args.runs.clone(),
             };
             screen::show(Session::replay(records), setting, |_| {})?;
             return Ok(0);
@@ -93,6 +96,9 @@ fn picture(args: &Replay, folder: &RunFolder, file: &Path) -> anyhow::Result<u8>
         shown.now_ms = record.at_ms;
         state.apply(&record);
         shown.saw(&record, &state);
+    }
+    if args.view == View::Runs {
+        shown.runs.looked(Shelf::new(args.runs.clone()).look().map(Option::unwrap_or_default).map_err(|error| error.to_string()));
     }
     shown.toasts.clear();
     shown.turn_to(match args.view {

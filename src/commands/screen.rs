@@ -1,5 +1,6 @@
 //! The screen around a session: takes the terminal, feeds the screen with keys, signals and records, gives the terminal back.
 
+use super::shelf;
 use crate::cli::{Colour, Glyphs, Look, Ui};
 use crossbeam_channel::{Receiver, bounded};
 use ratatui::Frame;
@@ -8,10 +9,11 @@ use rematch::run::session::Session;
 use rematch::ui::capability::{self, Capabilities, Output};
 use rematch::ui::event::Signal;
 use rematch::ui::input::read_input;
-use rematch::ui::terminal::{Drawn, LinkSpeed, Synchronized, Terminal, TerminalError};
+use rematch::ui::terminal::{Drawn, LinkSpeed, Synchronized, Terminal, TerminalError, Written};
 use rematch::ui::theme::Palette;
 use rematch::ui::{app, glyphs, stderr};
 use std::io::{self, IsTerminal};
+use std::path::PathBuf;
 
 /// What the environment and the options say of the terminal.
 pub fn capabilities(look: Look) -> Capabilities {
@@ -44,16 +46,21 @@ pub fn choose(asked: Option<Ui>, look: Look) -> Ui {
 pub struct Setting<'a> {
     pub look: Look,
     pub signals: &'a Receiver<Signal>,
-    /// The run's folder, as messages name it.
+    /// The run's folder, as messages name it; of a run that has not started, the folder of all runs.
     pub folder: String,
     pub pace: Option<Box<dyn app::Pace>>,
     /// Why the run cannot go on at the moment, where that cannot be recorded.
     pub trouble: Option<Box<dyn Fn() -> Option<String>>>,
+    /// What goes on before the run starts.
+    pub preparing: Option<Box<dyn Fn() -> String>>,
+    /// The folder of runs, for the Runs view.
+    pub runs: PathBuf,
 }
 
 /// Shows a session until it is left. `said`: gets what libraries print while the screen is up.
 pub fn show(session: Session, setting: Setting, said: impl FnMut(String) + Send + 'static) -> anyhow::Result<app::Left> {
     let capabilities = capabilities(setting.look);
+    let ahead_s = super::doctor::ahead_of_utc();
     let mut surface = OnTerminal(Terminal::enter(&capabilities, Synchronized::Auto)?);
     let captured = stderr::capture(said)?;
     let (to, input) = bounded(1024);
@@ -75,6 +82,9 @@ pub fn show(session: Session, setting: Setting, said: impl FnMut(String) + Send 
         folder: setting.folder,
         pace: setting.pace,
         trouble: setting.trouble,
+        ahead_s,
+        preparing: setting.preparing,
+        shelf: shelf::Reader::spawn(setting.runs).map(|reader| Box::new(reader) as Box<dyn app::Shelf>),
     };
     let left = app::run(session, &mut surface, &input, setting.signals, options, &now_ms);
     drop(reader);
@@ -98,6 +108,10 @@ impl app::Surface for OnTerminal {
 
     fn link(&self) -> LinkSpeed {
         self.0.link_speed()
+    }
+
+    fn written(&self) -> Option<Written> {
+        Some(self.0.written())
     }
 
     fn suspend(&mut self) -> io::Result<()> {

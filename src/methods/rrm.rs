@@ -8,7 +8,7 @@
 //! kept for all steps on one minibatch. A projector, if there is one, is between the student's features and the teacher's, and
 //! nowhere else.
 
-use super::{Batch, Context, Method, Objective, losses};
+use super::{Batch, Context, Look, Method, Objective, Pull, losses};
 use crate::config::{self, Distance};
 use crate::nn::{Mode, Model, Network};
 use crate::protocol::Dial;
@@ -49,6 +49,17 @@ impl Method for Rrm {
 
     fn dials(&self) -> &'static [Dial] {
         &[Dial::Lambda, Dial::LrScale, Dial::Eps, Dial::Probes]
+    }
+
+    fn pull(&self, look: &Look) -> Option<Pull> {
+        let target = super::ask(&self.teacher, &look.batch.images).features;
+        let features = look.student.project(look.features);
+        let weighted = losses::cross_entropy(look.logits, &look.batch.labels) * look.controls.lambda;
+        let (term, representation) = match self.settings.distance {
+            Distance::Cosine => (Term::Representation, -losses::mean_cosine(&features, &target)),
+            Distance::RelativeL2 => (Term::Distance, losses::relative_l2(&features, &target)),
+        };
+        Some(Pull { terms: [Term::WeightedCrossEntropy, term], losses: [weighted, representation], target: Some(target) })
     }
 
     fn objective(&mut self, student: &Model, batch: &Batch, context: Context) -> Objective {

@@ -225,6 +225,14 @@ impl Model {
         }
     }
 
+    /// Features `[N, D]`, as a forward pass gives them, to logits `[N, K]`; `None` for a program, whose head is not known.
+    pub fn classify(&self, features: &Tensor) -> Option<Tensor> {
+        match &self.function {
+            Function::Layers(Layers { head, .. }) => Some(head.forward(features)),
+            Function::Script(_) => None,
+        }
+    }
+
     /// Whether passes in train mode draw from torch's generator (dropout): who trains must then seed it anew for each step, or a
     /// resumed run is not the same run.
     pub fn draws(&self) -> bool {

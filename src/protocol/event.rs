@@ -124,6 +124,18 @@ pub struct Started {
     /// Changes that are still to come, of a resumed run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scheduled: Vec<Timed>,
+    /// Of a run that began with another's weights and optimizer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Parent>,
+}
+
+/// Where a run branched off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parent {
+    /// Id of the other run.
+    pub run: String,
+    /// Of the checkpoint it began from.
+    pub step: Step,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -238,6 +250,13 @@ pub struct Timing {
     pub parts: BTreeMap<Part, f64>,
     pub p50_ms: f64,
     pub p99_ms: f64,
+    /// The longest of them; older records lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_ms: Option<f64>,
+    /// How many steps took how long: numbers of [`super::step_times`]' bins, ascending, each with its steps, which are all
+    /// since the last timing. Empty in older records.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub counts: Vec<(u16, u32)>,
 }
 
 /// Where the time of a step goes.
@@ -335,7 +354,7 @@ pub struct Saved {
 }
 
 /// The machine, about once a second.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Machine {
     /// 0-100 over all cores.
     pub cpu_percent: f64,
@@ -348,9 +367,24 @@ pub struct Machine {
     pub process_cpu_percent: f64,
     /// Empty where there is no NVIDIA driver.
     pub gpus: Vec<Gpu>,
+    /// Load over 1, 5 and 15 minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<[f64; 3]>,
+    /// Bytes free, to this user, on the disk that holds the run's folder, and its size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk: Option<Disk>,
+    /// Why no GPU can be read. Said once, in the first of these after `Started`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_gpu: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disk {
+    pub free: u64,
+    pub total: u64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Gpu {
     pub index: u64,
     pub name: String,
@@ -360,6 +394,14 @@ pub struct Gpu {
     pub temperature_c: Option<f64>,
     pub power_w: Option<f64>,
     pub power_limit_w: Option<f64>,
+    /// Of the multiprocessors, and the most they may have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sm_clock_mhz: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sm_clock_max_mhz: Option<u64>,
+    /// Why the clock is lower than it could be, in words: `power cap, heat`. Absent where nothing holds it down, or nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throttled: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

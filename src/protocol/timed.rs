@@ -63,7 +63,9 @@ impl Timed {
         }
         let from = self.from.unwrap_or(present);
         // Exactly the value asked for in the end, whatever the sum would come to.
-        let value = if number == of { self.to } else { from + (self.to - from) * number as f64 / of as f64 };
+        // On the way four digits: what is shown is what is applied.
+        let between = from + (self.to - from) * number as f64 / of as f64;
+        let value = if number == of { self.to } else { format!("{between:.3e}").parse().unwrap_or(between) };
         let value = if self.dial.is_whole() { value.round() } else { value };
         Some((Stair { number, of }, value))
     }

@@ -6,7 +6,7 @@
 use super::replay::{Lines, LogError, Tail, read_lines};
 use super::state::{MarkerKind, Phase, RunState};
 use super::store::{Owner, RunFolder, StoreError, calendar};
-use crate::protocol::event::Evaluated;
+use crate::protocol::event::{Evaluated, Parent};
 use crate::protocol::{Dial, Outcome};
 use serde::Serialize;
 use std::fmt::Write;
@@ -44,6 +44,9 @@ pub struct RunSummary {
     pub train_seconds: f64,
     /// Why it failed, or what is wrong with its log.
     pub message: Option<String>,
+    /// Where it branched off another run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Parent>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -172,12 +175,18 @@ pub(super) fn read(folder: &RunFolder) -> Result<(RunSummary, RunState), String>
             Err(error) => return Err(error.to_string()),
         }
     }
-    let Some(started) = &state.started else {
-        return Err(match log.tail() {
-            Tail::Whole => "its log does not say what was started".to_string(),
-            Tail::Torn => "its log ends within its first lines".to_string(),
-        });
+    let none = || match log.tail() {
+        Tail::Whole => "its log does not say what was started".to_string(),
+        Tail::Torn => "its log ends within its first lines".to_string(),
     };
+    let mut summary = summarised(folder.id(), &state, &owner).ok_or_else(none)?;
+    summary.message = summary.message.or(damage);
+    Ok((summary, state))
+}
+
+/// The row of a run of which this is known; `None` before it says what was started.
+pub fn summarised(id: &str, state: &RunState, owner: &Owner) -> Option<RunSummary> {
+    let started = state.started.as_ref()?;
     let (standing, failure) = match &state.phase {
         Phase::Finished(Outcome::Completed) => (Standing::Completed, None),
         Phase::Finished(Outcome::Stopped) => (Standing::Stopped, None),
@@ -188,8 +197,8 @@ pub(super) fn read(folder: &RunFolder) -> Result<(RunSummary, RunState), String>
         },
     };
     let lambda = started.config.method.lambda();
-    let summary = RunSummary {
-        id: folder.id().to_string(),
+    Some(RunSummary {
+        id: id.to_string(),
         state: standing,
         method: started.config.method.name().to_string(),
         student: started.student.name.clone(),
@@ -210,9 +219,9 @@ pub(super) fn read(folder: &RunFolder) -> Result<(RunSummary, RunState), String>
             .finished
             .as_ref()
             .map_or_else(|| state.epochs.iter().map(|epoch| epoch.train_seconds).sum(), |finished| finished.train_seconds),
-        message: failure.or(damage),
-    };
-    Ok((summary, state))
+        message: failure,
+        parent: started.parent.clone(),
+    })
 }
 
 /// One JSON object a line; of a run that cannot be read its `id` and `reason`.

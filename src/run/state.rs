@@ -2,8 +2,10 @@
 //!
 //! Nothing is drawn, read or timed here; the only clock is `Record::at_ms`.
 
+use super::alerts::saw;
 use super::clock::Clock;
 use super::series::Series;
+use super::step_times::StepTimes;
 use crate::config::Eps;
 use crate::protocol::command::{CommandId, Stop};
 use crate::protocol::controls::{Change, Controls, Dial, Flow};
@@ -50,10 +52,16 @@ pub struct RunState {
     pub markers: Vec<Marker>,
     pub epochs: Vec<EpochFinished>,
     pub timing: Option<Timing>,
+    /// How long steps took, added up.
+    pub step_times: StepTimes,
     /// Parts of the step seen so far, so that panels keep their rows.
     pub parts: Vec<Part>,
     pub machine: VecDeque<Machine>,
+    /// Why no GPU is read on the run's machine.
+    pub no_gpu: Option<String>,
     pub log: VecDeque<LogLine>,
+    /// Lines ever said: those that left the log still count, so that a line keeps its number.
+    pub said: u64,
     pub saved: Option<(u64, Saved)>,
     pub finished: Option<Finished>,
     /// The evaluation that runs, and whose it is.
@@ -127,7 +135,7 @@ pub struct Marker {
     pub step: Step,
     pub at_ms: u64,
     pub kind: MarkerKind,
-    /// `λ 0.5 -> 0.25`, `checkpoint`, the warning's first line.
+    /// `λ 0.5 -> 0.25`, `checkpoint`, what the warning saw.
     pub text: String,
     pub note: Option<String>,
     pub by_person: bool,
@@ -209,6 +217,7 @@ impl RunState {
                     }
                     self.track(Track::StepP50, progress.step, timing.p50_ms);
                     self.track(Track::StepP99, progress.step, timing.p99_ms);
+                    self.step_times.push(at, timing);
                     self.timing = Some(timing.clone());
                 }
             }
@@ -294,13 +303,15 @@ impl RunState {
                 if let Some(busy) = machine.gpus.first().and_then(|gpu| gpu.utilisation_percent) {
                     self.track(Track::Gpu, self.step, busy);
                 }
+                if let Some(why) = &machine.no_gpu {
+                    self.no_gpu = Some(why.clone());
+                }
                 self.machine.push_back(machine.clone());
             }
             Event::Warned { step, message, kind: _ } => {
                 self.warnings += 1;
                 let step = step.unwrap_or(self.step);
-                let first = message.lines().next().unwrap_or_default().to_string();
-                self.mark(at, step, MarkerKind::Warning, first, None, false);
+                self.mark(at, step, MarkerKind::Warning, saw(message).to_string(), None, false);
                 self.say(at, Level::Warn, message.clone());
             }
             Event::Said { source, line } => {
@@ -550,6 +561,7 @@ impl RunState {
             self.log.pop_front();
         }
         self.log.push_back(LogLine { at_ms, level, text });
+        self.said += 1;
     }
 
     fn answer(&mut self, id: CommandId, answer: Answer) {

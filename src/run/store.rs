@@ -307,7 +307,7 @@ pub(super) fn stamp(at_ms: u64) -> String {
 ///
 /// Days to dates by Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`: years are counted from
 /// March, so that the leap day is the last of its year.
-pub(super) fn calendar(at_ms: u64) -> ([u64; 3], [u64; 3]) {
+pub fn calendar(at_ms: u64) -> ([u64; 3], [u64; 3]) {
     let seconds = at_ms / 1000;
     let days = seconds / 86_400 + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);

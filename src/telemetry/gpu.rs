@@ -5,29 +5,49 @@
 
 use crate::protocol::event::Gpu;
 use nvml_wrapper::Nvml;
-use nvml_wrapper::enum_wrappers::device::TemperatureSensor;
+use nvml_wrapper::bitmasks::device::ThrottleReasons;
+use nvml_wrapper::enum_wrappers::device::{Clock, TemperatureSensor};
+use nvml_wrapper::error::NvmlError;
 
 /// The devices this process may use.
 pub struct Gpus {
-    nvml: Option<Nvml>,
+    nvml: Result<Nvml, String>,
     indices: Vec<u32>,
 }
 
 impl Gpus {
     /// `visible` is the value of `CUDA_VISIBLE_DEVICES`, if it is set.
     pub fn new(visible: Option<&str>) -> Self {
-        let nvml = Nvml::init().ok();
-        let uuids: Vec<String> = nvml.as_ref().map_or_else(Vec::new, |nvml| {
-            let uuid = |index| nvml.device_by_index(index).and_then(|device| device.uuid()).unwrap_or_default();
-            (0..nvml.device_count().unwrap_or(0)).map(uuid).collect()
-        });
+        let nvml = Nvml::init().map_err(|error| without(&error));
+        let uuids: Vec<String> = nvml.as_ref().map_or_else(
+            |_| Vec::new(),
+            |nvml| {
+                let uuid = |index| nvml.device_by_index(index).and_then(|device| device.uuid()).unwrap_or_default();
+                (0..nvml.device_count().unwrap_or(0)).map(uuid).collect()
+            },
+        );
         Self { nvml, indices: chosen(visible, &uuids) }
     }
 
     pub fn read(&self) -> Vec<Gpu> {
-        let Some(nvml) = &self.nvml else { return Vec::new() };
+        let Ok(nvml) = &self.nvml else { return Vec::new() };
         self.indices.iter().filter_map(|&index| read(nvml, index)).collect()
     }
+
+    /// Why there is nothing to read.
+    pub fn missing(&self) -> Option<String> {
+        match &self.nvml {
+            Err(why) => Some(format!("no NVML: {why}")),
+            Ok(_) if self.indices.is_empty() => Some("no GPU is shown to this program".into()),
+            Ok(_) => None,
+        }
+    }
+}
+
+/// Why the driver's library does not answer, without the name of the crate that found out.
+pub fn without(error: &NvmlError) -> String {
+    let text = error.to_string();
+    text.strip_prefix("a libloading error occurred: ").unwrap_or(&text).to_string()
 }
 
 fn read(nvml: &Nvml, index: u32) -> Option<Gpu> {
@@ -43,7 +63,26 @@ fn read(nvml: &Nvml, index: u32) -> Option<Gpu> {
         temperature_c: device.temperature(TemperatureSensor::Gpu).ok().map(f64::from),
         power_w: device.power_usage().ok().map(watts),
         power_limit_w: device.enforced_power_limit().ok().map(watts),
+        sm_clock_mhz: device.clock_info(Clock::SM).ok().map(u64::from),
+        sm_clock_max_mhz: device.max_clock_info(Clock::SM).ok().map(u64::from),
+        throttled: device.current_throttle_reasons().ok().and_then(held_down),
     })
+}
+
+/// What holds the clock down, as words. That a device is idle, or runs at the clock it was set to, is no fault.
+fn held_down(reasons: ThrottleReasons) -> Option<String> {
+    let words = [
+        (ThrottleReasons::SW_POWER_CAP, "power cap"),
+        (ThrottleReasons::SW_THERMAL_SLOWDOWN | ThrottleReasons::HW_THERMAL_SLOWDOWN, "heat"),
+        (ThrottleReasons::HW_POWER_BRAKE_SLOWDOWN, "power brake"),
+        (ThrottleReasons::SYNC_BOOST, "sync boost"),
+    ];
+    let mut held: Vec<&str> = words.iter().filter(|(which, _)| reasons.intersects(*which)).map(|(_, word)| *word).collect();
+    // The hardware's own slowdown is also said beside its reason: alone it is news.
+    if held.is_empty() && reasons.contains(ThrottleReasons::HW_SLOWDOWN) {
+        held.push("hardware slowdown");
+    }
+    (!held.is_empty()).then(|| held.join(", "))
 }
 
 /// Which of the devices, given by their UUIDs, CUDA shows to this process, in its order.
@@ -101,11 +140,22 @@ mod tests {
     fn a_machine_without_a_driver_has_no_devices_and_no_error() {
         let gpus = Gpus::new(None);
         let seen = gpus.read();
-        if gpus.nvml.is_none() {
+        if gpus.nvml.is_err() {
             assert!(seen.is_empty());
+            assert!(gpus.missing().is_some_and(|why| why.starts_with("no NVML: ") && why.len() > 12), "{:?}", gpus.missing());
         } else {
             assert!(seen.iter().all(|gpu| gpu.memory_used <= gpu.memory_total), "{seen:?}");
         }
         assert!(Gpus::new(Some("")).read().is_empty(), "all devices are hidden");
+        assert!(Gpus::new(Some("")).missing().is_some());
+    }
+
+    #[test]
+    fn only_what_holds_the_clock_down_is_told() {
+        let of = |reasons| held_down(reasons).unwrap_or_default();
+        assert_eq!(of(ThrottleReasons::NONE | ThrottleReasons::GPU_IDLE | ThrottleReasons::APPLICATIONS_CLOCKS_SETTING), "");
+        assert_eq!(of(ThrottleReasons::SW_POWER_CAP | ThrottleReasons::SW_THERMAL_SLOWDOWN), "power cap, heat");
+        assert_eq!(of(ThrottleReasons::HW_SLOWDOWN | ThrottleReasons::HW_THERMAL_SLOWDOWN), "heat");
+        assert_eq!(of(ThrottleReasons::HW_SLOWDOWN), "hardware slowdown");
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! It says what the operating system says: in a container with limits of its own that is the whole machine.
 
+use crate::protocol::event::Disk;
+use std::path::{Path, PathBuf};
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
 /// Percentages: of all cores together, and of one core for the process. Memory in bytes.
@@ -13,6 +15,8 @@ pub struct HostFacts {
     pub memory_total: u64,
     pub resident: u64,
     pub process_cpu_percent: f64,
+    pub load: Option<[f64; 3]>,
+    pub disk: Option<Disk>,
 }
 
 /// Reads the same system again and again: load is the difference between two readings.
@@ -20,17 +24,14 @@ pub struct Host {
     /// `None` where the operating system is none that can be asked; then all is 0.
     system: Option<System>,
     process: Pid,
-}
-
-impl Default for Host {
-    fn default() -> Self {
-        Self::new()
-    }
+    /// What lies on the disk that is looked at.
+    folder: PathBuf,
 }
 
 impl Host {
-    pub fn new() -> Self {
-        let mut host = Self { system: System::new().ok(), process: Pid::from_u32(std::process::id()) };
+    pub fn new(folder: &Path) -> Self {
+        let process = Pid::from_u32(std::process::id());
+        let mut host = Self { system: System::new().ok(), process, folder: folder.to_path_buf() };
         host.read();
         host
     }
@@ -50,8 +51,24 @@ impl Host {
             memory_total: system.total_memory(),
             resident: process.map_or(0, sysinfo::Process::memory),
             process_cpu_percent: process.map_or(0.0, |process| f64::from(process.cpu_usage())),
+            load: load(),
+            disk: disk(&self.folder),
         }
     }
+}
+
+/// As Linux says it; elsewhere unknown.
+pub fn load() -> Option<[f64; 3]> {
+    let text = std::fs::read_to_string("/proc/loadavg").ok()?;
+    let mut numbers = text.split_whitespace().map(|n| n.parse().ok());
+    Some([numbers.next()??, numbers.next()??, numbers.next()??])
+}
+
+/// The disk that holds a folder. What is kept for the administrator is not free to us.
+pub fn disk(folder: &Path) -> Option<Disk> {
+    let found = rustix::fs::statvfs(folder).ok()?;
+    let total = found.f_blocks.saturating_mul(found.f_frsize);
+    (total > 0).then(|| Disk { free: found.f_bavail.saturating_mul(found.f_frsize), total })
 }
 
 #[cfg(test)]
@@ -60,9 +77,11 @@ mod tests {
 
     #[test]
     fn this_machine_has_memory_and_this_process_lives_in_it() {
-        let facts = Host::new().read();
+        let facts = Host::new(Path::new(".")).read();
         assert!(facts.cores > 0 && facts.memory_used > 0 && facts.memory_used <= facts.memory_total, "{facts:?}");
         assert!(facts.resident > 100_000 && facts.resident < facts.memory_total, "{facts:?}");
         assert!((0.0..=100.0).contains(&facts.cpu_percent), "{facts:?}");
+        assert!(facts.disk.is_some_and(|disk| disk.free <= disk.total), "{facts:?}");
+        assert_eq!(disk(Path::new("/there/is/no/such/folder")), None);
     }
 }

@@ -17,6 +17,7 @@ mod tally;
 use self::journal::{Entry, Journal, JournalError, Trick};
 use self::tally::Tally;
 use super::crew::{self, Crew, Done, Job};
+use super::device::ManyShapes;
 use super::doubts::{self, Check};
 use super::pool::Pool;
 use crate::attacks::{Aim, Apgd, ArtAutoPgd, Attack, Ball, Fab, GoOn, Loss, Pgd, Square, Subjects, WorstOfPgd};
@@ -129,6 +130,7 @@ impl Audit<'_> {
     /// A file of a streamed set that cannot be read, a journal that cannot be written.
     pub fn run(&self, journal: &mut Journal, watcher: &mut dyn Watcher) -> Result<Option<Report>, AuditError> {
         let begin = Instant::now();
+        let _shapes = ManyShapes::begin();
         let places = super::evaluate::subset(self.set.len(), self.plan.images.map_or(usize::MAX, |n| n as usize));
         let Some(subjects) = self.look(&places, watcher)? else { return Ok(None) };
         let measurements = self.measurements(&subjects);

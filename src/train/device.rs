@@ -7,6 +7,7 @@
 use crate::config::DeviceChoice;
 use std::ffi::{CStr, CString};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use tch::Device;
 
 #[derive(Debug, thiserror::Error)]
@@ -44,8 +45,40 @@ pub fn open(choice: DeviceChoice) -> Result<Device, DeviceError> {
         (_, Ok(count)) if index >= count => Err(DeviceError::NoSuchDevice { index, count }),
         (_, Ok(_)) => {
             // The fastest convolution for each shape is looked for once; runs on a GPU are not repeatable bit for bit anyway.
-            tch::Cuda::cudnn_set_benchmark(true);
+            search(true);
             Ok(Device::Cuda(index))
+        }
+    }
+}
+
+/// Whether cuDNN tries its convolutions out for each new shape.
+static SEARCHES: AtomicBool = AtomicBool::new(false);
+
+fn search(on: bool) {
+    SEARCHES.store(on, Ordering::Relaxed);
+    tch::Cuda::cudnn_set_benchmark(on);
+}
+
+/// While it lives, convolutions are chosen by rule and not by trial. Attacks leave fooled images behind, so that nearly every batch has
+/// a size of its own, and trying takes longer than the passes themselves: on an H200 probes of 500 images took 3 s instead of 0.03.
+pub struct ManyShapes {
+    before: bool,
+}
+
+impl ManyShapes {
+    pub fn begin() -> Self {
+        let before = SEARCHES.load(Ordering::Relaxed);
+        if before {
+            search(false);
+        }
+        Self { before }
+    }
+}
+
+impl Drop for ManyShapes {
+    fn drop(&mut self) {
+        if self.before {
+            search(true);
         }
     }
 }

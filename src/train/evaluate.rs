@@ -5,6 +5,7 @@
 //! worst case over all images visited, never the last one alone. Where an image's attack starts depends on the attack's seed, the
 //! restart and the image's place in its set, and on nothing else: not on the batch size, not on the other images. Always in eval mode.
 
+use super::device::ManyShapes;
 use super::pool::Pool;
 use crate::attacks::{Attack, Ball, Fooled, GoOn, Pgd, Setting, Subjects, WorstOfPgd, answers};
 use crate::config::AttackSpec;
@@ -24,6 +25,8 @@ pub struct Accuracy {
     pub natural: f64,
     pub adversarial: f64,
     pub images: usize,
+    /// Places of the images that are classified correctly as they are and not under the attack.
+    pub fooled: Vec<i64>,
 }
 
 /// Images of this set in a batch that nobody chose.
@@ -54,21 +57,23 @@ pub fn evaluate(
     attack: &AttackSpec,
     mut go_on: impl FnMut() -> GoOn,
 ) -> Result<Option<Accuracy>, DataError> {
-    let (mut natural, mut adversarial, mut images) = (0, 0, 0);
+    let (mut natural, mut adversarial, mut images, mut fooled) = (0, 0, 0, Vec::new());
     let batch = batch(set);
+    let _shapes = ManyShapes::begin();
     for places in indices.chunks(batch) {
-        let Some((correct, robust)) = examine(network, set, places, attack, &mut go_on)? else { return Ok(None) };
+        let Some((correct, robust, places)) = examine(network, set, places, attack, &mut go_on)? else { return Ok(None) };
         natural += correct.iter().filter(|c| **c).count();
         adversarial += robust.iter().filter(|r| **r).count();
         // Fewer than were asked for where files cannot be read and are to be left out.
         images += correct.len();
+        fooled.extend((0..correct.len()).filter(|&i| correct[i] && !robust[i]).map(|i| places[i]));
     }
     let share = |n: usize| n as f64 / images.max(1) as f64;
-    Ok(Some(Accuracy { natural: share(natural), adversarial: share(adversarial), images }))
+    Ok(Some(Accuracy { natural: share(natural), adversarial: share(adversarial), images, fooled }))
 }
 
-/// Per image: correct as it is; correct wherever the attack went.
-type Verdicts = (Vec<bool>, Vec<bool>);
+/// Per image: correct as it is; correct wherever the attack went; its place.
+type Verdicts = (Vec<bool>, Vec<bool>, Vec<i64>);
 
 /// `None` when it was told not to go on.
 fn examine(
@@ -83,7 +88,7 @@ fn examine(
     }
     let (batch, places) = set.batch(places)?;
     if places.is_empty() {
-        return Ok(Some((Vec::new(), Vec::new())));
+        return Ok(Some((Vec::new(), Vec::new(), places)));
     }
     let natural = {
         let _guard = tch::no_grad_guard();
@@ -112,7 +117,7 @@ fn examine(
             robust[i] = !fooled;
         }
     }
-    Ok(Some((natural, robust)))
+    Ok(Some((natural, robust, places)))
 }
 
 #[cfg(test)]

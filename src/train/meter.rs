@@ -4,8 +4,8 @@
 //! second the buffer comes over whole, so that no step's value is lost.
 
 use crate::nn::host::floats;
-use crate::protocol::event::Term;
-use crate::protocol::{Scalar, Step, Summary};
+use crate::protocol::event::{Part, Term, Timing};
+use crate::protocol::{Scalar, Step, Summary, step_times};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use tch::{Device, Kind, Tensor};
@@ -91,12 +91,13 @@ impl Meter {
         Some(report)
     }
 
-    /// Median and 99th percentile of the step times since the last call, in milliseconds.
-    pub fn percentiles(&mut self) -> Option<(f64, f64)> {
+    /// What the step times since the last call come to, beside the parts of a step; all 0 when there was no step.
+    pub fn timing(&mut self, parts: BTreeMap<Part, f64>) -> Timing {
         let mut times = std::mem::take(&mut self.steps_ms);
         times.sort_by(f64::total_cmp);
         let at = |q: f64| times.get(((times.len() as f64 - 1.0) * q).round() as usize).map(|t| (t * 1e3).round() / 1e3);
-        at(0.5).zip(at(0.99))
+        let (p50_ms, p99_ms) = (at(0.5).unwrap_or(0.0), at(0.99).unwrap_or(0.0));
+        Timing { parts, p50_ms, p99_ms, max_ms: at(1.0), counts: step_times::counts(&times) }
     }
 }
 
@@ -121,7 +122,10 @@ mod tests {
         assert_eq!(report.terms[&Term::Total], Summary { min: 1.0, mean: 4.0, max: 9.0 });
         assert!((report.images_per_s.0 - 12_800.0).abs() < 1.0);
         assert!(report.non_finite.is_none());
-        assert_eq!(meter.percentiles(), Some((10.0, 10.0)));
+        let timing = meter.timing(BTreeMap::new());
+        assert_eq!((timing.p50_ms, timing.p99_ms, timing.max_ms), (10.0, 10.0, Some(10.0)));
+        assert_eq!(timing.counts, [(step_times::bin(10.0), 3)]);
+        assert!(meter.timing(BTreeMap::new()).counts.is_empty());
     }
 
     #[test]

@@ -98,6 +98,9 @@ impl Trainer {
         let found = evaluate::evaluate(&model.folded(), set, &indices, &look.attack, go_on)?;
         self.evaluation_time += begin.elapsed();
         let Some(found) = found else { return Ok(None) };
+        if (look.of, split) == (Whose::Student, Split::Validation) {
+            self.once_fooled.extend(&found.fooled);
+        }
         let evaluated = Evaluated {
             step: self.step,
             by: look.by,

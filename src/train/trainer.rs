@@ -20,9 +20,10 @@ use crate::methods::laps::Laps;
 use crate::methods::{Batch, Context, Method};
 use crate::nn::Model;
 use crate::protocol::command::{Command, CommandId, Request, SaveOnStop, StopWhen};
-use crate::protocol::event::{EpochFinished, Evaluated, Part, Plan, Progress, Saved, Timing, Warning};
+use crate::protocol::event::{EpochFinished, Evaluated, Part, Plan, Progress, Saved, Warning};
 use crate::protocol::{Change, Controls, Dial, Event, Flow, Outcome, Stair, Step, Stop, Timed};
 use crate::random::{self, Purpose};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -61,6 +62,10 @@ pub struct Trainer {
     pub remarks: Vec<String>,
     /// The same of the data.
     pub data_remarks: Vec<String>,
+    /// The images that pulls are measured on, once they were.
+    pub insight: Option<Batch>,
+    /// Places of validation images that a look of this process found fooled.
+    pub once_fooled: BTreeSet<i64>,
     /// Of the newest probe.
     pub last_adversarial: Option<f64>,
     /// The epsilon that the teacher's reference lines were measured at.
@@ -119,6 +124,7 @@ impl Trainer {
             if self.meter.due() {
                 self.report(ends, &mut second)?;
             }
+            self.insight(ends)?;
             if self.watch(ends, &mut second)? == Verdict::Stop {
                 return self.stopped(ends, Stop::NOW_AND_SAVE);
             }
@@ -253,9 +259,9 @@ impl Trainer {
         };
         let timing = (second.elapsed() >= Duration::from_secs(1)).then(|| {
             *second = Instant::now();
-            let (p50_ms, p99_ms) = self.meter.percentiles().unwrap_or((0.0, 0.0));
-            slowed = self.pace.slowed(p50_ms);
-            Timing { parts: self.laps.take(), p50_ms, p99_ms }
+            let timing = self.meter.timing(self.laps.take());
+            slowed = self.pace.slowed(timing.p50_ms);
+            timing
         });
         let progress = Progress {
             step: self.step,

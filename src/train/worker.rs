@@ -27,6 +27,7 @@ use crate::protocol::{Controls, FORMAT, Flow, Outcome, Request};
 use crate::run::recorder::Recorder;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -297,6 +298,8 @@ fn build(mut config: Config, data: &DataSet, options: &Options) -> Result<(Train
         ema: (config.train.ema > 0.0).then(|| Ema::new(&student, config.train.ema, plan.steps(), device)),
         watch: Watch::default(),
         kept: None,
+        insight: None,
+        once_fooled: BTreeSet::new(),
         cache: options.cache.clone(),
         train: Pool::new(&data.train, device, &decoders),
         validation: Pool::new(&data.validation, device, &decoders),
@@ -366,6 +369,7 @@ fn facts(trainer: &Trainer, run: String) -> Started {
         dials: trainer.method.dials().to_vec(),
         from_step: trainer.step,
         scheduled: trainer.scheduled.clone(),
+        parent: None,
     }
 }
 

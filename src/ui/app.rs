@@ -4,16 +4,19 @@
 //! [`super::intent`] asks for and tells why it left. Instants here pace frames only; what is drawn sees `clock`.
 
 use super::cadence::Cadence;
+use super::cost::{Costs, thread_time};
 use super::event::{Focus, Input, Signal};
 use super::glyphs::Glyphs;
 use super::intent::{self, Effect, Leave};
+use super::layout::View;
 use super::screen::{Asked, Changed, Dialog, Mood, Screen, is_over};
-use super::terminal::{Drawn, LinkSpeed};
+use super::terminal::{Drawn, LinkSpeed, Written};
 use super::theme::Palette;
 use super::view;
 use crate::protocol::{Command, Record};
 use crate::run::RunState;
 use crate::run::session::{Access, Session};
+use crate::run::shelf::Entry;
 use crate::run::state::Phase;
 use crossbeam_channel::{Receiver, after, never, select};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -29,6 +32,10 @@ pub trait Surface {
     fn repaint(&mut self) -> io::Result<()>;
     /// How the last frames went through.
     fn link(&self) -> LinkSpeed;
+    /// What was sent so far, where somebody counts.
+    fn written(&self) -> Option<Written> {
+        None
+    }
     /// Gives the terminal back and stops the process; returns when it is continued.
     fn suspend(&mut self) -> io::Result<()>;
     /// Takes the terminal over again; the next draw sends everything.
@@ -45,16 +52,39 @@ pub trait Pace {
     fn label(&self) -> String;
 }
 
+/// The folder of runs, read on a thread: nothing here waits.
+pub trait Shelf {
+    fn look(&self);
+    /// Reads a whole run for its curves.
+    fn open(&self, id: &str);
+    fn answers(&self) -> Receiver<Shelved>;
+}
+
+/// What was read.
+pub enum Shelved {
+    /// All runs, or why the folder cannot be read. Where nothing has changed there is no answer.
+    Looked(Result<Vec<Entry>, String>),
+    Opened {
+        id: String,
+        found: Result<Arc<RunState>, String>,
+    },
+}
+
 pub struct Options {
     pub palette: Palette,
     pub glyphs: Glyphs,
     /// Frames a second at most; keys are drawn at once all the same.
     pub max_fps: u32,
-    /// The run's folder, as messages name it.
+    /// The run's folder, as messages name it; of a run that has not started, the folder of all runs.
     pub folder: String,
+    /// What goes on before the run starts, asked for once a second.
+    pub preparing: Option<Box<dyn Fn() -> String>>,
     pub pace: Option<Box<dyn Pace>>,
     /// Why the run cannot go on at the moment, where that cannot be recorded: asked once a second.
     pub trouble: Option<Box<dyn Fn() -> Option<String>>>,
+    /// What the local clock is ahead of UTC, in seconds, where that is known.
+    pub ahead_s: Option<i32>,
+    pub shelf: Option<Box<dyn Shelf>>,
 }
 
 /// How the screen was left, and what was known of the run then.
@@ -88,7 +118,12 @@ struct App<'a, S: Surface> {
     screen: Screen,
     pace: Option<Box<dyn Pace>>,
     trouble: Option<Box<dyn Fn() -> Option<String>>>,
+    preparing: Option<Box<dyn Fn() -> String>>,
+    shelf: Option<Box<dyn Shelf>>,
+    /// The view at the last look at the clock: the folder is looked at when its view is turned to.
+    seen: View,
     cadence: Cadence,
+    costs: Costs,
     focus: Focus,
     dirty: Dirty,
     repaint: Repaint,
@@ -123,6 +158,8 @@ pub fn run(
     let mut screen = Screen::new(options.palette, options.glyphs, session.access(), options.folder);
     screen.now_ms = clock();
     screen.pace = options.pace.as_ref().map(|p| p.label());
+    screen.system.max_fps = options.max_fps;
+    screen.events.ahead_s = options.ahead_s;
     let mut app = App {
         clock,
         session,
@@ -131,7 +168,11 @@ pub fn run(
         screen,
         pace: options.pace,
         trouble: options.trouble,
+        preparing: options.preparing,
+        shelf: options.shelf,
+        seen: View::Dash,
         cadence: Cadence::new(options.max_fps),
+        costs: Costs::default(),
         focus: Focus::Gained,
         dirty: Dirty::Key,
         repaint: Repaint::Yes,
@@ -149,6 +190,7 @@ impl<S: Surface> App<'_, S> {
         let mut records: Receiver<Arc<Record>> = self.session.records().clone();
         let keys = input.clone();
         let mut calls = signals.clone();
+        let mut shelved = self.shelf.as_ref().map_or_else(never, |shelf| shelf.answers());
         loop {
             if self.draw_if_due().is_err() {
                 // Nobody is left to show anything to.
@@ -165,6 +207,10 @@ impl<S: Surface> App<'_, S> {
                         }
                     } else {
                         records = never();
+                        if self.state.started.is_none() && self.screen.access == Access::Steer {
+                            // Why is told by whoever prepared it, once the terminal is given back.
+                            return Leave::NotStarted;
+                        }
                         self.ended();
                     }
                     let over = is_over(&self.state) || self.screen.access == Access::ReadOnly;
@@ -185,6 +231,10 @@ impl<S: Surface> App<'_, S> {
                     Ok(signal) => left = self.signal(signal),
                     Err(_) => calls = never(),
                 },
+                recv(shelved) -> answer => match answer {
+                    Ok(answer) => self.read(answer),
+                    Err(_) => shelved = never(),
+                },
                 recv(timer) -> _ => {}
             }
             if let Some(why) = left {
@@ -198,6 +248,29 @@ impl<S: Surface> App<'_, S> {
         self.state.apply(record);
         self.screen.saw(record, &self.state);
         self.mark(Dirty::Data);
+    }
+
+    fn read(&mut self, answer: Shelved) {
+        match answer {
+            Shelved::Looked(found) => self.screen.runs.looked(found),
+            Shelved::Opened { id, found } => self.screen.opened(&id, found),
+        }
+        self.mark(Dirty::Data);
+    }
+
+    /// Looks at the folder of runs when its view is turned to, and from time to time while it is shown.
+    fn look_at_runs(&mut self) {
+        let turned = self.screen.view != std::mem::replace(&mut self.seen, self.screen.view);
+        if self.screen.view == View::Runs && (turned || self.screen.runs.due(self.screen.now_ms)) {
+            self.look();
+        }
+    }
+
+    fn look(&mut self) {
+        if let Some(shelf) = &self.shelf {
+            shelf.look();
+            self.screen.runs.asked(self.screen.now_ms);
+        }
     }
 
     /// No more records will come.
@@ -227,7 +300,9 @@ impl<S: Surface> App<'_, S> {
         // A key held down over a slow link comes in a burst too, but as one character.
         let reply = typed.len() > TYPED_AT_ONCE
             && typed.iter().any(|c| *c != typed[0])
-            && !matches!(self.screen.dialog, Some(Dialog::Edit(_)));
+            && !matches!(self.screen.dialog, Some(Dialog::Edit(_)))
+            && self.screen.events.typing.is_none()
+            && !(self.screen.view == View::Runs && self.screen.runs.is_typing());
         for input in waiting {
             if reply && printable(&input).is_some() {
                 continue;
@@ -305,6 +380,12 @@ impl<S: Surface> App<'_, S> {
                 Effect::Faster => self.turn(|pace| pace.faster()),
                 Effect::Slower => self.turn(|pace| pace.slower()),
                 Effect::TogglePace => self.turn(|pace| pace.toggle()),
+                Effect::LookAtRuns => self.look(),
+                Effect::OpenRun(id) => {
+                    if let Some(shelf) = &self.shelf {
+                        shelf.open(&id);
+                    }
+                }
             }
         }
         None
@@ -359,8 +440,23 @@ impl<S: Surface> App<'_, S> {
     fn tick(&mut self, now_ms: u64) {
         let second = self.screen.now_ms / 1000 != now_ms / 1000;
         self.screen.now_ms = now_ms;
+        self.look_at_runs();
         if second && self.ticks() {
             self.mark(Dirty::Data);
+        }
+        if second {
+            // No reason to draw by itself: a frame that told only of the frame before would go on for ever.
+            self.screen.system.cost = self.surface.written().map(|written| self.costs.sum(now_ms, written));
+        }
+        if second
+            && self.state.started.is_none()
+            && let Some(preparing) = &self.preparing
+        {
+            let now = preparing();
+            if now != self.screen.preparing {
+                self.screen.preparing = now;
+                self.mark(Dirty::Data);
+            }
         }
         if second && self.may_have_trouble() {
             let trouble = self.trouble.as_ref().and_then(|trouble| trouble());
@@ -398,11 +494,14 @@ impl<S: Surface> App<'_, S> {
     /// When the loop must look again though nothing comes in.
     fn deadline(&self) -> Option<Instant> {
         let now = Instant::now();
-        let toast = self.screen.toasts.iter().map(|t| t.until_ms.saturating_sub(self.screen.now_ms)).min();
+        let toast = self.screen.toast_goes_in();
+        let runs = (self.shelf.is_some() && self.screen.view == View::Runs).then(|| self.screen.runs.due_in(self.screen.now_ms));
         [
             self.resized.or_else(|| self.due()),
-            (self.ticks() || self.may_have_trouble()).then(|| now + Duration::from_millis(1000 - self.screen.now_ms % 1000)),
+            (self.ticks() || self.may_have_trouble() || (self.preparing.is_some() && self.state.started.is_none()))
+                .then(|| now + Duration::from_millis(1000 - self.screen.now_ms % 1000)),
             toast.map(|ms| now + Duration::from_millis(ms.max(1))),
+            runs.map(|ms| now + Duration::from_millis(ms.max(1))),
         ]
         .into_iter()
         .flatten()
@@ -418,12 +517,15 @@ impl<S: Surface> App<'_, S> {
             self.repaint = Repaint::No;
         }
         let (state, screen) = (&self.state, &self.screen);
-        let mut area = screen.area;
+        let (began, mut size) = (thread_time(), screen.size);
         let drawn = self.surface.draw(&mut |frame| {
-            area = frame.area();
+            size = frame.area().as_size().into();
             view::draw(frame, state, screen);
         })?;
-        self.screen.area = area;
+        self.screen.size = size;
+        if drawn != Drawn::Skipped {
+            self.costs.drew(thread_time().saturating_sub(began));
+        }
         self.drawn = Some(Instant::now());
         self.dirty = match drawn {
             Drawn::Shown => Dirty::Clean,

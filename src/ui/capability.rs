@@ -59,54 +59,84 @@ impl Capabilities {
     }
 }
 
+/// Why they are what they are, in words for a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reasons {
+    pub colour: &'static str,
+    pub glyphs: &'static str,
+    pub max_fps: &'static str,
+    pub synchronized: &'static str,
+}
+
 /// Reads the environment through `env` (in the program, `|name| std::env::var(name).ok()`).
 pub fn detect(env: &dyn Fn(&str) -> Option<String>, output: Output) -> Capabilities {
+    explain(env, output).0
+}
+
+/// As [`detect`], with the reasons.
+pub fn explain(env: &dyn Fn(&str) -> Option<String>, output: Output) -> (Capabilities, Reasons) {
     let set = |name: &str| env(name).filter(|value| !value.is_empty());
     let term = set("TERM").unwrap_or_default();
     let over_ssh = ["SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY"].iter().any(|name| set(name).is_some());
     let multiplexer = multiplexer(&set, &term);
-    Capabilities {
-        colour: colour(&set, &term),
-        glyphs: glyphs(&set, &term),
+    let (colour, why_colour) = colour(&set, &term);
+    let (glyphs, why_glyphs) = glyphs(&set, &term);
+    let (max_fps, why_fps) = if over_ssh { (4, "over SSH") } else { (10, "not over SSH") };
+    let (synchronized, why_synchronized) = synchronizes(&multiplexer);
+    let found = Capabilities {
+        colour,
+        glyphs,
         over_ssh,
-        max_fps: if over_ssh { 4 } else { 10 },
-        synchronized: synchronizes(&multiplexer),
+        max_fps,
+        synchronized,
         dumb: output == Output::Other || term.is_empty() || term == "dumb",
         multiplexer,
-    }
+    };
+    let reasons = Reasons { colour: why_colour, glyphs: why_glyphs, max_fps: why_fps, synchronized: why_synchronized };
+    (found, reasons)
 }
 
-fn colour(set: &dyn Fn(&str) -> Option<String>, term: &str) -> Colour {
-    if set("NO_COLOR").is_some() || term.is_empty() || term == "dumb" {
-        return Colour::Mono;
+fn colour(set: &dyn Fn(&str) -> Option<String>, term: &str) -> (Colour, &'static str) {
+    if set("NO_COLOR").is_some() {
+        return (Colour::Mono, "NO_COLOR is set");
+    }
+    if term.is_empty() || term == "dumb" {
+        return (Colour::Mono, "TERM is dumb or not set");
     }
     // vt100 to vt520 and their kin have no colours at all; `-m` (`xterm-mono`, `linux-m`) says so too.
     let monochrome = (term.starts_with("vt") && term[2..].starts_with(|c: char| c.is_ascii_digit()))
         || term.ends_with("-m")
         || term.ends_with("-mono");
     if monochrome {
-        return Colour::Mono;
+        return (Colour::Mono, "TERM names a terminal without colours");
     }
     let colorterm = set("COLORTERM").unwrap_or_default().to_ascii_lowercase();
-    if colorterm == "truecolor" || colorterm == "24bit" || term.ends_with("-direct") {
-        Colour::TrueColour
-    } else if term.contains("256color") || term == "xterm-kitty" || term == "xterm-ghostty" || term == "alacritty" {
+    if colorterm == "truecolor" || colorterm == "24bit" {
+        (Colour::TrueColour, "COLORTERM says so")
+    } else if term.ends_with("-direct") {
+        (Colour::TrueColour, "TERM says so")
+    } else if term.contains("256color") {
+        (Colour::Ansi256, "TERM says so, and COLORTERM says no more")
+    } else if term == "xterm-kitty" || term == "xterm-ghostty" || term == "alacritty" {
         // sshd does not forward COLORTERM, so these three are only named, and 256 colours is what is certain of them.
-        Colour::Ansi256
+        (Colour::Ansi256, "TERM names a terminal that has them at least")
     } else {
-        Colour::Ansi16
+        (Colour::Ansi16, "neither COLORTERM nor TERM says more")
     }
 }
 
-fn glyphs(set: &dyn Fn(&str) -> Option<String>, term: &str) -> Glyphs {
+fn glyphs(set: &dyn Fn(&str) -> Option<String>, term: &str) -> (Glyphs, &'static str) {
     // POSIX: the first of these that is set and not empty decides, even if it says "C".
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| set(name)).unwrap_or_default().to_ascii_lowercase();
-    if !(locale.contains("utf-8") || locale.contains("utf8")) {
-        Glyphs::Ascii
+    if locale.is_empty() {
+        (Glyphs::Ascii, "LC_ALL, LC_CTYPE and LANG are not set")
+    } else if !(locale.contains("utf-8") || locale.contains("utf8")) {
+        (Glyphs::Ascii, "the locale is not UTF-8")
     } else if term == "linux" {
-        Glyphs::Half // the kernel console's fonts of 256 or 512 glyphs hold half blocks but no braille
+        // The kernel console's fonts of 256 or 512 glyphs hold half blocks but no braille.
+        (Glyphs::Half, "the kernel's console has no braille")
     } else {
-        Glyphs::Braille
+        (Glyphs::Braille, "the locale is UTF-8")
     }
 }
 
@@ -127,11 +157,16 @@ fn multiplexer(set: &dyn Fn(&str) -> Option<String>, term: &str) -> Multiplexer 
 
 /// tmux up to 3.6 drops mode 2026; 3.7 to 3.7c repaint the whole pane at its end (150 times the bytes) or lose what was drawn
 /// after a clear inside it; 3.8 has it right. Outside a multiplexer, terminals that do not know the mode ignore it.
-fn synchronizes(multiplexer: &Multiplexer) -> bool {
+fn synchronizes(multiplexer: &Multiplexer) -> (bool, &'static str) {
     match multiplexer {
-        Multiplexer::None => true,
-        Multiplexer::Tmux { version: Some(version) } => tmux_version(version).is_some_and(|version| version >= (3, 8)),
-        Multiplexer::Tmux { version: None } | Multiplexer::Screen => false,
+        Multiplexer::None => (true, "no multiplexer; terminals that do not know it ignore it"),
+        Multiplexer::Tmux { version: Some(version) } => match tmux_version(version) {
+            Some(version) if version >= (3, 8) => (true, "tmux 3.8 or later"),
+            Some(_) => (false, "tmux before 3.8 drops it, or repaints everything for it"),
+            None => (false, "this tmux is no release"),
+        },
+        Multiplexer::Tmux { version: None } => (false, "tmux of an unknown version"),
+        Multiplexer::Screen => (false, "GNU screen"),
     }
 }
 

@@ -38,6 +38,10 @@ pub enum Effect {
     Faster,
     Slower,
     TogglePace,
+    /// Look at the folder of runs.
+    LookAtRuns,
+    /// Read a run for its curves.
+    OpenRun(String),
 }
 
 /// Why the screen is left.
@@ -47,6 +51,10 @@ pub enum Leave {
     Quit,
     /// The person will not wait for the worker.
     AtOnce,
+    /// Nothing has been trained yet, and the person does not want it any more.
+    BeforeStart,
+    /// The run could not start.
+    NotStarted,
     Terminated,
     HungUp,
 }
@@ -56,10 +64,12 @@ pub fn key(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effec
     if event.kind == KeyEventKind::Release {
         return Vec::new();
     }
+    screen.somebody_is_there();
     if keymap::find(&[Scope::Everywhere], event) == Some(Intent::Interrupt) {
         return interrupt(screen, state);
     }
     match screen.dialog.take() {
+        None if screen.view == View::Events && events::typed(screen, event) => Vec::new(),
         None => plain(screen, state, event),
         Some(Dialog::Help { search, scroll }) => {
             screen.dialog = dialogs::help(search, scroll, event);
@@ -88,6 +98,10 @@ pub fn paste(screen: &mut Screen, text: &str) {
         let room = LONGEST_NOTE.saturating_sub(editor.field().chars().count());
         let line: String = text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(room).collect();
         editor.field().push_str(&line);
+    } else if screen.dialog.is_none() && screen.view == View::Runs {
+        text.lines().next().unwrap_or_default().chars().for_each(|c| screen.runs.filter.typed(c));
+    } else {
+        events::pasted(screen, text);
     }
 }
 
@@ -95,6 +109,9 @@ pub fn paste(screen: &mut Screen, text: &str) {
 pub fn interrupt(screen: &mut Screen, state: &RunState) -> Vec<Effect> {
     if screen.access == Access::ReadOnly || is_over(state) {
         return vec![Effect::Leave(Leave::Quit)];
+    }
+    if state.started.is_none() {
+        return vec![Effect::Leave(Leave::BeforeStart)];
     }
     let now = screen.now_ms;
     screen.interrupts.retain(|at| now.saturating_sub(*at) < INSIST_MS);
@@ -125,6 +142,7 @@ pub fn scopes(screen: &Screen) -> Vec<Scope> {
         Pane::Log => scopes.push(Scope::Log),
         Pane::Machine
         | Pane::Timing
+        | Pane::Pull
         | Pane::Best
         | Pane::Verdict
         | Pane::Curve
@@ -153,6 +171,9 @@ pub fn scopes(screen: &Screen) -> Vec<Scope> {
 }
 
 fn plain(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effect> {
+    if screen.view == View::Runs && screen.runs.is_typing() {
+        return runs::typed(screen, state, event);
+    }
     let Some(intent) = keymap::find(&scopes(screen), event) else { return Vec::new() };
     // A view takes what it has a use for; the rest means the same everywhere.
     let own = match screen.view {
@@ -174,6 +195,7 @@ fn plain(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effect>
         Intent::Probe => return ask(screen, state, Command::Evaluate, Asked::Probe),
         Intent::Show(view) => screen.turn_to(view),
         Intent::Quit if screen.access == Access::ReadOnly || is_over(state) => return vec![Effect::Leave(Leave::Quit)],
+        Intent::Quit if state.started.is_none() => return vec![Effect::Leave(Leave::BeforeStart)],
         Intent::Quit => screen.dialog = Some(Dialog::Quit { choice: 0 }),
         Intent::Interrupt => return interrupt(screen, state),
         // Where nothing trains, nothing need be asked.
@@ -225,7 +247,19 @@ fn plain(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effect>
         Intent::OlderReport => walk(screen, state, Direction::Back),
         Intent::NewerReport => walk(screen, state, Direction::Forward),
         // Only some views have a use for them.
-        Intent::First | Intent::Last | Intent::Open | Intent::Filter | Intent::CommandLine => {}
+        Intent::First
+        | Intent::Last
+        | Intent::Open
+        | Intent::Filter
+        | Intent::CommandLine
+        | Intent::Level
+        | Intent::Context
+        | Intent::Span
+        | Intent::Refresh
+        | Intent::Sort
+        | Intent::Tree
+        | Intent::WhatIf => {}
+        Intent::Diagnostics => system::turn_overlay(screen),
         Intent::Faster => return vec![Effect::Faster],
         Intent::Slower => return vec![Effect::Slower],
     }

@@ -64,7 +64,6 @@ pub enum Intent {
     /// The chart beside the chosen one.
     ChartLeft,
     ChartRight,
-    Follow,
     XAxis,
     Band,
     Overlays,
@@ -83,8 +82,22 @@ pub enum Intent {
     Filter,
     /// `:`
     CommandLine,
+    /// Of the Runs view: read the folder again, the next order, the tree or a flat list, accuracies against lambda alone.
+    Refresh,
+    Sort,
+    Tree,
+    WhatIf,
     OlderReport,
     NewerReport,
+    /// Stay with the newest.
+    Follow,
+    /// How bad a line must be to be shown.
+    Level,
+    /// Show what lies between the hits, or hide it.
+    Context,
+    /// Which steps the histogram counts.
+    Span,
+    Diagnostics,
     Faster,
     Slower,
 }
@@ -149,6 +162,7 @@ pub const KEYMAP: &[Binding] = table! {
     Everywhere [named(KeyCode::BackTab)] PreviousPane "previous pane";
     Everywhere [key('z')] Maximise "maximise the pane, or put it back" "max";
     Everywhere [key('L')] FullLog "the log, full screen";
+    Everywhere [key('D')] Diagnostics "bytes, time and frames of this screen, in its first line";
     Everywhere [ctrl('l')] Repaint "draw everything again";
     Everywhere [named(KeyCode::Esc)] Back "one layer out, at last to the Dash";
     Dash [key('u')] Undo "propose the value before the last change";
@@ -212,6 +226,34 @@ pub const KEYMAP: &[Binding] = table! {
     Robust [named(KeyCode::Down), key('j')] LineDown "down, in the pane with the focus";
     Robust [named(KeyCode::PageUp)] PageUp "far up";
     Robust [named(KeyCode::PageDown)] PageDown "far down";
+    Events [named(KeyCode::Up), key('k')] LineUp "older, in the half with the focus";
+    Events [named(KeyCode::Down), key('j')] LineDown "newer";
+    Events [named(KeyCode::PageUp)] PageUp "a page older";
+    Events [named(KeyCode::PageDown)] PageDown "a page newer";
+    Events [key('g'), named(KeyCode::Home)] First "the oldest";
+    Events [key('G'), named(KeyCode::End)] Last "the newest, and stay there";
+    Events [key('F')] Follow "follow what comes" "follow";
+    Events [key('/')] Filter "only lines with a text in them; level:warn, level:error" "filter";
+    Events [key('n')] NextMarker "next line with the text, or next warning" "next";
+    Events [key('N')] PreviousMarker "the one before";
+    Events [key('c')] Context "show or hide the lines between those with the text";
+    Events [key('l')] Level "all lines, warnings and worse, failures" "level";
+    Events [named(KeyCode::Enter)] Open "the crosshair of the Dash where the chosen event happened" "go there";
+    System [named(KeyCode::Up), key('k')] LineUp "up, in the part with the focus";
+    System [named(KeyCode::Down), key('j')] LineDown "down, in the part with the focus";
+    System [key('m')] Span "step times of the whole run, or of the last minute" "minute";
+    Runs [named(KeyCode::Enter), key('o')] Open "curves of this run behind the charts, or no longer" "overlay";
+    Runs [key('/')] Filter "show some: words, method:rrm lambda:0.005 state:live" "filter";
+    Runs [key('S')] Sort "order: newest, natural, adversarial, lambda" "sort";
+    Runs [key('w')] WhatIf "accuracies against lambda, large or below" "what if";
+    Runs [key('t')] Tree "runs below those they branched off, or flat" "tree";
+    Runs [key('R')] Refresh "read the folder and the curves again" "reread";
+    Runs [named(KeyCode::Up), key('k')] LineUp "the run above";
+    Runs [named(KeyCode::Down), key('j')] LineDown "the run below";
+    Runs [named(KeyCode::PageUp)] PageUp "ten up";
+    Runs [named(KeyCode::PageDown)] PageDown "ten down";
+    Runs [key('g'), named(KeyCode::Home)] First "the first run";
+    Runs [key('G'), named(KeyCode::End)] Last "the last run";
     Replay [key('>')] Faster "play faster" "faster";
     Replay [key('<')] Slower "play slower" "slower";
 };

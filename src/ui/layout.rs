@@ -42,9 +42,17 @@ impl View {
     /// In the order in which the focus walks through them; it begins at the first.
     pub fn panes(self) -> &'static [Pane] {
         match self {
-            Self::Dash => {
-                &[Pane::Controls, Pane::Loss, Pane::Accuracy, Pane::Third, Pane::Machine, Pane::Timing, Pane::Best, Pane::Log]
-            }
+            Self::Dash => &[
+                Pane::Controls,
+                Pane::Loss,
+                Pane::Accuracy,
+                Pane::Third,
+                Pane::Machine,
+                Pane::Timing,
+                Pane::Pull,
+                Pane::Best,
+                Pane::Log,
+            ],
             Self::Charts => &[Pane::Grid],
             Self::Robust => &[Pane::Verdict, Pane::Curve, Pane::Classes, Pane::Confusion],
             Self::Gallery => &[Pane::Gallery],
@@ -65,6 +73,8 @@ pub enum Pane {
     Third,
     Machine,
     Timing,
+    /// What each term of the objective pulls.
+    Pull,
     Best,
     Log,
     /// Of the Robust view: the numbers and what speaks against them.
@@ -245,12 +255,15 @@ fn middle(body: Rect, tier: Tier, focus: Pane, life: Life) -> Vec<(Pane, Rect)> 
         panes.push((second, Rect { y: left.y + loss.height, height: left.height - loss.height, ..left }));
     }
     // Least and fitting heights, in the order in which they are given room.
-    let mut wanted = [(Pane::Controls, 10, 11), (Pane::Machine, 6, 7), (Pane::Timing, 8, 12), (Pane::Best, 6, 9)];
+    let mut wanted =
+        [(Pane::Controls, 10, 12), (Pane::Machine, 6, 7), (Pane::Timing, 8, 12), (Pane::Best, 6, 9), (Pane::Pull, 8, 8)];
     if life == Life::Over {
         // Results take the room of measurements that have come to an end.
-        wanted = [(Pane::Controls, 10, 10), (Pane::Best, 8, 10), (Pane::Timing, 8, 12), (Pane::Machine, 5, 7)];
+        wanted =
+            [(Pane::Controls, 10, 10), (Pane::Best, 8, 10), (Pane::Timing, 8, 12), (Pane::Machine, 5, 7), (Pane::Pull, 8, 8)];
     }
-    if tier == Tier::Normal
+    // The last one too has a place once it is looked for.
+    if (tier == Tier::Normal || focus == Pane::Pull)
         && let Some(at) = wanted.iter().position(|(pane, ..)| *pane == focus && *pane != Pane::Controls)
     {
         wanted.swap(1, at);

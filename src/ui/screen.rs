@@ -10,24 +10,25 @@ mod runs;
 mod system;
 
 pub use charts::{Charts, Overlays, Tail, X};
-pub use events::Events;
+pub use events::{Around, Events, Half, Wanted, line as log_line, window};
 pub use gallery::Gallery;
-pub use runs::Runs;
-pub use system::System;
+pub use runs::{Extent, Filter, Folder, Listed, OVERLAYS, Rank, Runs, Shape, Shown, Sort, Toggled, state_word};
+pub use system::{Overlay, Section, Span, System};
 
 use super::evaluation::{Choice, Row};
 use super::glyphs::Glyphs;
 use super::layout::{Pane, View};
 use super::terminal::LinkSpeed;
 use super::theme::Palette;
-use crate::protocol::event::Whose;
+use crate::protocol::event::{Warning, Whose};
 use crate::protocol::report::Report;
 use crate::protocol::{Change, CommandId, Dial, Event, Flow, Outcome, Record, Step, Stop};
 use crate::run::RunState;
+use crate::run::alerts::saw;
 use crate::run::session::Access;
 use crate::run::state::{Answer, Phase};
-use ratatui::layout::Rect;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// Smoothing levels in the order that the key walks through them.
 pub const SMOOTHING: [f64; 4] = [0.0, 0.6, 0.9, 0.99];
@@ -37,15 +38,17 @@ const TOASTS: usize = 3;
 pub struct Screen {
     /// Milliseconds since the Unix epoch, as the loop last saw them.
     pub now_ms: u64,
-    /// The whole screen, as it was drawn last: a key moves by columns of what is seen.
-    pub area: Rect,
     pub palette: Palette,
     pub glyphs: Glyphs,
     pub access: Access,
-    /// The run's folder, as messages name it.
+    /// The run's folder, as messages name it; of a run that has not started, the folder of all runs.
     pub folder: String,
+    /// What goes on before the run starts.
+    pub preparing: String,
     /// How fast a replay plays; `None` for a live run.
     pub pace: Option<String>,
+    /// Columns and rows of the last frame: keys that turn pages go by it.
+    pub size: (u16, u16),
     pub view: View,
     pub focus: Pane,
     pub maximised: Option<Pane>,
@@ -175,8 +178,18 @@ pub enum Field {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Toast {
     pub text: String,
+    /// Not shown longer than this, unless it stays until somebody was there.
     pub until_ms: u64,
+    pub stays: Stays,
     pub mood: Mood,
+}
+
+/// Whether a toast goes by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stays {
+    ForAWhile,
+    /// It tells of something that may cost the run: until a key shows that somebody is there.
+    UntilKey,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,12 +209,13 @@ impl Screen {
     pub fn new(palette: Palette, glyphs: Glyphs, access: Access, folder: String) -> Self {
         Self {
             now_ms: 0,
-            area: Rect::new(0, 0, 120, 40),
             palette,
             glyphs,
             access,
             folder,
+            preparing: String::new(),
             pace: None,
+            size: (80, 24),
             view: View::Dash,
             focus: Pane::Controls,
             maximised: None,
@@ -251,16 +265,35 @@ impl Screen {
     }
 
     pub fn toast(&mut self, mood: Mood, text: impl Into<String>) {
+        self.tell(mood, Stays::ForAWhile, text.into());
+    }
+
+    fn tell(&mut self, mood: Mood, stays: Stays, text: String) {
         if self.toasts.len() == TOASTS {
-            self.toasts.remove(0);
+            // News of the moment make room before what nobody may have seen yet.
+            let brief = self.toasts.iter().position(|t| t.stays == Stays::ForAWhile);
+            self.toasts.remove(brief.unwrap_or(0));
         }
-        self.toasts.push(Toast { text: text.into(), until_ms: self.now_ms + TOAST_MS, mood });
+        self.toasts.push(Toast { text, until_ms: self.now_ms + TOAST_MS, stays, mood });
+    }
+
+    /// A key was pressed: what stayed for that goes in its time, but not before it could be read.
+    pub fn somebody_is_there(&mut self) {
+        for toast in &mut self.toasts {
+            toast.stays = Stays::ForAWhile;
+        }
+    }
+
+    /// Milliseconds until the next toast goes by itself.
+    pub fn toast_goes_in(&self) -> Option<u64> {
+        let brief = self.toasts.iter().filter(|t| t.stays == Stays::ForAWhile);
+        brief.map(|t| t.until_ms.saturating_sub(self.now_ms)).min()
     }
 
     /// Drops toasts whose time is over; says whether there were any.
     pub fn expire(&mut self) -> Changed {
         let before = self.toasts.len();
-        self.toasts.retain(|t| t.until_ms > self.now_ms);
+        self.toasts.retain(|t| t.stays == Stays::UntilKey || t.until_ms > self.now_ms);
         if self.toasts.len() == before { Changed::No } else { Changed::Yes }
     }
 
@@ -277,7 +310,12 @@ impl Screen {
                     _ => {}
                 }
             }
-            Event::Warned { message, .. } => self.toast(Mood::Bad, format!("! {}", first_line(message))),
+            Event::Warned { kind, message, step: _ } => {
+                let saw = saw(message);
+                // The advice is in the log, where there is room for it.
+                let more = if saw.len() < message.len() { " (L: more)" } else { "" };
+                self.tell(Mood::Bad, stays(*kind), format!("! {saw}{more}"));
+            }
             Event::Finished(finished) => {
                 self.paused_at_ms = None;
                 self.trouble = None;
@@ -307,8 +345,13 @@ impl Screen {
                 }
             }
             Event::Examined { step, report, .. } => self.found(*step, report),
-            Event::Started(_)
-            | Event::Progress(_)
+            Event::Started(started) => {
+                let path = Path::new(&self.folder);
+                if self.access == Access::Steer && path.file_name().is_none_or(|name| name != started.run.as_str()) {
+                    self.folder = path.join(&started.run).display().to_string();
+                }
+            }
+            Event::Progress(_)
             | Event::Refused { .. }
             | Event::Scheduled { .. }
             | Event::Unscheduled { .. }
@@ -415,6 +458,21 @@ pub enum Changed {
 
 pub fn is_over(state: &RunState) -> bool {
     matches!(state.phase, Phase::Finished(_))
+}
+
+/// What may cost the run waits for somebody to come.
+fn stays(kind: Warning) -> Stays {
+    match kind {
+        Warning::NonFinite | Warning::Divergence | Warning::Overfitting | Warning::DiskFull => Stays::UntilKey,
+        Warning::Teacher
+        | Warning::Drifting
+        | Warning::Vanishing
+        | Warning::InputBound
+        | Warning::Throttled
+        | Warning::Disk
+        | Warning::Data
+        | Warning::Other => Stays::ForAWhile,
+    }
 }
 
 pub fn first_line(text: &str) -> &str {

@@ -84,6 +84,18 @@ pub enum Drawn {
     Skipped,
 }
 
+/// What went to the terminal so far, by drawing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// That it has taken.
+    pub bytes: u64,
+    /// Frames that had something to send, and the bytes of the biggest.
+    pub frames: u64,
+    pub biggest: u64,
+    /// Whether frames are bracketed by mode 2026.
+    pub synchronized: bool,
+}
+
 /// The device, and how it was found.
 #[derive(Debug)]
 struct Tty {
@@ -254,6 +266,11 @@ impl Terminal {
     /// Frames that had something to send.
     pub fn frames_written(&self) -> u64 {
         self.link.frames()
+    }
+
+    pub fn written(&self) -> Written {
+        let (bytes, frames, biggest) = (self.link.bytes(), self.link.frames(), self.link.biggest());
+        Written { bytes, frames, biggest, synchronized: self.synchronized }
     }
 
     /// From a frame's first byte offered to its last byte taken.

@@ -12,6 +12,7 @@ mod gallery;
 mod grid;
 mod log;
 mod machine;
+mod pull;
 mod robust;
 mod runs;
 mod status;
@@ -95,7 +96,8 @@ impl Pen<'_> {
     }
 
     fn panels(&self, panels: &Panels, buffer: &mut Buffer) {
-        status::header(self, panels.header, buffer);
+        let header = system::overlay(self, panels.header, buffer);
+        status::header(self, header, buffer);
         for &(pane, area) in &panels.panes {
             match pane {
                 Pane::Controls => controls::draw(self, area, buffer),
@@ -104,6 +106,7 @@ impl Pen<'_> {
                 Pane::Third => charts::third(self, area, buffer),
                 Pane::Machine => machine::machine(self, area, buffer),
                 Pane::Timing => machine::timing(self, area, buffer),
+                Pane::Pull => pull::draw(self, area, buffer),
                 Pane::Best => best::draw(self, area, buffer),
                 Pane::Log => log::boxed(self, area, buffer),
                 Pane::Verdict => robust::verdict(self, area, buffer),

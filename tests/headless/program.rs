@@ -12,7 +12,7 @@ const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The program as these tests start it. One thread, which does not spin: several of them share the cores.
 pub fn rematch(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rematch"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rematch-torch"));
     command.args(args).env("GOMP_SPINCOUNT", "0").env("TERM", "xterm-256color");
     command.env_remove("RUST_BACKTRACE").env_remove("NO_COLOR").env_remove("REMATCH_FAULT");
     command

@@ -3,7 +3,6 @@
 use super::recording::{self, Kind, Machines};
 use super::{fold, fold_with, midway, picture, press};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use ratatui::layout::Rect;
 use rematch::protocol::{Change, Event, Record};
 use rematch::run::RunState;
 use rematch::ui::chart::Band;
@@ -21,7 +20,7 @@ fn shows(name: &str, picture: &str) {
 
 /// As the loop does it: the screen knows how large it is.
 fn sized(width: u16, height: u16, state: &RunState, screen: &mut Screen) -> String {
-    screen.area = Rect::new(0, 0, width, height);
+    screen.size = (width, height);
     picture(width, height, state, screen)
 }
 

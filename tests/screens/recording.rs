@@ -29,6 +29,7 @@ pub enum Kind {
 #[derive(Clone, Copy, PartialEq)]
 pub enum Machines {
     Gpu,
+    TwoGpus,
     Cpu,
 }
 
@@ -99,7 +100,7 @@ fn started(kind: Kind, machines: Machines) -> Event {
             checkpoint: Checkpoint { every_epochs: 1 },
         },
         plan: Plan { epochs: EPOCHS, steps_per_epoch: PER_EPOCH },
-        device: if machines == Machines::Gpu { "cuda:0".into() } else { "cpu (2 threads)".into() },
+        device: if machines == Machines::Cpu { "cpu (2 threads)".into() } else { "cuda:0".into() },
         student: facts("fc3"),
         teacher: teacher.map(|path| TeacherFacts { network: facts("fc2"), path, provenance: "sat, seed 0".into() }),
         data: DataFacts {
@@ -126,6 +127,7 @@ fn started(kind: Kind, machines: Machines) -> Event {
         dials: if kind == Kind::Rrm { vec![Dial::Lambda, Dial::LrScale, Dial::Eps] } else { vec![Dial::LrScale, Dial::Eps] },
         from_step: 0,
         scheduled: Vec::new(),
+        parent: None,
     }))
 }
 
@@ -159,7 +161,13 @@ fn progress(kind: Kind, step: u64, steps: u64) -> Event {
     } else {
         parts.insert(Part::Teacher, 6.0);
     }
-    let timing = step.is_multiple_of(8).then_some(Timing { parts, p50_ms: 108.0, p99_ms: 119.0 + noise(step).round() });
+    let timing = step.is_multiple_of(8).then(|| {
+        // Eight steps around the median, now and then a slow one.
+        let slow = if step.is_multiple_of(72) { 240.0 + 30.0 * noise(step) } else { 112.0 };
+        let times: Vec<f64> = (0..7).map(|i| 108.0 + 12.0 * noise(8 * step + i)).chain([slow]).collect();
+        let max_ms = times.iter().copied().reduce(f64::max).map(f64::round);
+        Timing { parts, p50_ms: 108.0, p99_ms: 119.0 + noise(step).round(), max_ms, counts: step_times::counts(&times) }
+    });
     let lr = 0.05 * (1.0 + (std::f64::consts::PI * t).cos());
     Event::Progress(Progress { step, steps, lr, images_per_s: Scalar(1_160.0 + 20.0 * noise(step)), terms, timing })
 }
@@ -188,6 +196,17 @@ fn machine(machines: Machines, n: u64) -> Event {
         temperature_c: Some(62.0),
         power_w: Some((542.0 + 4.0 * noise(n)).round()),
         power_limit_w: Some(700.0),
+        sm_clock_mhz: Some(1_980),
+        sm_clock_max_mhz: Some(1_980),
+        throttled: None,
+    };
+    let second = Gpu {
+        index: 1,
+        utilisation_percent: None,
+        temperature_c: Some(84.0),
+        sm_clock_mhz: Some(1_215),
+        throttled: Some("power cap, heat".into()),
+        ..gpu.clone()
     };
     Event::Machine(Machine {
         cpu_percent: (88.0 + 8.0 * noise(n)).round(),
@@ -196,7 +215,15 @@ fn machine(machines: Machines, n: u64) -> Event {
         memory_total: 8_589_934_592,
         resident: 673_185_792,
         process_cpu_percent: (171.0 + 6.0 * noise(n + 1)).round(),
-        gpus: if machines == Machines::Gpu { vec![gpu] } else { vec![] },
+        gpus: match machines {
+            Machines::Gpu => vec![gpu],
+            Machines::TwoGpus => vec![gpu, second],
+            Machines::Cpu => vec![],
+        },
+        load: Some([1.92, 1.4, 0.87]),
+        disk: Some(Disk { free: 13_207_024_435, total: 268_435_456_000 }),
+        no_gpu: (machines == Machines::Cpu)
+            .then(|| "no NVML: libnvidia-ml.so.1: cannot open shared object file: No such file or directory".into()),
     })
 }
 

@@ -59,10 +59,15 @@ pub(super) fn act(screen: &mut Screen, state: &RunState, intent: Intent) -> Opti
     Some(Vec::new())
 }
 
+/// As it was drawn last.
+fn whole(screen: &Screen) -> Rect {
+    Rect::new(0, 0, screen.size.0, screen.size.1)
+}
+
 /// Where the charts of a page lie.
 fn tiles(screen: &Screen, charts: usize) -> Tiles {
-    let panels = layout(screen.area, View::Charts, Pane::Grid, None, Life::Training);
-    let body = panels.pane(Pane::Grid).unwrap_or(screen.area);
+    let panels = layout(whole(screen), View::Charts, Pane::Grid, None, Life::Training);
+    let body = panels.pane(Pane::Grid).unwrap_or(whole(screen));
     Tiles::of(Rect { height: body.height.saturating_sub(1), ..body }, charts, panels.tier)
 }
 
@@ -80,6 +85,7 @@ pub(super) fn focused(screen: &Screen, state: &RunState) -> Plot {
         | Pane::Controls
         | Pane::Machine
         | Pane::Timing
+        | Pane::Pull
         | Pane::Best
         | Pane::Log
         | Pane::Verdict
@@ -96,11 +102,11 @@ pub(super) fn focused(screen: &Screen, state: &RunState) -> Plot {
 
 /// Columns of dots in the chart that keys act on.
 fn dots(screen: &Screen, state: &RunState) -> u64 {
-    let panels = layout(screen.area, screen.view, screen.focus, screen.maximised, Life::Training);
+    let panels = layout(whole(screen), screen.view, screen.focus, screen.maximised, Life::Training);
     let width = match (screen.view, screen.maximised) {
         (View::Charts, None) => tiles(screen, screen.charts.chosen(state).0.len()).cell(0).width,
-        (View::Charts, Some(_)) => screen.area.width,
-        _ => panels.pane(screen.maximised.unwrap_or(screen.focus)).map_or(screen.area.width, |pane| pane.width),
+        (View::Charts, Some(_)) => screen.size.0,
+        _ => panels.pane(screen.maximised.unwrap_or(screen.focus)).map_or(screen.size.0, |pane| pane.width),
     };
     let across = if screen.glyphs == Glyphs::Braille && !screen.palette.is_mono() { 2 } else { 1 };
     (u64::from(width.saturating_sub(GUTTER + 2)) * across).max(10)

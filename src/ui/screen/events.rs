@@ -1,4 +1,161 @@
-//! What the Log view remembers between frames.
+//! What the Log view remembers between frames: which line is chosen, and which lines are wanted.
+//!
+//! A line is known by its number since the run began and not by its distance from the end, so that it stays in place under a
+//! reader while new ones come. Nothing is drawn here.
 
-#[derive(Clone, Debug, Default)]
-pub struct Events {}
+use crate::run::RunState;
+use crate::run::state::{Level, LogLine};
+use std::ops::Range;
+
+#[derive(Clone, Debug)]
+pub struct Events {
+    pub half: Half,
+    /// Less than this is not shown.
+    pub least: Level,
+    /// As it was typed: a text, and maybe `level:warn`.
+    pub filter: String,
+    /// What is being typed.
+    pub typing: Option<String>,
+    pub around: Around,
+    /// Number of the chosen line; `None` follows the newest.
+    pub line: Option<u64>,
+    /// Number of the line at the top, while one is chosen.
+    pub top: u64,
+    /// The chosen event; `None` is the newest, whatever comes.
+    pub mark: Option<usize>,
+    pub mark_top: usize,
+    /// What the local clock is ahead of UTC; `None` where nobody knows: then times are UTC.
+    pub ahead_s: Option<i32>,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self {
+            half: Half::Log,
+            least: Level::Info,
+            filter: String::new(),
+            typing: None,
+            around: Around::Hidden,
+            line: None,
+            top: 0,
+            mark: None,
+            mark_top: 0,
+            ahead_s: None,
+        }
+    }
+}
+
+/// Which half has the keys; on a small screen it is the only one there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Half {
+    Log,
+    Marks,
+}
+
+/// What becomes of lines that the filter's text is not in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Around {
+    Hidden,
+    Shown,
+}
+
+/// What a filter wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    pub least: Level,
+    /// In small letters; empty wants everything.
+    pub text: Vec<char>,
+}
+
+impl Events {
+    /// The filter in force: what is being typed counts at once.
+    pub fn wanted(&self) -> Wanted {
+        let typed = self.typing.as_deref().unwrap_or(&self.filter);
+        let mut wanted = Wanted { least: self.least, text: Vec::new() };
+        let mut words = Vec::new();
+        for word in typed.split(' ') {
+            match word.strip_prefix("level:") {
+                Some("info" | "all") => wanted.least = Level::Info,
+                Some("warn" | "warning") => wanted.least = Level::Warn,
+                Some("error" | "fail") => wanted.least = Level::Error,
+                Some(_) | None => words.push(word),
+            }
+        }
+        wanted.text = words.join(" ").trim().chars().map(small).collect();
+        wanted
+    }
+
+    /// Numbers of the lines that are shown, oldest first.
+    pub fn shown(&self, state: &RunState) -> Vec<u64> {
+        let wanted = self.wanted();
+        let shows = |line: &LogLine| line.level >= wanted.least && (self.around == Around::Shown || wanted.hits(&line.text));
+        (first(state)..).zip(&state.log).filter(|(_, line)| shows(line)).map(|(number, _)| number).collect()
+    }
+}
+
+impl Wanted {
+    /// Whether the text is in there; the empty one always is.
+    pub fn hits(&self, line: &str) -> bool {
+        self.text.is_empty() || self.find(line).is_some()
+    }
+
+    /// Where the text stands first, in bytes of `line`; the empty one nowhere.
+    pub fn find(&self, line: &str) -> Option<Range<usize>> {
+        let first = self.text.first()?;
+        line.char_indices().filter(|(_, c)| small(*c) == *first).find_map(|(start, _)| {
+            let mut rest = line[start..].char_indices();
+            let all = self.text.iter().all(|wanted| rest.next().is_some_and(|(_, c)| small(c) == *wanted));
+            all.then(|| start..start + rest.offset())
+        })
+    }
+}
+
+/// One character for one, so that places in the text stay what they are.
+fn small(c: char) -> char {
+    if c.is_ascii() { c.to_ascii_lowercase() } else { c.to_lowercase().next().unwrap_or(c) }
+}
+
+/// Number of the oldest line that is still kept.
+pub fn first(state: &RunState) -> u64 {
+    state.said - state.log.len() as u64
+}
+
+pub fn line(state: &RunState, number: u64) -> Option<&LogLine> {
+    state.log.get(usize::try_from(number.checked_sub(first(state))?).ok()?)
+}
+
+/// The first of `count` things to be shown in `height` rows, where the chosen one takes `tall` of them. `top` is where it was
+/// shown from last; without a chosen one the end is shown.
+pub fn window(count: usize, chosen: Option<usize>, top: usize, height: usize, tall: usize) -> usize {
+    let Some(at) = chosen else { return count.saturating_sub(height) };
+    let lowest = (at + tall.min(height)).saturating_sub(height);
+    top.clamp(lowest.min(at), at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_is_a_text_in_any_case_and_a_level() {
+        let of = |filter: &str| Events { filter: filter.into(), ..Events::default() }.wanted();
+        let wanted = of("level:warn CheckPoint 3");
+        assert_eq!((wanted.least, wanted.text.iter().collect::<String>().as_str()), (Level::Warn, "checkpoint 3"));
+        assert_eq!(wanted.find("a Checkpoint 3 b"), Some(2..14));
+        assert!(!wanted.hits("checkpoint 4") && of("").hits("anything") && of("level:error").hits("anything"));
+        assert_eq!(of("level:blue").text.len(), 10, "what is no level is a text");
+        assert_eq!(of("ÄB").find("xxäb"), Some(2..5));
+        assert_eq!((of("aab").find("aaab"), of("b").find("")), (Some(1..4), None));
+    }
+
+    #[test]
+    fn the_window_stays_where_the_chosen_line_is_seen() {
+        assert_eq!(window(100, None, 7, 20, 1), 80);
+        assert_eq!(window(3, None, 7, 20, 1), 0);
+        assert_eq!(window(100, Some(50), 40, 20, 1), 40);
+        assert_eq!(window(200, Some(50), 40, 20, 1), 40, "new lines move nothing");
+        assert_eq!((window(100, Some(60), 40, 20, 1), window(100, Some(59), 40, 20, 5)), (41, 44));
+        assert_eq!((window(100, Some(30), 40, 20, 1), window(100, Some(30), 20, 4, 9)), (30, 30));
+        assert_eq!(window(1, Some(0), 0, 0, 1), 0);
+    }
+}

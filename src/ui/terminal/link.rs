@@ -35,12 +35,13 @@ pub struct Link {
     queued_at: Instant,
     bytes: u64,
     frames: u64,
+    biggest: u64,
     last_took: Duration,
 }
 
 impl Link {
     pub fn new(tty: Arc<Tty>) -> Link {
-        Link { tty, queue: Vec::new(), queued_at: Instant::now(), bytes: 0, frames: 0, last_took: Duration::ZERO }
+        Link { tty, queue: Vec::new(), queued_at: Instant::now(), bytes: 0, frames: 0, biggest: 0, last_took: Duration::ZERO }
     }
 
     pub fn queue(&mut self, frame: &[u8]) {
@@ -49,6 +50,7 @@ impl Link {
         }
         self.queue.extend_from_slice(frame);
         self.frames += 1;
+        self.biggest = self.biggest.max(frame.len() as u64);
     }
 
     pub fn send(&mut self, patience: Duration) -> Result<Sent, TerminalError> {
@@ -68,6 +70,11 @@ impl Link {
 
     pub fn frames(&self) -> u64 {
         self.frames
+    }
+
+    /// Bytes of the biggest frame.
+    pub fn biggest(&self) -> u64 {
+        self.biggest
     }
 
     pub fn last_took(&self) -> Duration {

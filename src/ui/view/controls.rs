@@ -15,7 +15,12 @@ use ratatui::text::Line;
 pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let inner = pen.frame(area, pen.title(Pane::Controls, "Controls"), pen.focused(Pane::Controls), buffer);
     let Some((started, controls)) = pen.state.started.as_ref().zip(pen.state.controls) else {
-        lines_at(inner, &[Line::from(pen.span(Tone::Dim, "waiting for the run"))], buffer);
+        let doing = if pen.screen.preparing.is_empty() { "waiting for the run" } else { &pen.screen.preparing };
+        let lines: Vec<Line> = super::dialogs::wrap(doing, usize::from(inner.width))
+            .into_iter()
+            .map(|text| Line::from(pen.span(Tone::Dim, text)))
+            .collect();
+        lines_at(inner, &lines, buffer);
         return;
     };
     let mut lines = Vec::with_capacity(12);
@@ -56,6 +61,9 @@ pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let whole = format!("lr {lr} of {} {schedule}", Dial::LrScale.show(config.train.lr));
     let lr = if whole.len() <= usize::from(inner.width) { whole } else { format!("lr {lr} {schedule}") };
     lines.push(Line::from(pen.span(Tone::Text, lr)));
+    if let Some(pull) = super::pull::one_line(pen, inner.width) {
+        lines.push(pull);
+    }
     lines.push(fact(format!("{}  batch {}", config.method.describe(), config.train.batch)));
     lines.push(fact(format!("{} {}", controls.norm, started.student.name)));
     lines_at(inner, &lines, buffer);

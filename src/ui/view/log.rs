@@ -1,5 +1,6 @@
 //! The log: its newest lines, or wherever it was scrolled to.
 
+use super::dialogs::wrap;
 use super::{Pen, lines_at};
 use crate::run::state::{Level, LogLine};
 use crate::ui::layout::Pane;
@@ -7,27 +8,69 @@ use crate::ui::theme::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
+use unicode_width::UnicodeWidthStr;
+
+/// Cells of the word before each line.
+const INDENT: u16 = 6;
 
 pub(super) fn boxed(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let name = if pen.screen.scrolled > 0 { format!("Log  {} lines back", pen.screen.scrolled) } else { "Log".to_string() };
     let inner = pen.frame(area, pen.title(Pane::Log, &name), pen.focused(Pane::Log), buffer);
-    lines(pen, inner, buffer);
+    if pen.screen.maximised == Some(Pane::Log) {
+        whole(pen, inner, buffer);
+    } else {
+        lines(pen, inner, buffer);
+    }
 }
 
 pub(super) fn lines(pen: &Pen, area: Rect, buffer: &mut Buffer) {
-    let end = pen.state.log.len().saturating_sub(pen.screen.scrolled);
+    let end = newest(pen);
     let start = end.saturating_sub(usize::from(area.height));
     let lines: Vec<_> = pen.state.log.range(start..end).map(|line| one(pen, line)).collect();
     lines_at(area, &lines, buffer);
 }
 
+/// Lines of the log up to the one that stands lowest.
+fn newest(pen: &Pen) -> usize {
+    pen.state.log.len().saturating_sub(pen.screen.scrolled)
+}
+
+/// With the screen to itself nothing is cut: what is longer than a line goes on below.
+fn whole(pen: &Pen, area: Rect, buffer: &mut Buffer) {
+    let room = usize::from(area.width.saturating_sub(INDENT)).max(1);
+    // From the newest up, until the pane is full.
+    let mut up: Vec<Line> = Vec::with_capacity(usize::from(area.height) + 8);
+    for line in pen.state.log.range(..newest(pen)).rev() {
+        if up.len() >= usize::from(area.height) {
+            break;
+        }
+        let (word, tone) = word(line.level);
+        let text = pen.screen.glyphs.words(plain(&line.text)).into_owned();
+        let parts = if text.width() > room { wrap(&text, room) } else { vec![text] };
+        for (i, part) in parts.into_iter().enumerate().rev() {
+            let word = if i == 0 { word } else { "      " };
+            up.push(Line::from(vec![pen.span(tone, word), pen.span(Tone::Text, part)]));
+        }
+    }
+    up.truncate(usize::from(area.height));
+    up.reverse();
+    lines_at(area, &up, buffer);
+}
+
 fn one(pen: &Pen, line: &LogLine) -> Line<'static> {
-    let (word, tone) = match line.level {
+    let (word, tone) = word(line.level);
+    Line::from(vec![pen.span(tone, word), pen.span(Tone::Text, plain(&line.text))])
+}
+
+fn word(level: Level) -> (&'static str, Tone) {
+    match level {
         Level::Info => (" INFO ", Tone::Dim),
         Level::Warn => (" WARN ", Tone::Warn),
         Level::Error => (" FAIL ", Tone::Error),
-    };
-    // What libraries say may hold tabs and escapes; a terminal must not act on them.
-    let text: String = line.text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    Line::from(vec![pen.span(tone, word), pen.span(Tone::Text, text)])
+    }
+}
+
+/// What libraries say may hold tabs and escapes; a terminal must not act on them.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

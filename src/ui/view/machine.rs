@@ -30,7 +30,7 @@ fn short_name(name: &str) -> &str {
     name.strip_prefix("NVIDIA ").unwrap_or(name).split_whitespace().next().unwrap_or(name)
 }
 
-fn gauge(pen: &Pen, name: &str, share: f64, text: &str, width: u16) -> Line<'static> {
+pub(super) fn gauge(pen: &Pen, name: &str, share: f64, text: &str, width: u16) -> Line<'static> {
     let room = usize::from(width).saturating_sub(name.chars().count() + text.chars().count() + 2);
     let mut line = Line::from(pen.span(Tone::Text, format!("{name} ")));
     line.push_span(ratatui::text::Span::styled(bar(share, room), pen.style(Tone::Ok)));
@@ -39,7 +39,7 @@ fn gauge(pen: &Pen, name: &str, share: f64, text: &str, width: u16) -> Line<'sta
 }
 
 /// The last readings that fit, one a column, in steps of an eighth. Filled from the right like a strip chart: at 1 Hz cheap.
-fn history(pen: &Pen, of: impl Fn(&Machine) -> Option<f64>, width: u16) -> Line<'static> {
+pub(super) fn history(pen: &Pen, of: impl Fn(&Machine) -> Option<f64>, width: u16) -> Line<'static> {
     let room = usize::from(width).saturating_sub(5);
     let mut graph: String = pen.state.machine.iter().rev().take(room).map(|m| of(m).map_or(' ', level)).collect();
     graph = graph.chars().rev().collect();
@@ -82,15 +82,8 @@ pub(super) fn timing(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     if let Some(timing) = &pen.state.timing {
         let all: f64 = timing.parts.values().sum();
         for part in &pen.state.parts {
-            let name = match part {
-                Part::Data => "data  ",
-                Part::Attack => "attack",
-                Part::Teacher => "teachr",
-                Part::ForwardBackward => "fwdbwd",
-                Part::Update => "update",
-            };
             let share = timing.parts.get(part).copied().unwrap_or(0.0) / all.max(f64::MIN_POSITIVE);
-            lines.push(gauge(pen, name, share, &format!("{:3.0}%", 100.0 * share), inner.width));
+            lines.push(gauge(pen, part_name(*part), share, &format!("{:3.0}%", 100.0 * share), inner.width));
         }
         lines.push(Line::from(pen.span(Tone::Text, format!("step p50 {}ms p99 {}ms", ms(timing.p50_ms), ms(timing.p99_ms)))));
     } else {
@@ -99,6 +92,17 @@ pub(super) fn timing(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let room = usize::from(inner.height).saturating_sub(lines.len());
     lines.extend(epochs(pen, room));
     lines_at(inner, &lines, buffer);
+}
+
+/// In six cells, whatever it is.
+pub(super) fn part_name(part: Part) -> &'static str {
+    match part {
+        Part::Data => "data  ",
+        Part::Attack => "attack",
+        Part::Teacher => "teachr",
+        Part::ForwardBackward => "fwdbwd",
+        Part::Update => "update",
+    }
 }
 
 /// Whole milliseconds from ten on: the rest is noise.

@@ -9,13 +9,19 @@ use crate::ui::glyphs::bar;
 use crate::ui::intent::{markers_at, scopes};
 use crate::ui::keymap::{Binding, Intent, KEYMAP, Scope};
 use crate::ui::layout::View;
-use crate::ui::screen::{Asked, Mood, X, is_over};
+use crate::ui::screen::{Asked, Half, Mood, X, is_over};
 use crate::ui::terminal::LinkSpeed;
 use crate::ui::theme::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use std::fmt::Write as _;
+use unicode_width::UnicodeWidthStr;
+
+/// Wider lines are no easier to read.
+const LONGEST_TOAST: usize = 76;
+/// More would hide what it is about; the log has the rest.
+const TOAST_LINES: usize = 3;
 
 pub(super) fn word(pen: &Pen) -> &'static str {
     match &pen.state.phase {
@@ -157,6 +163,7 @@ fn useful(pen: &Pen, binding: &Binding) -> bool {
         // Nobody looks for the view that is there.
         Intent::Show(view) => pen.screen.view != view,
         Intent::OlderReport | Intent::NewerReport => pen.state.reports.len() > 1,
+        Intent::Open if pen.screen.view == View::Events => pen.screen.events.half == Half::Marks,
         // A replay holds and goes on by the same key.
         Intent::Pause => steers || (pen.screen.pace.is_some() && !is_over(pen.state)),
         Intent::Faster | Intent::Slower => !is_over(pen.state),
@@ -229,17 +236,26 @@ fn trouble(pen: &Pen, hints: Rect, buffer: &mut Buffer) -> Rect {
     top
 }
 
-/// At the right end of the lines above the hints, newest lowest.
+/// At the right end of the lines above the hints, newest lowest; a long one takes a few lines.
 pub(super) fn toasts(pen: &Pen, hints: Rect, buffer: &mut Buffer) {
     let hints = trouble(pen, hints, buffer);
-    for (i, toast) in pen.screen.toasts.iter().rev().enumerate() {
-        let text = pen.screen.glyphs.words(format!(" {} ", toast.text)).into_owned();
-        let width = (unicode_width::UnicodeWidthStr::width(text.as_str()) as u16).min(hints.width);
-        let Some(y) = hints.y.checked_sub(i as u16 + 1) else { return };
+    let room = usize::from(hints.width.saturating_sub(2)).clamp(1, LONGEST_TOAST);
+    let mut y = hints.y;
+    for toast in pen.screen.toasts.iter().rev() {
         let style = match toast.mood {
             Mood::Good => pen.style(Tone::Selected),
             Mood::Bad => pen.style(Tone::Error).add_modifier(ratatui::style::Modifier::REVERSED),
         };
-        buffer.set_stringn(hints.right() - width, y, &text, usize::from(width), style);
+        let text = pen.screen.glyphs.words(toast.text.clone()).into_owned();
+        let lines = super::dialogs::wrap(&text, room);
+        let lines = &lines[..lines.len().min(TOAST_LINES)];
+        let widest = lines.iter().map(|line| line.width()).max().unwrap_or(0);
+        let width = (widest as u16 + 2).min(hints.width);
+        for line in lines.iter().rev() {
+            let Some(above) = y.checked_sub(1) else { return };
+            y = above;
+            let fill = " ".repeat(widest - line.width());
+            buffer.set_stringn(hints.right() - width, y, format!(" {line}{fill} "), usize::from(width), style);
+        }
     }
 }

@@ -1,0 +1,45 @@
+//! Goes on as the program that is linked to libtorch, with the same words, for what this one cannot do.
+//!
+//! Libtorch's initialisers take half a second before `main`. Who lists runs, asks for help or looks at a run has no use for them, so
+//! that program lies beside this one and takes its place only when it is needed: same process, same terminal, same exit code.
+
+use super::openmp;
+use crate::cli::{Cli, Command};
+use std::os::unix::process::CommandExt as _;
+
+/// Beside this program; `cargo build` makes both.
+const NAME: &str = "rematch-torch";
+
+pub fn is_needed(cli: &Cli) -> bool {
+    match cli.command {
+        Command::Train(_) | Command::Eval(_) | Command::Import(_) | Command::Export(_) | Command::Bench(_) => true,
+        Command::Config(_)
+        | Command::Replay(_)
+        | Command::Runs(_)
+        | Command::Compare(_)
+        | Command::Data(_)
+        | Command::Doctor(_)
+        | Command::Completions(_)
+        | Command::Man(_) => false,
+    }
+}
+
+/// Returns only when the other program could not be started.
+pub fn go_on() -> anyhow::Error {
+    let here = match std::env::current_exe() {
+        Ok(here) => here,
+        Err(error) => return anyhow::anyhow!("where this program lies is not known: {error}"),
+    };
+    let there = here.with_file_name(NAME);
+    let mut command = std::process::Command::new(&there);
+    command.arg0("rematch").args(std::env::args_os().skip(1));
+    if let Some((name, value)) = openmp::spin() {
+        // Here rather than there, which would have to start a second time for it.
+        command.env(name, value);
+    }
+    let error = command.exec();
+    anyhow::anyhow!(
+        "{} cannot be started: {error}; it is the part of this program that needs libtorch, and `make setup && cargo build` puts both in one folder",
+        there.display()
+    )
+}
