@@ -24,7 +24,8 @@ use rematch::run::RunState;
 use rematch::run::recorder::line;
 use rematch::run::session::Access;
 use rematch::ui::glyphs::Glyphs;
-use rematch::ui::screen::Screen;
+use rematch::ui::layout::View;
+use rematch::ui::screen::{Screen, X};
 use rematch::ui::terminal::backend::{FrameWriter, ScreenBackend};
 use rematch::ui::theme::Palette;
 use rematch::ui::view;
@@ -114,8 +115,26 @@ fn resident_mb() -> f64 {
     kib.and_then(|k| k.parse::<f64>().ok()).unwrap_or(0.0) * 1024.0 / 1e6
 }
 
+/// What this thread has computed so far: on a machine that others use, the time by the wall says more about them.
+fn cpu_ms() -> f64 {
+    let spent = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    spent.split_whitespace().next().and_then(|ns| ns.parse::<f64>().ok()).unwrap_or(0.0) / 1e6
+}
+
 fn frames() {
-    const TERMS: [Term; 5] = [Term::Total, Term::CrossEntropy, Term::WeightedCrossEntropy, Term::Representation, Term::Cosine];
+    // With the learning rate and the images a second, which each report has too, a dozen series.
+    const TERMS: [Term; 10] = [
+        Term::Total,
+        Term::CrossEntropy,
+        Term::WeightedCrossEntropy,
+        Term::Representation,
+        Term::Cosine,
+        Term::Distance,
+        Term::Distillation,
+        Term::CleanDistillation,
+        Term::Divergence,
+        Term::TrainAccuracy,
+    ];
     let before = resident_mb();
     let (mut state, mut screen) = (RunState::default(), new_screen());
     let mut first = recording(Kind::Rrm, Machines::Gpu, 4);
@@ -130,16 +149,26 @@ fn frames() {
         (mixed >> 11) as f64 / (1u64 << 53) as f64
     };
     for step in 5..=POINTS {
-        let terms = TERMS.into_iter().zip(0..).map(|(term, salt)| (term, Summary::one(noise(step, salt)))).collect();
+        let around = |mean: f64| Summary { min: mean - 0.1, mean, max: mean + 0.2 };
+        let terms = TERMS.into_iter().zip(0..).map(|(term, salt)| (term, around(noise(step, salt)))).collect();
         let event = Event::Progress(Progress { step, steps: 1, lr: 0.05, images_per_s: Scalar(1e4), terms, timing: None });
         state.apply(&Record { seq: step, at_ms: at_ms + 10 * step, event });
     }
     let after = resident_mb();
-    println!("frames: {POINTS} points in each of {} series; resident {before:.0} MB before, {after:.0} MB after", TERMS.len());
+    println!(
+        "frames: {POINTS} points in each of {} series; resident {before:.0} MB before, {after:.0} MB after",
+        TERMS.len() + 2
+    );
+    let bytes: usize = state.series.values().map(rematch::run::Series::heap_bytes).sum();
+    println!("frames: {:.2} bytes a point of a term with three numbers", bytes as f64 / (TERMS.len() as u64 * POINTS) as f64);
+    let ways = [(View::Dash, 0, X::Step), (View::Dash, 2, X::Step), (View::Charts, 0, X::Step), (View::Charts, 2, X::Wall)];
     for (width, height) in SIZES {
-        for (how, smoothing) in [("", 0), (", smoothed", 2)] {
-            screen.smoothing = smoothing;
+        for (view, smoothing, x) in ways {
+            screen.turn_to(view);
+            (screen.smoothing, screen.charts.x) = (smoothing, x);
+            let how = format!("{}, over {}, smoothing {smoothing}", view.name(), x.name());
             let area = Rect::new(0, 0, width, height);
+            let cpu = cpu_ms();
             let mut times: Vec<f64> = (0..200)
                 .map(|_| {
                     let mut buffer = Buffer::empty(area);
@@ -148,8 +177,14 @@ fn frames() {
                     start.elapsed().as_secs_f64() * 1e3
                 })
                 .collect();
+            let cpu = (cpu_ms() - cpu) / times.len() as f64;
             times.sort_by(f64::total_cmp);
-            println!("frame {width}x{height}{how}: median {:.2} ms, max {:.2} ms of {}", times[100], times[199], times.len());
+            println!(
+                "frame {width}x{height} of {how}: {cpu:.2} ms of a processor; median {:.2} ms, max {:.2} ms of {}",
+                times[100],
+                times[199],
+                times.len()
+            );
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A run as it lies on disk, travels, and is remembered: no tensors here.
 
 pub mod alerts;
+pub mod clock;
 pub mod comparison;
 pub mod evaluations;
 pub mod listing;

@@ -18,6 +18,7 @@ pub mod graphics;
 pub mod keymap;
 pub mod layout;
 pub mod picture;
+pub mod plots;
 pub mod radii;
 pub mod raster;
 pub mod screen;

@@ -7,6 +7,7 @@ mod turn;
 pub use turn::{Hand, Turn};
 
 use super::alerts::saw;
+use super::clock::Clock;
 use super::series::Series;
 use super::step_times::StepTimes;
 use crate::config::Eps;
@@ -43,6 +44,8 @@ pub struct RunState {
     pub series: BTreeMap<Term, Series>,
     /// What is measured beside the terms, as curves.
     pub tracks: BTreeMap<Track, Series>,
+    /// When steps were done.
+    pub clock: Clock,
     /// Natural and adversarial accuracy of the student's probes on validation images, as curves.
     pub natural: Series,
     pub adversarial: Series,
@@ -198,6 +201,7 @@ impl RunState {
         if self.started_at_ms == 0 {
             self.started_at_ms = at;
         }
+        self.time(at, &record.event);
         match &record.event {
             Event::Started(started) => self.start(at, started),
             Event::Progress(progress) => {
@@ -337,6 +341,34 @@ impl RunState {
                 self.finished = Some(finished.clone());
             }
         }
+    }
+
+    /// Takes note of when which step was done, where an event tells it.
+    fn time(&mut self, at: u64, event: &Event) {
+        let step = match event {
+            Event::Started(started) => return self.clock.start(started.from_step, at),
+            Event::Progress(progress) => progress.step,
+            Event::Controlled { step, .. }
+            | Event::Stopping { step, .. }
+            | Event::Examining { step, .. }
+            | Event::Examined { step, .. } => *step,
+            Event::Evaluated(evaluated) => evaluated.step,
+            Event::Exhibited(exhibit) => exhibit.step,
+            Event::Saved(saved) => saved.step,
+            Event::Finished(finished) => finished.step,
+            // No step is done while these come, or they do not say which.
+            Event::Pulled(_)
+            | Event::Scheduled { .. }
+            | Event::Unscheduled { .. }
+            | Event::Refused { .. }
+            | Event::EpochFinished(_)
+            | Event::Preparing(_)
+            | Event::Machine(_)
+            | Event::Warned { .. }
+            | Event::Said { .. } => return,
+        };
+        let plan = self.plan_steps();
+        self.clock.note(step, at, plan);
     }
 
     fn start(&mut self, at: u64, started: &Started) {

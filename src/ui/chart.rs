@@ -4,11 +4,17 @@
 //! column stands for a fixed range of steps, so what is drawn once never moves: that is what keeps a screen over SSH cheap.
 //! It knows nothing of losses or accuracies, and holds no state: bounds are a pure function of the data.
 
+mod axis;
+mod columns;
+
+pub use columns::{Curve, Place, Ruler, Shape};
+
 use super::glyphs::Glyphs;
 use super::theme::{Palette, Tone};
 use crate::protocol::Step;
-use crate::run::Series;
 use crate::run::state::Marker;
+use axis::{Axis, nice_above, short_count, short_time};
+use columns::Column;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -19,14 +25,6 @@ pub(super) const GUTTER: u16 = 6;
 const FIRST_PART: usize = 20;
 /// One column in a hundred may lie beyond robust bounds at either end.
 const RARE: usize = 100;
-
-pub struct Curve<'a> {
-    pub series: &'a Series,
-    /// Drawn as value x factor + offset: 100 for what is shown in percent.
-    pub factor: f64,
-    pub offset: f64,
-    pub tone: Tone,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Scale {
@@ -52,31 +50,35 @@ pub enum Unit {
     Step,
     /// Labelled in epochs of this many steps.
     Epoch(u64),
+    /// Places are milliseconds.
+    Time,
+}
+
+/// Whether what a column covers is drawn, or only its mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Band {
+    #[default]
+    Shown,
+    Hidden,
 }
 
 pub struct SeriesChart<'a> {
     pub curves: &'a [Curve<'a>],
-    /// Visible steps, `from < to`.
-    pub from: Step,
-    pub to: Step,
+    /// Visible places of the x axis, `from < to`: steps, or milliseconds.
+    pub from: u64,
+    pub to: u64,
+    /// From markers' and the crosshair's steps to places.
+    pub ruler: Ruler<'a>,
     pub scale: Scale,
     pub bounds: Bounds,
     /// Weight of the past in the drawn mean, 0 to below 1; the raw extent stays visible behind it.
     pub smoothing: f64,
+    pub band: Band,
     pub markers: &'a [Marker],
     /// Dotted horizontal lines, in the unit of the y axis.
     pub references: &'a [(f64, Tone)],
     pub cursor: Option<Step>,
     pub unit: Unit,
-}
-
-/// What a dot column shows of one curve.
-#[derive(Clone, Copy)]
-struct Column {
-    min: f64,
-    mean: f64,
-    max: f64,
-    holes: u32,
 }
 
 /// Who owns a cell: curves in drawing order, their bands below them all.
@@ -122,80 +124,36 @@ impl Grid {
         }
     }
 
-    /// The last curve wins a cell: dots of two colours cannot share one.
     pub(super) fn set(&mut self, x: usize, y: usize, layer: Layer) {
-        let bit = match (self.across, self.down) {
+        self.put(x, y / self.down, self.bit(x, y), layer);
+    }
+
+    /// A vertical line of dots, cell by cell: bands have more dots than all else that is drawn.
+    fn fill(&mut self, x: usize, a: usize, b: usize, layer: Layer) {
+        let (top, bottom) = (a.min(b), a.max(b));
+        for row in top / self.down..=bottom / self.down {
+            let (first, last) = (row * self.down, row * self.down + self.down - 1);
+            let dots = (top.max(first)..=bottom.min(last)).fold(0, |dots, y| dots | self.bit(x, y));
+            self.put(x, row, dots, layer);
+        }
+    }
+
+    fn bit(&self, x: usize, y: usize) -> u8 {
+        match (self.across, self.down) {
             (2, 4) => [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]][y % 4][x % 2],
             (_, 2) => 1 << (y % 2),
             _ => 1,
-        };
-        let cell = &mut self.cells[y / self.down * self.width + x / self.across];
+        }
+    }
+
+    /// The last curve wins a cell: dots of two colours cannot share one.
+    fn put(&mut self, x: usize, row: usize, bits: u8, layer: Layer) {
+        let cell = &mut self.cells[row * self.width + x / self.across];
         match cell {
-            Some((owner, dots)) if *owner == layer => *dots |= bit,
-            _ => *cell = Some((layer, bit)),
+            Some((owner, dots)) if *owner == layer => *dots |= bits,
+            _ => *cell = Some((layer, bits)),
         }
     }
-
-    fn fill(&mut self, x: usize, a: usize, b: usize, layer: Layer) {
-        for y in a.min(b)..=a.max(b) {
-            self.set(x, y, layer);
-        }
-    }
-}
-
-/// The y axis: bounds in what is drawn (logarithms for a log axis).
-struct Axis {
-    low: f64,
-    high: f64,
-    scale: Scale,
-    rows: usize,
-}
-
-impl Axis {
-    fn place(&self, value: f64) -> Option<f64> {
-        match self.scale {
-            Scale::Linear => value.is_finite().then_some(value),
-            Scale::Log => (value > 0.0 && value.is_finite()).then(|| value.log10()),
-        }
-    }
-
-    fn dot(&self, value: f64) -> Option<usize> {
-        let share = ((self.place(value)? - self.low) / (self.high - self.low)).clamp(0.0, 1.0);
-        Some(((1.0 - share) * (self.rows - 1) as f64).round() as usize)
-    }
-
-    fn label(&self, share: f64) -> String {
-        let at = self.low + share * (self.high - self.low);
-        number(if self.scale == Scale::Log { 10f64.powf(at) } else { at })
-    }
-}
-
-/// In at most five cells.
-fn number(value: f64) -> String {
-    let size = value.abs();
-    if size == 0.0 {
-        "0.00".into()
-    } else if !(0.000_95..99_999.5).contains(&size) {
-        format!("{value:.0e}")
-    } else if size >= 99.95 {
-        format!("{value:.0}")
-    } else if size >= 9.995 {
-        format!("{value:.1}")
-    } else if size >= 0.1 || size == 0.05 {
-        format!("{value:.2}")
-    } else {
-        format!("{value:.3}").replacen("0.", ".", 1)
-    }
-}
-
-/// The smallest round number that is not below `value`: changes rarely while a curve grows.
-fn nice_above(value: f64) -> f64 {
-    if value <= 0.0 || !value.is_finite() {
-        return 0.0;
-    }
-    let unit = 10f64.powf(value.log10().floor());
-    let steps = [1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
-    steps.iter().map(|s| s * unit).find(|&s| s >= value * (1.0 - 1e-9)).unwrap_or(10.0 * unit)
 }
 
 impl SeriesChart<'_> {
@@ -212,17 +170,20 @@ impl SeriesChart<'_> {
         let mut holes = vec![false; width];
         let columns: Vec<Vec<Option<Column>>> = self.curves.iter().map(|c| self.columns(c, width * across)).collect();
         let axis = self.axis(height * down, &columns);
-        if self.smoothing > 0.0 && !letters {
-            for columns in &columns {
-                bands(columns, &axis, &mut grid, Layer::Band);
+        let front = |i: usize| self.curves.get(i).is_some_and(|curve| curve.place == Place::Front);
+        if self.smoothing > 0.0 && self.band == Band::Shown && !letters {
+            for (i, columns) in columns.iter().enumerate() {
+                if front(i) {
+                    bands(columns, &axis, &mut grid, Layer::Band);
+                }
             }
         }
         for (i, columns) in columns.iter().enumerate() {
-            if self.smoothing == 0.0 {
+            if self.smoothing == 0.0 && self.band == Band::Shown && front(i) {
                 bands(columns, &axis, &mut grid, Layer::Line(i));
             }
             line(columns, &axis, &mut grid, Layer::Line(i));
-            for (x, column) in columns.iter().enumerate() {
+            for (x, column) in columns.iter().enumerate().filter(|_| front(i)) {
                 holes[x / across] |= column.is_some_and(|c| c.holes > 0);
             }
         }
@@ -230,6 +191,7 @@ impl SeriesChart<'_> {
         self.references(plot, &axis, down, buffer, palette);
         self.paint(plot, &grid, letters, buffer, palette);
         self.beyond(plot, &axis, &columns, across, buffer, palette);
+        self.tags(plot, &grid, &axis, &columns, buffer);
         self.mark(plot, &grid, buffer, palette);
         for (x, _) in holes.iter().enumerate().filter(|(_, hole)| **hole) {
             cell(buffer, plot.x + x as u16, plot.bottom() - 1, '!', palette.style(Tone::Error));
@@ -240,8 +202,18 @@ impl SeriesChart<'_> {
     /// Least and greatest of what is visible; the former above the latter where nothing is.
     fn extent(&self) -> (f64, f64) {
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+        let seen = |curve: &Curve| {
+            let to = curve.ruler.step(self.to) + 1;
+            match curve.shape {
+                Shape::Line => curve.series.within(curve.ruler.step(self.from) + 1, to),
+                // With the value that holds where the view begins.
+                Shape::Stairs(_) => {
+                    curve.series.first_from(curve.ruler.step(self.from) + 1).saturating_sub(1)..curve.series.first_from(to)
+                }
+            }
+        };
         for curve in self.curves {
-            if let Some(range) = curve.series.range(curve.series.within(self.from + 1, self.to + 1)) {
+            if let Some(range) = curve.series.range(seen(curve)) {
                 low = low.min(f64::from(range.min) * curve.factor + curve.offset);
                 high = high.max(f64::from(range.max) * curve.factor + curve.offset);
             }
@@ -294,65 +266,49 @@ impl SeriesChart<'_> {
         Axis { low, high, scale: Scale::Linear, rows }
     }
 
-    /// First step of a dot column.
-    fn start(&self, column: usize, count: usize) -> Step {
-        let span = u128::from(self.to - self.from);
-        self.from + (span * column as u128 / count as u128) as Step
-    }
-
     /// The cell column of a step, if it is visible. A value reported after step n lies where step n - 1 ran.
     fn column_of(&self, step: Step, width: u16) -> Option<u16> {
-        let (step, span) = (step.max(1) - 1, self.to - self.from);
-        (self.from..self.to).contains(&step).then(|| (u128::from(step - self.from) * u128::from(width) / u128::from(span)) as u16)
+        // The step before is where one that is not done yet will begin.
+        let at = self.ruler.place(step).or_else(|| self.ruler.place(step.checked_sub(1)?))?;
+        let (at, span) = (at.max(1) - 1, self.to - self.from);
+        (self.from..self.to).contains(&at).then(|| (u128::from(at - self.from) * u128::from(width) / u128::from(span)) as u16)
     }
 
-    fn columns(&self, curve: &Curve, count: usize) -> Vec<Option<Column>> {
-        let mut mean = 0.0;
-        let mut seen = 0.0;
-        // The mean needs its past: what lies left of a zoomed view enters as one lump, which is near enough and costs nothing.
-        if self.smoothing > 0.0
-            && self.from > 0
-            && let Some(range) =
-                curve.series.range(curve.series.within(self.from.saturating_sub(self.to - self.from) + 1, self.from + 1))
-            && range.n > 0
-        {
-            seen = f64::from(range.n);
-            mean = f64::from(range.mean()) * (1.0 - self.smoothing.powf(seen));
-        }
-        (0..count)
-            .map(|i| {
-                let indices = curve.series.within(self.start(i, count) + 1, self.start(i + 1, count) + 1);
-                let range = curve.series.range(indices)?;
-                let mut column = Column {
-                    min: f64::from(range.min) * curve.factor + curve.offset,
-                    mean: f64::from(range.mean()) * curve.factor + curve.offset,
-                    max: f64::from(range.max) * curve.factor + curve.offset,
-                    holes: range.holes,
-                };
-                if self.smoothing > 0.0 && range.n > 0 {
-                    // As n points with the same mean would have moved it; divided by its weight so far it starts unbiased.
-                    let keep = self.smoothing.powi(range.n as i32);
-                    mean = keep * mean + (1.0 - keep) * f64::from(range.mean());
-                    seen += f64::from(range.n);
-                    column.mean = mean / (1.0 - self.smoothing.powf(seen)) * curve.factor + curve.offset;
-                }
-                Some(column)
+    /// Points in view that a log axis has no place for.
+    pub fn left_out(&self) -> u64 {
+        let front = self.curves.iter().filter(|curve| self.scale == Scale::Log && curve.place == Place::Front);
+        front
+            .map(|curve| {
+                let (from, to) = (curve.ruler.step(self.from), curve.ruler.step(self.to));
+                curve.series.count_to((-curve.offset / curve.factor) as f32, curve.series.within(from + 1, to + 1))
             })
-            .collect()
+            .sum()
     }
 
     fn paint(&self, plot: Rect, grid: &Grid, letters: bool, buffer: &mut Buffer, palette: Palette) {
-        const LETTERS: [char; 4] = ['o', 'x', '+', '*'];
         for (i, owned) in grid.cells.iter().enumerate() {
             let Some((layer, dots)) = *owned else { continue };
             let (glyph, tone) = match layer {
                 Layer::Band => (None, Tone::Dim),
                 Layer::Line(curve) => {
-                    (letters.then(|| LETTERS[curve % LETTERS.len()]), self.curves.get(curve).map_or(Tone::Text, |c| c.tone))
+                    let curve = self.curves.get(curve);
+                    (letters.then(|| curve.map_or('o', |c| c.letter)), curve.map_or(Tone::Text, |c| c.tone))
                 }
             };
             let glyph = glyph.unwrap_or_else(|| grid.glyph(dots));
             cell(buffer, plot.x + (i % grid.width) as u16, plot.y + (i / grid.width) as u16, glyph, palette.style(tone));
+        }
+    }
+
+    /// Whose a curve behind is, at its newest end: a dim colour alone would not say it.
+    fn tags(&self, plot: Rect, grid: &Grid, axis: &Axis, columns: &[Vec<Option<Column>>], buffer: &mut Buffer) {
+        for (curve, columns) in self.curves.iter().zip(columns).filter(|(curve, _)| curve.place == Place::Behind) {
+            let end = columns.iter().enumerate().rev().find_map(|(x, column)| Some((x, axis.dot((*column)?.mean)?)));
+            if let Some((x, y)) = end
+                && let Some(cell) = buffer.cell_mut((plot.x + (x / grid.across) as u16, plot.y + (y / grid.down) as u16))
+            {
+                cell.set_char(curve.letter);
+            }
         }
     }
 
@@ -427,27 +383,32 @@ impl SeriesChart<'_> {
             buffer.set_stringn(area.x, plot.y + row, format!("{text:>5}"), 5, dim);
         }
         let y = area.bottom() - 1;
-        let (name, per) = match self.unit {
-            Unit::Step => (" step", 1),
-            Unit::Epoch(per) => ("epoch", per.max(1)),
+        let name = match self.unit {
+            Unit::Step => " step",
+            Unit::Epoch(_) => "epoch",
+            Unit::Time => " time",
         };
         buffer.set_stringn(area.x, y, name, 5, dim);
-        let parts: u64 = if plot.width >= 40 { 4 } else { 2 };
+        let parts: u64 = match plot.width {
+            40.. => 4,
+            20.. => 2,
+            _ => 1,
+        };
         for part in 0..=parts {
-            let step = self.from + (self.to - self.from) * part / parts;
-            let text = short_count(step / per);
+            let place = self.from + (self.to - self.from) * part / parts;
+            let text = match self.unit {
+                Unit::Step => short_count(place),
+                // Where whole epochs would be the same one twice.
+                Unit::Epoch(per) if (self.to - self.from) < 2 * parts * per.max(1) && !place.is_multiple_of(per.max(1)) => {
+                    format!("{:.1}", place as f64 / per.max(1) as f64)
+                }
+                Unit::Epoch(per) => short_count(place / per.max(1)),
+                Unit::Time => short_time(place),
+            };
             let at = u64::from(plot.width) * part / parts;
             let x = plot.x + (at as u16).min(plot.width.saturating_sub(text.len() as u16));
             buffer.set_stringn(x, y, &text, usize::from(plot.right() - x), dim);
         }
-    }
-}
-
-fn short_count(n: u64) -> String {
-    match n {
-        0..10_000 => n.to_string(),
-        10_000..1_000_000 => format!("{:.1}k", n as f64 / 1e3),
-        _ => format!("{:.1}M", n as f64 / 1e6),
     }
 }
 
@@ -497,6 +458,8 @@ pub(super) fn cell(buffer: &mut Buffer, x: u16, y: u16, glyph: char, style: Styl
 mod tests {
     use super::*;
     use crate::protocol::Summary;
+    use crate::run::Series;
+    use crate::run::clock::Clock;
     use crate::run::state::MarkerKind;
 
     fn ramp(points: u64, value: impl Fn(u64) -> f64) -> Series {
@@ -507,7 +470,12 @@ mod tests {
         series
     }
 
-    fn draw(curves: &[Curve], markers: &[Marker], change: impl Fn(&mut SeriesChart)) -> Vec<String> {
+    fn curve(series: &Series) -> Curve<'_> {
+        let (place, ruler, shape) = (Place::Front, Ruler::Steps, Shape::Line);
+        Curve { series, factor: 1.0, offset: 0.0, tone: Tone::First, letter: 'o', place, ruler, shape }
+    }
+
+    fn draw<'a>(curves: &'a [Curve<'a>], markers: &'a [Marker], change: impl Fn(&mut SeriesChart<'a>)) -> Vec<String> {
         let area = Rect::new(0, 0, 26, 7);
         let mut buffer = Buffer::empty(area);
         let mut chart = SeriesChart {
@@ -517,6 +485,8 @@ mod tests {
             scale: Scale::Linear,
             bounds: Bounds::Nice,
             smoothing: 0.0,
+            band: Band::Shown,
+            ruler: Ruler::Steps,
             markers,
             references: &[],
             cursor: None,
@@ -530,7 +500,7 @@ mod tests {
     #[test]
     fn what_is_not_a_number_is_a_gap_and_a_mark() {
         let series = ramp(20, |i| if i == 11 { f64::NAN } else { 1.0 });
-        let rows = draw(&[Curve { series: &series, factor: 1.0, offset: 0.0, tone: Tone::First }], &[], |_| ());
+        let rows = draw(&[curve(&series)], &[], |_| ());
         assert_eq!(&rows[5][6..], "     !              ");
         assert!(rows[0].starts_with(" 1.00 oooo"), "{rows:#?}");
     }
@@ -539,7 +509,7 @@ mod tests {
     fn markers_stand_over_the_step_they_name_and_spare_the_curve() {
         let series = ramp(40, |_| 2.0);
         let at = |step| Marker { step, at_ms: 0, kind: MarkerKind::Saved, text: String::new(), note: None, by_person: true };
-        let curve = [Curve { series: &series, factor: 0.5, offset: 0.0, tone: Tone::First }];
+        let curve = [Curve { factor: 0.5, ..curve(&series) }];
         let rows = draw(&curve, &[at(10), at(20), at(21)], |c| c.bounds = Bounds::AtLeast(0.0, 2.0));
         assert_eq!(&rows[0][6..], "     S    2         ");
         assert!(rows[3].contains("oooooooooooooooooooo") || rows[2].contains("oooooooooooooooooooo"), "{rows:#?}");
@@ -548,7 +518,7 @@ mod tests {
     #[test]
     fn a_log_axis_spans_whole_decades() {
         let series = ramp(40, |i| 10f64.powf(-(i as f64) / 10.0));
-        let rows = draw(&[Curve { series: &series, factor: 1.0, offset: 0.0, tone: Tone::First }], &[], |c| c.scale = Scale::Log);
+        let rows = draw(&[curve(&series)], &[], |c| c.scale = Scale::Log);
         assert!(rows[0].trim_start().starts_with("1.00"), "{rows:#?}");
         assert!(rows[5].trim_start().starts_with("1e-4"), "{rows:#?}");
     }
@@ -556,22 +526,67 @@ mod tests {
     #[test]
     fn a_beginning_far_away_does_not_flatten_the_rest() {
         let series = ramp(400, |i| if i <= 20 { 50.0 } else { 0.5 });
-        let curve = [Curve { series: &series, factor: 1.0, offset: 0.25, tone: Tone::First }];
+        let curve = [Curve { offset: 0.25, ..curve(&series) }];
         let rows = draw(&curve, &[], |c| (c.bounds, c.to) = (Bounds::Robust, 400));
         assert!(rows[0].starts_with(" 0.80 ^"), "{rows:#?}");
     }
 
     #[test]
-    fn round_numbers_hold_still_while_a_curve_moves() {
-        let bounds: Vec<f64> = (0..100).map(|i| nice_above(2.05 + f64::from(i) * 0.009)).collect();
-        assert!(bounds.iter().all(|b| *b == 3.0));
-        assert_eq!([nice_above(1.0), nice_above(0.2), nice_above(97.0)], [1.0, 0.2, 100.0]);
+    fn stairs_hold_their_value_until_the_next_and_end_at_the_present() {
+        let mut series = Series::default();
+        series.push(0, Summary::one(2.0));
+        series.push(20, Summary::one(1.0));
+        let rows = draw(&[Curve { shape: Shape::Stairs(30), ..curve(&series) }], &[], |c| c.bounds = Bounds::AtLeast(0.0, 2.0));
+        assert_eq!(&rows[0][6..], "oooooooooo          ");
+        assert_eq!(&rows[3][6..], "          ooooo     ");
     }
 
     #[test]
-    fn labels_fit_their_gutter() {
-        for value in [0.0, 1e-5, -1e-5, 0.0123, -0.0123, 0.5, -0.99, 9.999, 12.3, 99.99, 100.0, 12_345.0, 1e7] {
-            assert!(number(value).len() <= 5, "{}", number(value));
-        }
+    fn others_stand_behind_and_are_told_by_their_letter() {
+        let (mine, theirs) = (ramp(20, |_| 1.0), ramp(40, |i| if i <= 10 { 1.0 } else { 2.0 }));
+        let behind = Curve { letter: 'a', place: Place::Behind, ruler: Ruler::Epochs { ours: 10, theirs: 20 }, ..curve(&theirs) };
+        let rows = draw(&[behind, curve(&mine)], &[], |c| c.bounds = Bounds::AtLeast(0.0, 2.0));
+        assert_eq!(&rows[0][6..], "   aaaaaaa          ");
+        assert!(rows.iter().any(|row| row[6..].starts_with("oooooooooo ")), "{rows:#?}");
+    }
+
+    #[test]
+    fn a_pause_is_as_wide_as_it_was_long() {
+        let series = ramp(20, |i| f64::from(u8::from(i > 10)) + 1.0);
+        let mut state = crate::run::RunState::default();
+        let clock: &mut Clock = &mut state.clock;
+        clock.start(0, 1_000);
+        (1..=10).for_each(|step| clock.note(step, 1_000 + 100 * step, 20));
+        clock.note(10, 3_000, 20);
+        (11..=20).for_each(|step| clock.note(step, 2_000 + 100 * step, 20));
+        let ruler = Ruler::Clock(clock);
+        let rows = draw(&[Curve { ruler, ..curve(&series) }], &[], |c| {
+            (c.from, c.to, c.ruler, c.unit, c.bounds) = (0, 4_000, ruler, Unit::Time, Bounds::AtLeast(0.0, 2.0));
+        });
+        assert_eq!(rows[0][6..].chars().filter(|c| *c == 'o').count(), 5, "{rows:#?}");
+        assert!(rows[0].ends_with("ooooo     ") && rows[6].contains("time 0s"), "{rows:#?}");
+    }
+
+    #[test]
+    fn between_two_points_there_is_a_line_at_any_zoom() {
+        let mut series = Series::default();
+        series.push(1, Summary::one(1.0));
+        series.push(400, Summary::one(1.0));
+        let rows = draw(&[curve(&series)], &[], |c| (c.from, c.to) = (100, 140));
+        assert_eq!(&rows[0][6..], "oooooooooooooooooooo");
+        // What is still to come is not guessed.
+        let rows = draw(&[curve(&series)], &[], |c| (c.from, c.to) = (380, 420));
+        assert_eq!(&rows[0][6..], "oooooooooo          ");
+    }
+
+    #[test]
+    fn a_log_axis_counts_what_it_leaves_out() {
+        let series = ramp(40, |i| i as f64 - 10.0);
+        let curves = [Curve { offset: 1.0, ..curve(&series) }];
+        draw(&curves, &[], |c| {
+            assert_eq!(c.left_out(), 0);
+            c.scale = Scale::Log;
+            assert_eq!(c.left_out(), 9);
+        });
     }
 }

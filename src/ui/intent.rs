@@ -11,13 +11,12 @@ mod runs;
 mod steering;
 mod system;
 
-use super::chart::Scale;
 use super::command_line::CommandLine;
 use super::command_line::parse::Kind;
 use super::evaluation::Row;
 use super::keymap::{Intent, Scope};
 use super::layout::{Pane, View};
-use super::screen::{Asked, Dialog, Mood, Motion, SMOOTHING, Screen, Search, Zoom, is_over};
+use super::screen::{Asked, Dialog, Mood, Motion, SMOOTHING, Screen, Search, is_over};
 use crate::protocol::report::Report;
 use crate::protocol::{Change, Command, Flow, Step, Stop};
 use crate::run::RunState;
@@ -264,14 +263,6 @@ fn perform(screen: &mut Screen, state: &RunState, intent: Intent) -> Vec<Effect>
             let name = screen.themes.name().to_string();
             screen.toast(Mood::Good, format!("theme {name}"));
         }
-        Intent::NextMarker => jump(screen, state, Direction::Forward),
-        Intent::PreviousMarker => jump(screen, state, Direction::Back),
-        Intent::LogScale => {
-            screen.scale = match screen.scale {
-                Scale::Linear => Scale::Log,
-                Scale::Log => Scale::Linear,
-            }
-        }
         Intent::Smoothing => screen.smoothing = (screen.smoothing + 1) % SMOOTHING.len(),
         Intent::DialUp => screen.dial = screen.dial.saturating_sub(1),
         Intent::DialDown => screen.dial = (screen.dial + 1).min(dials(state).len().saturating_sub(1)),
@@ -281,11 +272,23 @@ fn perform(screen: &mut Screen, state: &RunState, intent: Intent) -> Vec<Effect>
         Intent::Halve => propose(screen, state, |v| v / 2.0),
         Intent::Edit => open_editor(screen, state, String::new()),
         Intent::Apply => return apply(screen, state),
-        Intent::Left => pan(screen, state, Direction::Back),
-        Intent::Right => pan(screen, state, Direction::Forward),
-        Intent::ZoomIn => zoom(screen, state, |span| span / 2),
-        Intent::ZoomOut => zoom(screen, state, |span| span * 2),
-        Intent::WholeRun => (screen.zoom, screen.cursor) = (None, None),
+        Intent::Open if matches!(screen.view, View::Dash | View::Charts) => charts::any(screen, state, intent),
+        Intent::Left
+        | Intent::Right
+        | Intent::FarLeft
+        | Intent::FarRight
+        | Intent::ChartLeft
+        | Intent::ChartRight
+        | Intent::ZoomIn
+        | Intent::ZoomOut
+        | Intent::WholeRun
+        | Intent::Follow
+        | Intent::XAxis
+        | Intent::LogScale
+        | Intent::Band
+        | Intent::Overlays
+        | Intent::NextMarker
+        | Intent::PreviousMarker => charts::any(screen, state, intent),
         Intent::LineUp => scroll(screen, state, 1, Direction::Back),
         Intent::LineDown => scroll(screen, state, 1, Direction::Forward),
         Intent::PageUp => scroll(screen, state, 10, Direction::Back),
@@ -297,7 +300,6 @@ fn perform(screen: &mut Screen, state: &RunState, intent: Intent) -> Vec<Effect>
         | Intent::Last
         | Intent::Open
         | Intent::Filter
-        | Intent::Follow
         | Intent::Level
         | Intent::Context
         | Intent::Span
@@ -403,53 +405,6 @@ fn back(screen: &mut Screen, state: &RunState) {
 enum Direction {
     Back,
     Forward,
-}
-
-fn jump(screen: &mut Screen, state: &RunState, direction: Direction) {
-    let at = screen.cursor;
-    let steps = state.markers.iter().map(|m| m.step);
-    let next = match direction {
-        Direction::Forward => steps.filter(|s| at.is_none_or(|at| *s > at)).min(),
-        Direction::Back => steps.filter(|s| at.is_none_or(|at| *s < at)).max(),
-    };
-    match next {
-        None => screen.toast(Mood::Bad, "no marker there"),
-        Some(step) => {
-            screen.cursor = Some(step);
-            let (from, to) = screen.view(state);
-            if !(from..to).contains(&step) {
-                screen.zoom = Some(Zoom { from: step.saturating_sub((to - from) / 2), span: to - from });
-            }
-        }
-    }
-}
-
-fn pan(screen: &mut Screen, state: &RunState, direction: Direction) {
-    let (from, to) = screen.view(state);
-    let shift = |at: Step, by: Step| match direction {
-        Direction::Back => at.saturating_sub(by.max(1)),
-        Direction::Forward => at + by.max(1),
-    };
-    if let Some(cursor) = screen.cursor {
-        screen.cursor = Some(shift(cursor, (to - from) / 100).clamp(from, to - 1));
-    } else if screen.zoom.is_some() {
-        let last = state.plan_steps().saturating_sub(to - from);
-        screen.zoom = Some(Zoom { from: shift(from, (to - from) / 4).min(last), span: to - from });
-    } else {
-        screen.cursor = Some(state.step.clamp(from, to - 1));
-    }
-}
-
-fn zoom(screen: &mut Screen, state: &RunState, change: impl Fn(Step) -> Step) {
-    let (from, to) = screen.view(state);
-    let all = state.plan_steps().max(1);
-    let span = change(to - from).clamp(all.min(20), all);
-    if span == all {
-        screen.zoom = None;
-        return;
-    }
-    let around = screen.cursor.unwrap_or(state.step);
-    screen.zoom = Some(Zoom { from: around.saturating_sub(span / 2).min(all - span), span });
 }
 
 fn scroll(screen: &mut Screen, state: &RunState, by: usize, direction: Direction) {

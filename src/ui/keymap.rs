@@ -67,6 +67,15 @@ pub enum Intent {
     Apply,
     Left,
     Right,
+    /// Ten times as far.
+    FarLeft,
+    FarRight,
+    /// The chart beside the chosen one.
+    ChartLeft,
+    ChartRight,
+    XAxis,
+    Band,
+    Overlays,
     ZoomIn,
     ZoomOut,
     WholeRun,
@@ -175,8 +184,11 @@ pub const KEYMAP: &[Binding] = table! {
     Everywhere [named(KeyCode::Esc)] Back "one layer out, at last to the Dash";
     Dash [key('u')] Undo "propose the value before the last change";
     Dash [key('H')] History "what was changed and what is to come; Enter proposes it again";
-    Dash [key('y')] LogScale "log or linear y of the loss (beside a teacher, rep and total + 1)" "log y";
+    Dash [key('y')] LogScale "log or linear y of the focused chart, else of the loss" "log y";
     Dash [key('m')] Smoothing "smoothing of the curves: 0, .6, .9, .99" "smooth";
+    Dash [key('x')] XAxis "x axis: step, epoch, time";
+    Dash [key('b')] Band "show or hide what lies between least and greatest";
+    Dash [key('o')] Overlays "show or hide the other runs behind this one";
     Dash [key('n')] NextMarker "next marker: what changed there";
     Dash [key('N')] PreviousMarker "previous marker";
     Controls [named(KeyCode::Up), key('k')] DialUp "the dial above";
@@ -187,15 +199,45 @@ pub const KEYMAP: &[Binding] = table! {
     Controls [key('/')] Halve "propose half the value";
     Controls [key('e'), key('.')] Edit "type a value: 0.05, 8/255, 35%, *0.5, +10%" "edit";
     Controls [named(KeyCode::Enter)] Apply "apply the proposed value; without one, type it";
-    Chart [named(KeyCode::Left), key('h')] Left "pan, or move the crosshair, left";
-    Chart [named(KeyCode::Right), key('l')] Right "pan, or move the crosshair, right";
+    Chart [named(KeyCode::Enter)] Open "the crosshair, at the newest value; once more: without it" "cross";
+    Chart [named(KeyCode::Left), key('h')] Left "pan, or move the crosshair by a dot, left";
+    Chart [named(KeyCode::Right), key('l')] Right "pan, or move the crosshair by a dot, right";
+    Chart [key('H')] FarLeft "far left: half a view, or ten dots";
+    Chart [key('L')] FarRight "far right";
     Chart [key('+')] ZoomIn "zoom in on the newest steps or the crosshair" "zoom";
     Chart [key('-')] ZoomOut "zoom out";
     Chart [key('0')] WholeRun "the whole run";
+    Chart [key('f')] Follow "follow what is newest, or stay" "follow";
     Log [named(KeyCode::Up), key('k')] LineUp "older";
     Log [named(KeyCode::Down), key('j')] LineDown "newer";
     Log [named(KeyCode::PageUp)] PageUp "much older";
     Log [named(KeyCode::PageDown)] PageDown "much newer";
+    Charts [named(KeyCode::Tab)] NextPane "the next chart";
+    Charts [named(KeyCode::BackTab)] PreviousPane "the chart before";
+    Charts [named(KeyCode::Left)] ChartLeft "the chart to the left; in a large one as h";
+    Charts [named(KeyCode::Right)] ChartRight "the chart to the right; in a large one as l";
+    Charts [named(KeyCode::Up), key('k')] LineUp "the chart above";
+    Charts [named(KeyCode::Down), key('j')] LineDown "the chart below";
+    Charts [named(KeyCode::PageDown)] PageDown "the next page";
+    Charts [named(KeyCode::PageUp)] PageUp "the page before";
+    Charts [named(KeyCode::Home), key('g')] First "the first chart";
+    Charts [named(KeyCode::End), key('G')] Last "the last chart";
+    Charts [named(KeyCode::Enter)] Open "the chosen chart alone; there, the crosshair" "open";
+    Charts [key('y')] LogScale "log or linear y of the chosen chart" "log y";
+    Charts [key('x')] XAxis "x axis: step, epoch, time" "axis";
+    Charts [key('m')] Smoothing "smoothing of the curves: 0, .6, .9, .99" "smooth";
+    Charts [key('h')] Left "pan, or move the crosshair by a dot, left";
+    Charts [key('l')] Right "pan, or move the crosshair by a dot, right";
+    Charts [key('H')] FarLeft "far left: half a view, or ten dots";
+    Charts [key('L')] FarRight "far right";
+    Charts [key('+')] ZoomIn "zoom in on the newest steps or the crosshair" "zoom";
+    Charts [key('-')] ZoomOut "zoom out";
+    Charts [key('0')] WholeRun "the whole run";
+    Charts [key('f')] Follow "follow what is newest, or stay" "follow";
+    Charts [key('b')] Band "show or hide what lies between least and greatest" "band";
+    Charts [key('o')] Overlays "show or hide the other runs behind this one" "others";
+    Charts [key('n')] NextMarker "next marker: what changed there" "marker";
+    Charts [key('N')] PreviousMarker "previous marker";
     Robust [named(KeyCode::Left), key('h')] OlderReport "the report before" "older";
     Robust [named(KeyCode::Right), key('l')] NewerReport "the report after, at last the newest" "newer";
     Robust [named(KeyCode::Up), key('k')] LineUp "up, in the pane with the focus";

@@ -10,14 +10,13 @@ mod gallery;
 mod runs;
 mod system;
 
-pub use charts::Charts;
+pub use charts::{Charts, Overlays, Tail, X};
 pub use editor::{Editor, Field, Wish};
 pub use events::{Around, Events, Half, Wanted, line as log_line, window};
 pub use gallery::{Gallery, Look, Size};
 pub use runs::{Extent, Filter, Folder, Listed, OVERLAYS, Rank, Runs, Shape, Shown, Sort, Toggled, state_word};
 pub use system::{Overlay, Section, Span, System};
 
-use super::chart::Scale;
 use super::command_line::CommandLine;
 use super::evaluation::{Choice, Row};
 use super::glyphs::Glyphs;
@@ -69,7 +68,6 @@ pub struct Screen {
     /// Commands that were typed, oldest first.
     pub commands: Vec<String>,
     pub toasts: Vec<Toast>,
-    pub scale: Scale,
     pub smoothing: usize,
     pub zoom: Option<Zoom>,
     pub cursor: Option<Step>,
@@ -99,11 +97,12 @@ pub struct Screen {
     begun: Option<CommandId>,
 }
 
-/// A part of the planned run: the charts show `from .. from + span`.
+/// A part of the planned run: the charts show `from .. from + span`, in steps or, on a time axis, milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Zoom {
-    pub from: Step,
-    pub span: Step,
+    pub from: u64,
+    pub span: u64,
+    pub tail: Tail,
 }
 
 /// A value that a person proposes.
@@ -251,7 +250,6 @@ impl Screen {
             dialog: None,
             commands: Vec::new(),
             toasts: Vec::new(),
-            scale: Scale::Linear,
             smoothing: 0,
             zoom: None,
             cursor: None,
@@ -483,19 +481,6 @@ impl Screen {
             None => state.last_at_ms,
         };
         now.saturating_sub(state.started_at_ms).saturating_sub(state.paused_ms + self.away_ms)
-    }
-
-    /// The steps that the charts show.
-    pub fn view(&self, state: &RunState) -> (Step, Step) {
-        let all = state.plan_steps().max(1);
-        match self.zoom {
-            Some(zoom) => {
-                let span = zoom.span.clamp(1, all);
-                let from = zoom.from.min(all - span);
-                (from, from + span)
-            }
-            None => (0, all),
-        }
     }
 }
 

@@ -1,1 +1,275 @@
-//! The Charts view.
+//! The Charts view, and what keys do with charts wherever they are.
+
+use super::recording::{self, Kind, Machines};
+use super::{fold, fold_with, midway, picture, press};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use rematch::protocol::{Change, Event, Record};
+use rematch::run::RunState;
+use rematch::ui::chart::Band;
+use rematch::ui::glyphs::Glyphs;
+use rematch::ui::intent;
+use rematch::ui::layout::Pane;
+use rematch::ui::plots::{self, Plot};
+use rematch::ui::screen::{Screen, X};
+use rematch::ui::theme::Palette;
+use std::sync::Arc;
+
+fn shows(name: &str, picture: &str) {
+    insta::with_settings!({ snapshot_path => "../snapshots" }, { insta::assert_snapshot!(name, picture) });
+}
+
+/// As the loop does it: the screen knows how large it is.
+fn sized(width: u16, height: u16, state: &RunState, screen: &mut Screen) -> String {
+    screen.size = (width, height);
+    picture(width, height, state, screen)
+}
+
+fn charts(records: &[Record]) -> (RunState, Screen) {
+    let (state, mut screen) = fold(records);
+    screen.toasts.clear();
+    press(&mut screen, &state, "2");
+    (state, screen)
+}
+
+fn named(screen: &mut Screen, state: &RunState, code: KeyCode) {
+    intent::key(screen, state, &KeyEvent::new(code, KeyModifiers::NONE));
+}
+
+fn line(picture: &str, n: usize) -> &str {
+    picture.lines().nth(n).unwrap_or_default()
+}
+
+/// What stands above the gauges and the hints.
+fn footer(picture: &str) -> &str {
+    picture.lines().find(|l| l.starts_with(" page ") || l.starts_with(" chart ")).unwrap_or_default()
+}
+
+#[test]
+fn the_charts_view_at_every_tier() {
+    let (state, mut screen) = charts(&midway(Kind::Rrm, Machines::Gpu));
+    for (width, height) in [(60, 16), (80, 24), (120, 40), (200, 60)] {
+        shows(&format!("charts_{width}x{height}"), &sized(width, height, &state, &mut screen));
+    }
+}
+
+#[test]
+fn the_chosen_chart_alone_with_the_crosshair_on_a_marker() {
+    let (state, mut screen) = charts(&midway(Kind::Rrm, Machines::Gpu));
+    press(&mut screen, &state, "\t\tzn");
+    shows("charts_marker_120x40", &sized(120, 40, &state, &mut screen));
+    // One layer out at a time.
+    press(&mut screen, &state, "\x1b");
+    assert!(screen.cursor.is_none() && screen.maximised.is_some());
+    press(&mut screen, &state, "\x1b");
+    assert!(screen.maximised.is_none());
+}
+
+#[test]
+fn over_time_pauses_and_evaluations_are_as_long_as_they_were() {
+    let mut records = midway(Kind::Rrm, Machines::Gpu);
+    // Somebody was away for half a minute after step 280.
+    for record in &mut records {
+        if matches!(&record.event, Event::Progress(p) if p.step > 280) || matches!(&record.event, Event::Machine(_)) {
+            record.at_ms += 30_000;
+        }
+    }
+    records.sort_by_key(|r| r.at_ms);
+    let (state, mut screen) = charts(&records);
+    press(&mut screen, &state, "xx");
+    assert_eq!(screen.charts.x, X::Wall);
+    shows("charts_time_80x24", &sized(80, 24, &state, &mut screen));
+    press(&mut screen, &state, "1x");
+    assert_eq!(screen.charts.x, X::Step);
+}
+
+/// This run and two others, one of them with longer epochs.
+fn compared() -> (RunState, Screen) {
+    let (state, mut screen) = charts(&midway(Kind::Rrm, Machines::Gpu));
+    let mut other = recording::recording(Kind::Rrm, Machines::Gpu, 900);
+    for record in &mut other {
+        match &mut record.event {
+            Event::Started(started) => {
+                started.run = "lambda-0.5".into();
+                started.plan.steps_per_epoch *= 2;
+            }
+            Event::Progress(progress) => {
+                progress.terms.values_mut().for_each(|v| (v.min, v.mean, v.max) = (v.min * 1.3, v.mean * 1.3, v.max * 1.3));
+            }
+            _ => {}
+        }
+    }
+    let mut sat = recording::recording(Kind::Sat, Machines::Cpu, 300);
+    if let Event::Started(started) = &mut sat[0].event {
+        started.run = "sat".into();
+    }
+    screen.runs.overlays = [other, sat].iter().map(|records| Arc::new(fold(records).0)).collect();
+    (state, screen)
+}
+
+#[test]
+fn other_runs_are_drawn_behind_this_one() {
+    let (state, mut screen) = compared();
+    shows("charts_behind_120x40", &sized(120, 40, &state, &mut screen));
+    let by_step = sized(80, 24, &state, &mut screen);
+    press(&mut screen, &state, "x");
+    assert_ne!(sized(80, 24, &state, &mut screen), by_step, "epochs of two lengths do not begin at the same steps");
+    press(&mut screen, &state, "o");
+    assert!(!sized(120, 40, &state, &mut screen).contains("lambda-0.5"));
+    press(&mut screen, &state, "1o");
+    let with = sized(120, 40, &state, &mut screen);
+    assert!(line(&with, 1).contains("a lambda-0.5  b sat"), "{with}");
+    press(&mut screen, &state, "o");
+    assert!(!sized(120, 40, &state, &mut screen).contains("lambda-0.5"));
+}
+
+#[test]
+fn without_colours_and_braille_curves_are_told_by_letters() {
+    let (state, mut screen) = compared();
+    let overlays = screen.runs.overlays.clone();
+    (_, screen) = fold_with(&midway(Kind::Rrm, Machines::Gpu), Palette::Mono, Glyphs::Ascii);
+    screen.runs.overlays = overlays;
+    screen.toasts.clear();
+    press(&mut screen, &state, "2");
+    shows("charts_ascii_80x24", &sized(80, 24, &state, &mut screen));
+    for (width, height) in [(60, 16), (80, 24), (120, 40), (200, 60)] {
+        for keys in ["", "z", "zn", "\x1bmyb"] {
+            press(&mut screen, &state, keys);
+            assert!(sized(width, height, &state, &mut screen).is_ascii());
+        }
+    }
+}
+
+#[test]
+fn pages_and_the_chosen_chart_are_walked_through() {
+    let (state, mut screen) = charts(&midway(Kind::Rrm, Machines::Gpu));
+    let all = plots::all(&state);
+    let shown = sized(80, 24, &state, &mut screen);
+    let pages = all.len().div_ceil(9);
+    assert!(footer(&shown).starts_with(&format!(" page 1/{pages}")), "{shown}");
+    let at = |screen: &mut Screen, code| {
+        named(screen, &state, code);
+        (screen.charts.chosen(&state).1, footer(&sized(80, 24, &state, screen)).chars().nth(6).unwrap())
+    };
+    assert_eq!(at(&mut screen, KeyCode::Right), (1, '1'));
+    assert_eq!(at(&mut screen, KeyCode::Down), (4, '1'));
+    assert_eq!(at(&mut screen, KeyCode::Up), (1, '1'));
+    assert_eq!(at(&mut screen, KeyCode::Up), (1, '1'));
+    assert_eq!(at(&mut screen, KeyCode::PageDown), (10, '2'));
+    assert_eq!(at(&mut screen, KeyCode::PageDown).1, '2');
+    assert_eq!(at(&mut screen, KeyCode::PageUp).1, '1');
+    assert_eq!(at(&mut screen, KeyCode::BackTab), (0, '1'));
+    assert_eq!(at(&mut screen, KeyCode::BackTab), (all.len() - 1, '2'));
+    assert_eq!(at(&mut screen, KeyCode::Tab), (0, '1'));
+    // A chart that comes later does not take the focus from the one that has it.
+    press(&mut screen, &state, "\t\t");
+    let (early, _) = fold(&recording::recording(Kind::Rrm, Machines::Gpu, 60));
+    let (plots, at) = screen.charts.chosen(&early);
+    assert_eq!(plots[at], all[2]);
+    assert!(plots.len() < all.len());
+}
+
+#[test]
+fn a_log_axis_belongs_to_one_chart_and_says_what_it_leaves_out() {
+    let (state, mut screen) = charts(&midway(Kind::Rrm, Machines::Gpu));
+    let rep = plots::all(&state).iter().position(|p| matches!(p, Plot::Term(t) if t.name() == "rep")).unwrap();
+    press(&mut screen, &state, &"\t".repeat(rep));
+    press(&mut screen, &state, "yz");
+    let count = state.series.values().next().unwrap().len();
+    let shown = sized(120, 40, &state, &mut screen);
+    assert!(line(&shown, 1).contains(&format!("log, {count} not positive")), "{shown}");
+    press(&mut screen, &state, "1");
+    assert!(!sized(120, 40, &state, &mut screen).contains("log"), "the loss has its own");
+    press(&mut screen, &state, "y2");
+    assert!(sized(120, 40, &state, &mut screen).contains("not positive"), "it is remembered");
+}
+
+#[test]
+fn the_crosshair_goes_through_all_charts_and_the_titles_follow_it() {
+    let (state, mut screen) = fold(&midway(Kind::Rrm, Machines::Gpu));
+    screen.toasts.clear();
+    press(&mut screen, &state, "\t");
+    let now = sized(120, 40, &state, &mut screen);
+    // Enter on a focused chart.
+    press(&mut screen, &state, "\n");
+    assert_eq!((screen.focus, screen.cursor), (Pane::Loss, Some(state.step)));
+    let before = screen.cursor;
+    press(&mut screen, &state, "h");
+    let one = before.unwrap() - screen.cursor.unwrap();
+    press(&mut screen, &state, "H");
+    let ten = before.unwrap() - one - screen.cursor.unwrap();
+    assert!(one >= 1 && (9 * one..=11 * one + 10).contains(&ten), "{one} {ten}");
+    press(&mut screen, &state, "HHHH");
+    let then = sized(120, 40, &state, &mut screen);
+    assert_ne!(line(&now, 1), line(&then, 1), "the title of the loss");
+    let rules = |shown: &str| shown.chars().filter(|c| *c == '│').count();
+    assert!(rules(&then) > rules(&now) + 20, "a line in each of three charts");
+    press(&mut screen, &state, "2");
+    let grid = sized(120, 40, &state, &mut screen);
+    assert!(line(&grid, 39).starts_with(&format!(" step {} ep", screen.cursor.unwrap())), "{grid}");
+    press(&mut screen, &state, "l");
+    assert!(screen.cursor.unwrap() > 0);
+}
+
+#[test]
+fn the_status_line_says_who_changed_what() {
+    let mut records = midway(Kind::Rrm, Machines::Gpu);
+    let last = records.last().unwrap().clone();
+    let event = Event::Controlled {
+        step: 470,
+        by: None,
+        change: Change::Lambda(0.1),
+        previous: Change::Lambda(0.25),
+        note: None,
+        stair: None,
+    };
+    records.push(Record { seq: last.seq + 1, at_ms: last.at_ms, event });
+    let (state, mut screen) = charts(&records);
+    press(&mut screen, &state, "n");
+    let shown = sized(120, 40, &state, &mut screen);
+    assert!(line(&shown, 39).contains("λ 0.5 -> 0.25 by a person (lower before the drop)"), "{shown}");
+    press(&mut screen, &state, "n");
+    let shown = sized(120, 40, &state, &mut screen);
+    assert!(line(&shown, 39).contains("λ 0.25 -> 0.1 by schedule"), "{shown}");
+}
+
+#[test]
+fn a_followed_tail_jumps_by_quarters() {
+    let (mut state, mut screen) = charts(&midway(Kind::Rrm, Machines::Gpu));
+    press(&mut screen, &state, "f");
+    let mut seen = Vec::new();
+    for step in 470..900 {
+        state.step = step;
+        let (from, to) = screen.view(&state);
+        assert!((from..to).contains(&step) && step >= from + (to - from) / 2);
+        seen.push(from);
+    }
+    let span = screen.view(&state).1 - screen.view(&state).0;
+    seen.dedup();
+    assert!(seen.len() as u64 <= 430 / (span / 4) + 2, "{seen:?}");
+    press(&mut screen, &state, "f");
+    let (from, _) = screen.view(&state);
+    state.step = 1_000;
+    assert_eq!(screen.view(&state).0, from, "it stays where it is");
+    press(&mut screen, &state, "0");
+    assert_eq!(screen.view(&state), (0, state.plan_steps()));
+}
+
+#[test]
+fn the_band_is_shown_or_not_and_smoothing_is_for_all() {
+    let (state, mut screen) = charts(&midway(Kind::Rrm, Machines::Gpu));
+    let raw = sized(200, 60, &state, &mut screen);
+    press(&mut screen, &state, "b");
+    assert_eq!(screen.charts.band, Band::Hidden);
+    let without = sized(200, 60, &state, &mut screen);
+    assert_ne!(raw, without);
+    assert!(footer(&without).contains("no band"));
+    press(&mut screen, &state, "bmm");
+    assert!(sized(200, 60, &state, &mut screen).contains("smooth 0.9"));
+}
+
+#[test]
+fn a_run_without_anything_has_no_charts() {
+    let (state, mut screen) = charts(&[]);
+    press(&mut screen, &state, "z\n\thlHL+-0fxxyn");
+    assert!(sized(80, 24, &state, &mut screen).contains("nothing was measured yet"));
+}

@@ -5,7 +5,7 @@ use crate::run::RunState;
 use crate::run::state::Level;
 use crate::ui::keymap::Intent;
 use crate::ui::layout::{Life, Pane, View, layout};
-use crate::ui::screen::{Around, Half, Mood, Screen, Zoom, is_over, window};
+use crate::ui::screen::{Around, Half, Mood, Screen, is_over, window};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
 
@@ -183,10 +183,7 @@ fn show_on_dash(screen: &mut Screen, state: &RunState) {
     let Some(step) = screen.events.mark.or(newest).and_then(|at| state.markers.get(at)).map(|marker| marker.step) else { return };
     screen.turn_to(View::Dash);
     screen.cursor = Some(step);
-    let (from, to) = screen.view(state);
-    if !(from..to).contains(&step) {
-        screen.zoom = Some(Zoom { from: step.saturating_sub((to - from) / 2), span: to - from });
-    }
+    screen.show_step(state, step);
 }
 
 /// One layer out: the filter, the chosen line; then as everywhere.

@@ -189,6 +189,13 @@ impl Intent {
             Self::Diagnostics => "diagnostics",
             Self::NextLook => "next-look",
             Self::Exhibit => "exhibit",
+            Self::FarLeft => "far-left",
+            Self::FarRight => "far-right",
+            Self::ChartLeft => "chart-left",
+            Self::ChartRight => "chart-right",
+            Self::XAxis => "x-axis",
+            Self::Band => "band",
+            Self::Overlays => "overlays",
             Self::Faster => "faster",
             Self::Slower => "slower",
         }

@@ -4,12 +4,12 @@ use super::{Brief, Pen, clock, line_at, machine, value};
 use crate::protocol::event::Term;
 use crate::protocol::{Outcome, StopWhen};
 use crate::run::session::Access;
-use crate::run::state::Phase;
+use crate::run::state::{MarkerKind, Phase};
 use crate::ui::glyphs::bar;
 use crate::ui::intent::{markers_at, scopes};
 use crate::ui::keymap::{Binding, Intent, Scope};
 use crate::ui::layout::View;
-use crate::ui::screen::{Asked, Half, Mood, is_over};
+use crate::ui::screen::{Asked, Half, Mood, X, is_over};
 use crate::ui::terminal::LinkSpeed;
 use crate::ui::theme::Tone;
 use ratatui::buffer::Buffer;
@@ -177,7 +177,7 @@ fn useful(pen: &Pen, binding: &Binding) -> bool {
 /// What keys do, or what is under the crosshair.
 pub(super) fn hints(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let mut line = Line::from(" ");
-    if let (Some(step), View::Dash) = (pen.screen.cursor, pen.screen.view) {
+    if let (Some(step), View::Dash | View::Charts) = (pen.screen.cursor, pen.screen.view) {
         crosshair(pen, step, &mut line);
         line_at(buffer, area.x, area.y, area.width, &line);
         return;
@@ -202,18 +202,25 @@ pub(super) fn hints(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     line_at(buffer, area.x, area.y, area.width, &line);
 }
 
+/// Where the crosshair is and what was changed there, then as many values as there is room for.
 fn crosshair(pen: &Pen, step: u64, line: &mut Line<'static>) {
     let per = pen.state.started.as_ref().map_or(1, |s| s.plan.steps_per_epoch.max(1));
     line.push_span(pen.span(Tone::Title, format!("step {step} ep {:.1}", step as f64 / per as f64)));
+    if let (X::Wall, Some(ms)) = (pen.screen.charts.x, pen.state.clock.ms_at(step)) {
+        line.push_span(pen.span(Tone::Title, format!(" after {}", clock(ms / 1000))));
+    }
     for marker in markers_at(pen.state, step) {
+        let who = match marker.kind {
+            _ if marker.by_person => " by a person",
+            MarkerKind::Dial(_) => " by schedule",
+            MarkerKind::Saved | MarkerKind::Warning | MarkerKind::Resumed => " by itself",
+        };
         let note = marker.note.as_ref().map_or_else(String::new, |n| format!(" ({n})"));
-        line.push_span(pen.span(Tone::Warn, format!("  {}{note}", marker.text)));
+        line.push_span(pen.span(Tone::Warn, format!("  {}{who}{note}", marker.text)));
     }
     for (term, series) in pen.state.series.iter().filter(|(term, _)| **term != Term::WeightedCrossEntropy) {
-        let name = term.name();
-        let at = series.within(0, step + 2).end.checked_sub(1);
-        if let Some(point) = at.and_then(|i| series.points().get(i)) {
-            line.push_span(pen.span(Tone::Text, format!("  {name} {}", value(f64::from(point.mean)))));
+        if let Some(point) = series.as_of(step + 1) {
+            line.push_span(pen.span(Tone::Text, format!("  {} {}", term.name(), value(f64::from(point.mean)))));
         }
     }
 }
