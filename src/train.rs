@@ -27,6 +27,7 @@ pub mod probe;
 pub mod robust_set;
 pub mod schedule;
 pub mod sgd;
+pub mod steer;
 pub mod stream;
 pub mod trainer;
 pub mod watch;

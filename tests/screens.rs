@@ -12,6 +12,8 @@ mod command_line;
 mod events;
 #[path = "screens/gallery.rs"]
 mod gallery;
+#[path = "screens/matrix.rs"]
+mod matrix;
 #[path = "screens/recording.rs"]
 mod recording;
 #[path = "screens/robust.rs"]

@@ -2,17 +2,21 @@
 //!
 //! Nothing is drawn, read or timed here; the only clock is `Record::at_ms`.
 
+mod marker;
+mod questions;
+mod track;
 mod turn;
 
+pub use marker::{Marker, MarkerKind};
+pub use track::Track;
 pub use turn::{Hand, Turn};
 
 use super::alerts::saw;
 use super::clock::Clock;
 use super::series::Series;
 use super::step_times::StepTimes;
-use crate::config::Eps;
 use crate::protocol::command::{CommandId, Stop};
-use crate::protocol::controls::{Change, Controls, Dial, Flow};
+use crate::protocol::controls::{Change, Controls, Flow};
 use crate::protocol::event::{
     EpochFinished, Evaluated, Event, Finished, Machine, Outcome, Part, Preparing, Purpose, Record, Saved, Split, Started, Term,
     Timing, Voice, Whose,
@@ -20,7 +24,7 @@ use crate::protocol::event::{
 use crate::protocol::insight::{Exhibit, Pulls};
 use crate::protocol::report::{EvaluationProgress, Report};
 use crate::protocol::timed::{Stair, Timed};
-use crate::protocol::{Scalar, Step, Summary};
+use crate::protocol::{Step, Summary};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -105,69 +109,6 @@ pub enum Phase {
     Paused,
     Stopping(Stop),
     Finished(Outcome),
-}
-
-/// A curve that is no term of the objective.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Track {
-    /// Natural minus adversarial accuracy of the probes, a fraction.
-    Gap,
-    /// Adversarial accuracy on training images, a fraction.
-    TrainAdversarial,
-    /// L2 norm of what the first term (`λ·ce`) pulls, and the second.
-    FirstPull,
-    SecondPull,
-    /// Share of the first in both, 0 to 1.
-    PullShare,
-    /// Cosine between the two pulls.
-    PullCosine,
-    /// Cosine of student's and teacher's features, of the same image and of different ones.
-    Matched,
-    Shuffled,
-    Dial(Dial),
-    Lr,
-    ImagesPerS,
-    /// Milliseconds a step.
-    StepP50,
-    StepP99,
-    /// Percent.
-    Cpu,
-    Gpu,
-}
-
-/// Something at a step that belongs on the charts.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Marker {
-    pub step: Step,
-    pub at_ms: u64,
-    pub kind: MarkerKind,
-    /// `λ 0.5 -> 0.25`, `checkpoint`, what the warning saw.
-    pub text: String,
-    pub note: Option<String>,
-    pub by_person: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MarkerKind {
-    Dial(Dial),
-    Saved,
-    Warning,
-    Resumed,
-}
-
-impl MarkerKind {
-    /// One letter for the top row of a chart.
-    pub fn letter(self) -> char {
-        match self {
-            Self::Dial(Dial::Lambda) => 'λ',
-            Self::Dial(Dial::LrScale) => 'L',
-            Self::Dial(Dial::Eps) => 'ε',
-            Self::Dial(dial) => dial.symbol().chars().next().unwrap_or('D'),
-            Self::Saved => 'S',
-            Self::Warning => '!',
-            Self::Resumed => 'R',
-        }
-    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -541,24 +482,6 @@ impl RunState {
         self.evaluations.push(evaluated.clone());
     }
 
-    fn track(&mut self, track: Track, step: Step, value: f64) {
-        self.tracks.entry(track).or_default().push(step, Summary::one(value));
-    }
-
-    fn pulled(&mut self, pulls: &Pulls) {
-        let [first, second] = pulls.norms;
-        self.track(Track::FirstPull, pulls.step, first.0);
-        self.track(Track::SecondPull, pulls.step, second.0);
-        self.track(Track::PullShare, pulls.step, pulls.share());
-        self.track(Track::PullCosine, pulls.step, pulls.cosine.0);
-        for (track, value) in [(Track::Matched, pulls.matched), (Track::Shuffled, pulls.shuffled)] {
-            if let Some(value) = value {
-                self.track(track, pulls.step, value.0);
-            }
-        }
-        self.pulls = Some(pulls.clone());
-    }
-
     fn mark(&mut self, at_ms: u64, step: Step, kind: MarkerKind, text: String, note: Option<String>, by_person: bool) {
         self.markers.push(Marker { step, at_ms, kind, text, note, by_person });
     }
@@ -579,80 +502,5 @@ impl RunState {
         }
         self.answered.push_back(id);
         self.answers.insert(id, answer);
-    }
-
-    /// What became of a command; `None` while it is pending.
-    pub fn answer_to(&self, id: CommandId) -> Option<&Answer> {
-        self.answers.get(&id)
-    }
-
-    /// The student's probes on the way, oldest first.
-    pub fn probes(&self) -> impl DoubleEndedIterator<Item = &Evaluated> {
-        self.evaluations.iter().filter(|e| e.purpose == Purpose::Probe && e.of == Whose::Student)
-    }
-
-    /// How the teacher does under the probe's attack: the reference lines of the accuracy chart.
-    pub fn teacher(&self) -> Option<&Evaluated> {
-        self.evaluations.iter().rfind(|e| e.of == Whose::Teacher && e.purpose == Purpose::Probe)
-    }
-
-    /// The number to quote: the student on the test images, once training has ended.
-    pub fn last_final(&self) -> Option<&Evaluated> {
-        self.evaluations.iter().rfind(|e| e.of == Whose::Student && e.purpose == Purpose::Final)
-    }
-
-    /// The radius that the config names, whatever it was turned to.
-    pub fn planned_eps(&self) -> Option<Eps> {
-        self.started.as_ref().map(|s| s.config.threat.eps)
-    }
-
-    /// What was turned while it ran, oldest first: a number of a steered run is not that of its config alone.
-    pub fn turned(&self) -> impl Iterator<Item = &Marker> {
-        self.markers.iter().filter(|m| matches!(m.kind, MarkerKind::Dial(_)))
-    }
-
-    /// The newest value of a term, NaN before the first.
-    pub fn latest(&self, term: Term) -> Scalar {
-        Scalar(self.series.get(&term).and_then(Series::last).map_or(f64::NAN, |p| f64::from(p.mean)))
-    }
-
-    pub fn plan_steps(&self) -> Step {
-        self.started.as_ref().map_or(0, |s| s.plan.steps())
-    }
-
-    /// Epoch in progress, from 1, and the share of it that is done.
-    pub fn epoch(&self) -> (u64, f64) {
-        let Some(started) = &self.started else { return (0, 0.0) };
-        let per = started.plan.steps_per_epoch.max(1);
-        let done = self.step.min(started.plan.steps());
-        if done == started.plan.steps() && done > 0 {
-            return (started.plan.epochs, 1.0);
-        }
-        let share = (done % per) as f64 / per as f64;
-        (done / per + 1, share)
-    }
-
-    /// Whether no step is due before a probe or the final evaluation: the worker is at it then, and the step stands still.
-    pub fn evaluating(&self) -> bool {
-        let Some(started) = self.started.as_ref().filter(|_| self.phase == Phase::Running && self.step > 0) else { return false };
-        let (per, n) = (started.plan.steps_per_epoch.max(1), self.controls.map_or(0, |c| u64::from(c.probes)));
-        let done = (self.step - 1) % per + 1;
-        let probe =
-            (1..=n).any(|i| (per * i).div_ceil(n) == done) && self.probes().next_back().is_none_or(|e| e.step < self.step);
-        probe || self.step == started.plan.steps()
-    }
-
-    /// Seconds of training still to come at the present pace, evaluations included; `None` until ten steps are done, and while paused.
-    pub fn eta_seconds(&self) -> Option<f64> {
-        if self.step < 10 || self.step_seconds <= 0.0 || self.phase == Phase::Paused || self.finished.is_some() {
-            return None;
-        }
-        let left = self.plan_steps().saturating_sub(self.step) as f64;
-        let per_probe = self.probes().last().map_or(0.0, |e| e.seconds);
-        let probes_left = self
-            .started
-            .as_ref()
-            .map_or(0.0, |s| left / s.plan.steps_per_epoch.max(1) as f64 * self.controls.map_or(0.0, |c| f64::from(c.probes)));
-        Some(left * self.step_seconds + probes_left * per_probe)
     }
 }

@@ -21,7 +21,7 @@ use crate::methods::{Batch, Context, Method};
 use crate::nn::Model;
 use crate::protocol::command::{Command, CommandId, Request, SaveOnStop, StopWhen};
 use crate::protocol::event::{EpochFinished, Evaluated, Part, Plan, Progress, Saved, Warning};
-use crate::protocol::{Change, Controls, Dial, Event, Flow, Outcome, Stair, Step, Stop, Timed};
+use crate::protocol::{Change, Controls, Event, Flow, Outcome, Step, Stop, Timed};
 use crate::random::{self, Purpose};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -355,52 +355,6 @@ impl Trainer {
         }
     }
 
-    /// Makes a change: on disk first, then in force.
-    pub(super) fn set(
-        &mut self,
-        ends: &mut Ends,
-        by: Option<CommandId>,
-        change: Change,
-        note: Option<String>,
-    ) -> Result<(), RunError> {
-        let before = self.changes;
-        self.turn(ends, by, change, note, None)?;
-        match (change.dial(), by) {
-            (Some((dial, _)), Some(_)) if self.changes > before => self.overrule(ends, dial),
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether this method has a use for it.
-    pub(super) fn may_turn(&self, dial: Dial) -> Result<(), String> {
-        if self.method.dials().contains(&dial) {
-            return Ok(());
-        }
-        Err(format!("{} has no {}; it can turn {}", self.config.method.name(), dial.name(), names(self.method.dials())))
-    }
-
-    pub(super) fn turn(
-        &mut self,
-        ends: &mut Ends,
-        by: Option<CommandId>,
-        change: Change,
-        note: Option<String>,
-        stair: Option<Stair>,
-    ) -> Result<(), RunError> {
-        let usable = change.dial().map_or(Ok(()), |(dial, _)| self.may_turn(dial));
-        match (usable.and_then(|()| self.controls.with(change)), by) {
-            (Ok(next), _) => {
-                let previous = self.controls.present(change);
-                tell(ends, Event::Controlled { step: self.step, by, change, previous, note, stair })?;
-                self.controls = next;
-                self.changes += u64::from(change.dial().is_some());
-            }
-            (Err(reason), Some(by)) => tell(ends, Event::Refused { by, reason })?,
-            (Err(_), None) => {}
-        }
-        Ok(())
-    }
-
     fn asked_to_save(&mut self, ends: &mut Ends, id: CommandId) -> Result<(), RunError> {
         match self.save(ends, Reason::Asked, Some(id), None) {
             Err(RunError::Checkpoint(error)) => tell(ends, Event::Refused { by: id, reason: error.to_string() }),
@@ -490,10 +444,6 @@ impl Trainer {
         }
         Ok(Outcome::Stopped)
     }
-}
-
-fn names(dials: &[Dial]) -> String {
-    dials.iter().map(|d| d.name()).collect::<Vec<_>>().join(", ")
 }
 
 fn shown(path: &Path) -> String {

@@ -111,6 +111,8 @@ pub enum Tier {
 pub struct Panels {
     pub tier: Tier,
     pub header: Rect,
+    /// The names of the views, where there is a line to spare.
+    pub tabs: Option<Rect>,
     pub panes: Vec<(Pane, Rect)>,
     /// One line with the dials, where the Controls pane has no room.
     pub dials: Option<Rect>,
@@ -122,6 +124,8 @@ pub struct Panels {
 }
 
 pub const SMALLEST: (u16, u16) = (60, 16);
+/// From this height on a line is spent on the names of the views.
+const WITH_TABS: u16 = 30;
 
 pub fn tier(area: Rect) -> Tier {
     let at_least = |w, h| area.width >= w && area.height >= h;
@@ -159,19 +163,30 @@ pub fn layout(area: Rect, view: View, focus: Pane, maximised: Option<Pane>, life
     let tier = tier(area);
     let empty = Rect { width: 0, height: 0, ..area };
     if tier == Tier::TooSmall {
-        return Panels { tier, header: empty, panes: Vec::new(), dials: None, gauges: empty, log_lines: None, hints: empty };
+        return Panels {
+            tier,
+            header: empty,
+            tabs: None,
+            panes: Vec::new(),
+            dials: None,
+            gauges: empty,
+            log_lines: None,
+            hints: empty,
+        };
     }
     let gauge_height = if tier <= Tier::Small { 1 } else { 2 };
     let (log_height, dial_height) = match (view, tier) {
         (View::Charts | View::Robust | View::Gallery | View::Runs | View::Events | View::System, _) => (0, 0),
         (View::Dash, Tier::TooSmall | Tier::Small) => (0, 1),
         (View::Dash, Tier::Normal) => (2, 0),
-        (View::Dash, Tier::Wide) => (6, 0),
+        (View::Dash, Tier::Wide) => (5, 0),
         (View::Dash, Tier::Huge) => (10, 0),
     };
-    let body_height = area.height - 2 - log_height - gauge_height - dial_height;
+    let tabs_height = u16::from(area.height >= WITH_TABS);
+    let body_height = area.height - 2 - tabs_height - log_height - gauge_height - dial_height;
     let mut rows = Rows { area, y: area.y };
     let header = rows.take(1);
+    let tabs = (tabs_height > 0).then(|| rows.take(tabs_height));
     let body = rows.take(body_height);
     let dials = (dial_height > 0).then(|| rows.take(dial_height));
     let gauges = rows.take(gauge_height);
@@ -191,7 +206,7 @@ pub fn layout(area: Rect, view: View, focus: Pane, maximised: Option<Pane>, life
         panes.push((Pane::Log, log));
     }
     let log_lines = (log_height > 0 && !boxed_log).then_some(log);
-    Panels { tier, header, panes, dials, gauges, log_lines, hints }
+    Panels { tier, header, tabs, panes, dials, gauges, log_lines, hints }
 }
 
 /// The curve and the confusion are wide, numbers and classes narrow.
@@ -317,6 +332,7 @@ mod tests {
                     let panels = layout(area, view, focus, maximised, Life::Training);
                     let mut all: Vec<Rect> = panels.panes.iter().map(|(_, r)| *r).collect();
                     all.extend([panels.header, panels.gauges, panels.hints]);
+                    all.extend(panels.tabs);
                     all.extend(panels.dials);
                     all.extend(panels.log_lines);
                     all.retain(|r| r.area() > 0);

@@ -137,6 +137,13 @@ impl Plot {
         let track = |name: &str, track: Track, factor: f64| one(name, Key::Track(track), factor);
         match self {
             Self::Loss => loss(state),
+            Self::Term(Term::Cosine) => {
+                // What a match is worth is what it has above one by chance.
+                let chance = track("chance", Track::Shuffled, 1.0);
+                let mut strands = vec![one(Term::Cosine.name(), Key::Term(Term::Cosine), 1.0)];
+                strands.extend((!chance.series.is_empty()).then_some(chance));
+                strands
+            }
             Self::Term(term) => {
                 let factor = if term == Term::TrainAccuracy { 100.0 } else { 1.0 };
                 vec![one(if term == Term::TrainAccuracy { "batch" } else { term.name() }, Key::Term(term), factor)]

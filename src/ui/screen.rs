@@ -9,6 +9,7 @@ mod events;
 mod gallery;
 mod runs;
 mod system;
+mod toast;
 
 pub use charts::{Charts, Overlays, Tail, X};
 pub use editor::{Editor, Field, Wish};
@@ -16,6 +17,7 @@ pub use events::{Around, Events, Half, Wanted, line as log_line, window};
 pub use gallery::{Gallery, Look, Size};
 pub use runs::{Extent, Filter, Folder, Listed, OVERLAYS, Rank, Runs, Shape, Shown, Sort, Toggled, state_word};
 pub use system::{Overlay, Section, Span, System};
+pub use toast::{Changed, Mood, Stays, Toast};
 
 use super::command_line::CommandLine;
 use super::evaluation::{Choice, Row};
@@ -36,8 +38,6 @@ use std::path::Path;
 
 /// Smoothing levels in the order that the key walks through them.
 pub const SMOOTHING: [f64; 4] = [0.0, 0.6, 0.9, 0.99];
-const TOAST_MS: u64 = 4_000;
-const TOASTS: usize = 3;
 
 pub struct Screen {
     /// Milliseconds since the Unix epoch, as the loop last saw them.
@@ -185,23 +185,6 @@ pub enum Search {
     Found(String),
 }
 
-#[derive(Clone, Debug, PartialEq)]
-pub struct Toast {
-    pub text: String,
-    /// Not shown longer than this, unless it stays until somebody was there.
-    pub until_ms: u64,
-    pub stays: Stays,
-    pub mood: Mood,
-}
-
-/// Whether a toast goes by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stays {
-    ForAWhile,
-    /// It tells of something that may cost the run: until a key shows that somebody is there.
-    UntilKey,
-}
-
 /// Whether things on the screen may go away by themselves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Motion {
@@ -209,12 +192,6 @@ pub enum Motion {
     Usual,
     /// Messages stay until a key is pressed.
     Reduced,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mood {
-    Good,
-    Bad,
 }
 
 /// The quit dialog's choices, the first being the safe one.
@@ -287,42 +264,6 @@ impl Screen {
     pub fn chosen_report(&self, state: &RunState) -> Option<usize> {
         let last = state.reports.len().checked_sub(1)?;
         Some(self.report.map_or(last, |at| at.min(last)))
-    }
-
-    pub fn toast(&mut self, mood: Mood, text: impl Into<String>) {
-        self.tell(mood, Stays::ForAWhile, text.into());
-    }
-
-    fn tell(&mut self, mood: Mood, stays: Stays, text: String) {
-        if self.toasts.len() == TOASTS {
-            // News of the moment make room before what nobody may have seen yet.
-            let brief = self.toasts.iter().position(|t| t.stays == Stays::ForAWhile);
-            self.toasts.remove(brief.unwrap_or(0));
-        }
-        self.toasts.push(Toast { text, until_ms: self.now_ms + TOAST_MS, stays, mood });
-    }
-
-    /// A key was pressed: what stayed for that goes in its time, but not before it could be read.
-    pub fn somebody_is_there(&mut self) {
-        for toast in &mut self.toasts {
-            toast.stays = Stays::ForAWhile;
-        }
-    }
-
-    /// Milliseconds until the next toast goes by itself.
-    pub fn toast_goes_in(&self) -> Option<u64> {
-        let brief = self.toasts.iter().filter(|t| t.stays == Stays::ForAWhile && self.motion == Motion::Usual);
-        brief.map(|t| t.until_ms.saturating_sub(self.now_ms)).min()
-    }
-
-    /// Drops toasts whose time is over; says whether there were any.
-    pub fn expire(&mut self) -> Changed {
-        if self.motion == Motion::Reduced {
-            return Changed::No;
-        }
-        let before = self.toasts.len();
-        self.toasts.retain(|t| t.stays == Stays::UntilKey || t.until_ms > self.now_ms);
-        if self.toasts.len() == before { Changed::No } else { Changed::Yes }
     }
 
     /// Takes note of a record that was folded into `state` just now.
@@ -482,13 +423,6 @@ impl Screen {
         };
         now.saturating_sub(state.started_at_ms).saturating_sub(state.paused_ms + self.away_ms)
     }
-}
-
-/// Whether something visible is different now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Changed {
-    Yes,
-    No,
 }
 
 pub fn is_over(state: &RunState) -> bool {

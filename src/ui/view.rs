@@ -115,6 +115,9 @@ impl Pen<'_> {
     fn panels(&self, panels: &Panels, buffer: &mut Buffer) {
         let header = system::overlay(self, panels.header, buffer);
         status::header(self, header, buffer);
+        if let Some(area) = panels.tabs {
+            status::tabs(self, area, buffer);
+        }
         for &(pane, area) in &panels.panes {
             match pane {
                 Pane::Controls => controls::draw(self, area, buffer),
@@ -149,7 +152,8 @@ impl Pen<'_> {
         if let Some(area) = panels.log_lines {
             log::lines(self, area, buffer);
         }
-        status::hints(self, panels.hints, buffer);
+        let named = if panels.tabs.is_some() { Named::Yes } else { Named::No };
+        status::hints(self, panels.hints, named, buffer);
         status::toasts(self, panels.hints, buffer);
     }
 }
@@ -170,6 +174,13 @@ fn lines_at(inner: Rect, lines: &[Line], buffer: &mut Buffer) {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Focused {
+    Yes,
+    No,
+}
+
+/// Whether the views are named in a line of their own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Named {
     Yes,
     No,
 }

@@ -117,7 +117,7 @@ fn other_runs_are_drawn_behind_this_one() {
     assert!(!sized(120, 40, &state, &mut screen).contains("lambda-0.5"));
     press(&mut screen, &state, "1o");
     let with = sized(120, 40, &state, &mut screen);
-    assert!(line(&with, 1).contains("a lambda-0.5  b sat"), "{with}");
+    assert!(line(&with, 2).contains("a lambda-0.5  b sat"), "{with}");
     press(&mut screen, &state, "o");
     assert!(!sized(120, 40, &state, &mut screen).contains("lambda-0.5"));
 }
@@ -176,7 +176,7 @@ fn a_log_axis_belongs_to_one_chart_and_says_what_it_leaves_out() {
     press(&mut screen, &state, "yz");
     let count = state.series.values().next().unwrap().len();
     let shown = sized(120, 40, &state, &mut screen);
-    assert!(line(&shown, 1).contains(&format!("log, {count} not positive")), "{shown}");
+    assert!(line(&shown, 2).contains(&format!("log, {count} not positive")), "{shown}");
     press(&mut screen, &state, "1");
     assert!(!sized(120, 40, &state, &mut screen).contains("log"), "the loss has its own");
     press(&mut screen, &state, "y2");
@@ -200,7 +200,7 @@ fn the_crosshair_goes_through_all_charts_and_the_titles_follow_it() {
     assert!(one >= 1 && (9 * one..=11 * one + 10).contains(&ten), "{one} {ten}");
     press(&mut screen, &state, "HHHH");
     let then = sized(120, 40, &state, &mut screen);
-    assert_ne!(line(&now, 1), line(&then, 1), "the title of the loss");
+    assert_ne!(line(&now, 2), line(&then, 2), "the title of the loss");
     let rules = |shown: &str| shown.chars().filter(|c| *c == '│').count();
     assert!(rules(&then) > rules(&now) + 20, "a line in each of three charts");
     press(&mut screen, &state, "2");

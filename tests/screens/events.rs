@@ -153,7 +153,7 @@ fn an_event_leads_to_the_dash() {
     assert_eq!(press(&mut screen, &state, "\tk"), [] as [Effect; 0]);
     press(&mut screen, &state, "\n");
     assert_eq!((screen.view, screen.cursor), (View::Dash, Some(300)));
-    assert!(picture(120, 40, &state, &screen).contains("λ 0.5 -> 0.25 (lower before the drop)"));
+    assert!(picture(120, 40, &state, &screen).contains("λ 0.5 -> 0.25 by a person (lower before the drop)"));
     let (state, mut screen) = log(&recording::recording(Kind::Sat, Machines::Cpu, 100));
     press(&mut screen, &state, "\tjkgG\n");
     assert_eq!((screen.view, screen.cursor), (View::Events, None), "there is no event");

@@ -1,6 +1,6 @@
 //! What stands in one or two lines: header, gauges, hints, toasts; and the pane of what was reached so far.
 
-use super::{Brief, Pen, clock, line_at, machine, value};
+use super::{Brief, Named, Pen, clock, line_at, machine, value};
 use crate::protocol::event::Term;
 use crate::protocol::{Outcome, StopWhen};
 use crate::run::session::Access;
@@ -174,8 +174,20 @@ fn useful(pen: &Pen, binding: &Binding) -> bool {
     }
 }
 
+/// The views with their keys, the present one marked.
+pub(super) fn tabs(pen: &Pen, area: Rect, buffer: &mut Buffer) {
+    let mut line = Line::from(" ");
+    for &view in View::ALL {
+        let key = pen.screen.keymap.bindings().find(|b| b.binding.intent == Intent::Show(view)).map(|b| b.first());
+        let tone = if view == pen.screen.view { Tone::Selected } else { Tone::Dim };
+        line.push_span(pen.span(tone, format!(" {} {} ", key.unwrap_or_default(), view.name())));
+        line.push_span(pen.span(Tone::Dim, " "));
+    }
+    line_at(buffer, area.x, area.y, area.width, &line);
+}
+
 /// What keys do, or what is under the crosshair.
-pub(super) fn hints(pen: &Pen, area: Rect, buffer: &mut Buffer) {
+pub(super) fn hints(pen: &Pen, area: Rect, named: Named, buffer: &mut Buffer) {
     let mut line = Line::from(" ");
     if let (Some(step), View::Dash | View::Charts) = (pen.screen.cursor, pen.screen.view) {
         crosshair(pen, step, &mut line);
@@ -184,7 +196,8 @@ pub(super) fn hints(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     }
     let scopes = scopes(pen.screen);
     let wanted = |s: Scope| scopes.contains(&s) && (s != Scope::Controls || pen.screen.access == Access::Steer);
-    let shown = |b: &Binding| wanted(b.scope) && b.hint.is_some() && useful(pen, b);
+    let told = |b: &Binding| named == Named::Yes && matches!(b.intent, Intent::Show(_));
+    let shown = |b: &Binding| wanted(b.scope) && b.hint.is_some() && useful(pen, b) && !told(b);
     let all = pen.screen.keymap.bindings().filter(|b| !b.keys.is_empty() && shown(b.binding));
     let (here, others): (Vec<_>, Vec<_>) = all.partition(|b| !matches!(b.binding.scope, Scope::Everywhere | Scope::Dash));
     let (everywhere, dash): (Vec<_>, Vec<_>) = others.into_iter().partition(|b| b.binding.scope == Scope::Everywhere);

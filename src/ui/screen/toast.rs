@@ -1,0 +1,74 @@
+//! Messages that lie over the screen for a while, or until somebody is there.
+
+use super::{Motion, Screen};
+
+const TOAST_MS: u64 = 4_000;
+const TOASTS: usize = 3;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Toast {
+    pub text: String,
+    /// Not shown longer than this, unless it stays until somebody was there.
+    pub until_ms: u64,
+    pub stays: Stays,
+    pub mood: Mood,
+}
+
+/// Whether a toast goes by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stays {
+    ForAWhile,
+    /// It tells of something that may cost the run: until a key shows that somebody is there.
+    UntilKey,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mood {
+    Good,
+    Bad,
+}
+
+/// Whether something visible is different now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changed {
+    Yes,
+    No,
+}
+
+impl Screen {
+    pub fn toast(&mut self, mood: Mood, text: impl Into<String>) {
+        self.tell(mood, Stays::ForAWhile, text.into());
+    }
+
+    pub(super) fn tell(&mut self, mood: Mood, stays: Stays, text: String) {
+        if self.toasts.len() == TOASTS {
+            // News of the moment make room before what nobody may have seen yet.
+            let brief = self.toasts.iter().position(|t| t.stays == Stays::ForAWhile);
+            self.toasts.remove(brief.unwrap_or(0));
+        }
+        self.toasts.push(Toast { text, until_ms: self.now_ms + TOAST_MS, stays, mood });
+    }
+
+    /// A key was pressed: what stayed for that goes in its time, but not before it could be read.
+    pub fn somebody_is_there(&mut self) {
+        for toast in &mut self.toasts {
+            toast.stays = Stays::ForAWhile;
+        }
+    }
+
+    /// Milliseconds until the next toast goes by itself.
+    pub fn toast_goes_in(&self) -> Option<u64> {
+        let brief = self.toasts.iter().filter(|t| t.stays == Stays::ForAWhile && self.motion == Motion::Usual);
+        brief.map(|t| t.until_ms.saturating_sub(self.now_ms)).min()
+    }
+
+    /// Drops toasts whose time is over; says whether there were any.
+    pub fn expire(&mut self) -> Changed {
+        if self.motion == Motion::Reduced {
+            return Changed::No;
+        }
+        let before = self.toasts.len();
+        self.toasts.retain(|t| t.stays == Stays::UntilKey || t.until_ms > self.now_ms);
+        if self.toasts.len() == before { Changed::No } else { Changed::Yes }
+    }
+}
