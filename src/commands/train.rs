@@ -242,7 +242,9 @@ mod working {
             }
             let begun = begin(&args, ready, requests, Some(ask))?;
             (early.log, early.trouble) = (Some(begun.recorder.clone()), Some(begun.trouble.clone()));
-            std::mem::take(&mut early.said).into_iter().for_each(|line| early.say(line));
+            for line in std::mem::take(&mut early.said) {
+                early.say(line);
+            }
             drop(early);
             let from = begun.recorder.subscribe();
             // Ends with the recorder, or with the last who reads.

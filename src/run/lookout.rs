@@ -76,7 +76,7 @@ mod tests {
     use super::*;
     use crossbeam_channel::unbounded;
 
-    #[derive(PartialEq)]
+    #[derive(Clone, Copy, PartialEq)]
     enum Expected {
         Something,
         Nothing,

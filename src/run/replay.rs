@@ -448,7 +448,10 @@ mod tests {
         let (_home, path) = log(b"{\"seq\":0,\"at_ms\":1,\"event\":{\"started\":{\"format\":99,\"what\":\"ever\"}}}\n");
         let error = read_log(&path).unwrap().next().unwrap().unwrap_err();
         assert!(matches!(error, LogError::Newer { found: 99, .. }));
-        assert!(error.to_string().contains("format 99; this program reads up to 3"), "{error}");
+        assert!(
+            error.to_string().contains(&format!("format 99; this program reads up to {}", crate::protocol::FORMAT)),
+            "{error}"
+        );
     }
 
     #[test]

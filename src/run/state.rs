@@ -2,6 +2,7 @@
 //!
 //! Nothing is drawn, read or timed here; the only clock is `Record::at_ms`.
 
+mod judged;
 mod marker;
 mod questions;
 mod track;
@@ -15,16 +16,15 @@ use super::alerts::saw;
 use super::clock::Clock;
 use super::series::Series;
 use super::step_times::StepTimes;
+use crate::protocol::Step;
 use crate::protocol::command::{CommandId, Stop};
 use crate::protocol::controls::{Change, Controls, Flow};
 use crate::protocol::event::{
-    EpochFinished, Evaluated, Event, Finished, Machine, Outcome, Part, Preparing, Purpose, Record, Saved, Split, Started, Term,
-    Timing, Voice, Whose,
+    EpochFinished, Evaluated, Event, Finished, Machine, Outcome, Part, Preparing, Record, Saved, Started, Term, Timing, Voice,
 };
 use crate::protocol::insight::{Exhibit, Pulls};
 use crate::protocol::report::{EvaluationProgress, Report};
 use crate::protocol::timed::{Stair, Timed};
-use crate::protocol::{Step, Summary};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -414,72 +414,6 @@ impl RunState {
         if let Some(since) = self.paused_since_ms.take() {
             self.paused_ms += at.saturating_sub(since);
         }
-    }
-
-    fn examined(&mut self, at: u64, step: Step, by: Option<CommandId>, report: &Report) {
-        self.last_progress_ms = at;
-        self.examining = None;
-        for attack in &report.attacks {
-            let text = format!(
-                "step {step}: the {}'s {} {:.1} % of {} {} images, natural {:.1} %",
-                report.of.name(),
-                attack.ensemble.name,
-                100.0 * attack.adversarial,
-                report.images,
-                report.split.name(),
-                100.0 * report.natural
-            );
-            self.say(at, Level::Info, text);
-        }
-        for doubt in &report.doubts {
-            self.say(at, Level::Warn, format!("{}: {}; {}", doubt.suspicion.name(), doubt.saw, doubt.suggests));
-        }
-        self.reports.push((step, Arc::new(report.clone())));
-        if let Some(by) = by {
-            self.answer(by, Answer::Done(step));
-        }
-    }
-
-    fn evaluated(&mut self, at: u64, evaluated: &Evaluated) {
-        self.last_progress_ms = at;
-        let probe = evaluated.purpose == Purpose::Probe && evaluated.of == Whose::Student;
-        if probe {
-            self.natural.push(evaluated.step, Summary::one(evaluated.natural));
-            self.adversarial.push(evaluated.step, Summary::one(evaluated.adversarial));
-            self.track(Track::Gap, evaluated.step, evaluated.natural - evaluated.adversarial);
-            // Accuracies under different radii do not compare: only the config's counts.
-            let comparable = self.planned_eps().is_none_or(|eps| eps == evaluated.attack.eps);
-            if comparable && self.best.as_ref().is_none_or(|b| evaluated.adversarial > b.adversarial) {
-                self.best = Some(evaluated.clone());
-            }
-            if let Some(by) = evaluated.by {
-                self.answer(by, Answer::Done(evaluated.step));
-            }
-        } else {
-            if evaluated.purpose == Purpose::Watch {
-                self.track(Track::TrainAdversarial, evaluated.step, evaluated.adversarial);
-            }
-            let whose = evaluated.of.name();
-            let split = match evaluated.split {
-                Split::Train => "training",
-                Split::Validation => "validation",
-                Split::Test => "test",
-            };
-            self.say(
-                at,
-                Level::Info,
-                format!(
-                    "{whose} on {} {split} images: natural {:.1} %, {} {} eps {} {:.1} %",
-                    evaluated.images,
-                    100.0 * evaluated.natural,
-                    evaluated.attack.short(),
-                    evaluated.attack.norm,
-                    evaluated.attack.eps,
-                    100.0 * evaluated.adversarial
-                ),
-            );
-        }
-        self.evaluations.push(evaluated.clone());
     }
 
     fn mark(&mut self, at_ms: u64, step: Step, kind: MarkerKind, text: String, note: Option<String>, by_person: bool) {

@@ -4,16 +4,15 @@
 //! [`super::intent`] asks for and tells why it left. Instants here pace frames only; what is drawn sees `clock`.
 
 mod ends;
+mod frame;
 
 pub use ends::{Album, Left, Options, Pace, Shelf, Shelved, Surface};
 
 use super::cadence::Cadence;
-use super::command_line::parse::Kind;
 use super::cost::{Costs, thread_time};
 use super::event::{Focus, Input, Signal};
-use super::intent::{self, Effect, Leave, Place};
+use super::intent::{self, Effect, Leave};
 use super::layout::View;
-use super::picture::{self, Paper};
 use super::screen::{Asked, Changed, Dialog, Mood, Screen, is_over};
 use super::terminal::Drawn;
 use super::view;
@@ -23,8 +22,6 @@ use crate::run::session::{Access, Session};
 use crate::run::state::Phase;
 use crossbeam_channel::{Receiver, after, never, select};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -331,26 +328,6 @@ impl<S: Surface> App<'_, S> {
             }
         }
         None
-    }
-
-    /// Keeps what the screen shows, without the window that asked for it.
-    fn keep(&mut self, kind: Kind, place: &Place) {
-        let mut frame = Buffer::empty(Rect::new(0, 0, self.screen.size.0, self.screen.size.1));
-        view::draw_into(*frame.area(), &mut frame, &self.state, &self.screen);
-        let contents = match kind {
-            Kind::Text => picture::text(&frame),
-            Kind::Ansi => picture::ansi(&frame),
-            Kind::Svg => picture::svg(&frame, Paper::of(self.screen.palette.ground())),
-        };
-        let kept = self
-            .album
-            .as_ref()
-            .map_or_else(|| Err("nothing is kept here".into()), |album| album.keep(&self.screen.folder, place, &contents));
-        match kept {
-            Ok(path) => self.screen.toast(Mood::Good, format!("written: {path}")),
-            Err(why) => self.screen.toast(Mood::Bad, format!("! {why}")),
-        }
-        self.mark(Dirty::Key);
     }
 
     fn turn(&mut self, how: fn(&dyn Pace)) {

@@ -357,8 +357,8 @@ mod tests {
         assert_eq!(panes(59, 30), []);
         assert_eq!(panes(60, 16), [Pane::Loss]);
         assert_eq!(panes(80, 24), [Pane::Loss, Pane::Accuracy, Pane::Controls, Pane::Machine]);
-        for (w, h) in [(120, 40), (200, 60)] {
-            assert_eq!(panes(w, h).len(), 8, "{w}x{h}");
+        for (w, h, all) in [(120, 40, 8), (200, 60, 9)] {
+            assert_eq!(panes(w, h).len(), all, "{w}x{h}");
             let mut robust = focused(w, h, Pane::Verdict, Life::Training);
             robust.sort();
             assert_eq!(robust, View::Robust.panes(), "{w}x{h}");

@@ -95,7 +95,7 @@ impl Machines {
     }
 
     pub(super) fn see(&mut self, at_ms: u64, machine: &Machine) -> Vec<Alert> {
-        let free = free_bytes(machine);
+        let free = machine.disk.map(|disk| disk.free);
         let mut told: Vec<Alert> = free.and_then(|free| self.room(free)).into_iter().collect();
         let Some(index) = self.gpu else { return told };
         let Some(gpu) = machine.gpus.iter().find(|gpu| gpu.index == index).or(machine.gpus.first()) else { return told };
@@ -133,11 +133,6 @@ impl Machines {
     }
 }
 
-/// Bytes free where the run is written, where the machine reports them. It does not yet: this is the one place that will read it.
-fn free_bytes(_machine: &Machine) -> Option<u64> {
-    None
-}
-
 /// Why a GPU runs slower than it could.
 struct Held {
     /// The more, the worse.
@@ -148,7 +143,10 @@ struct Held {
 
 /// Everything that a GPU says of itself about being held back, here alone: reasons that drivers give belong here too.
 fn held_back(gpu: &Gpu) -> Option<Held> {
-    let hot = gpu.temperature_c.filter(|c| c.is_finite() && *c >= HOT_C)?;
+    let celsius = gpu.temperature_c.filter(|c| c.is_finite());
+    // A driver that says so is believed at any temperature. A power cap alone is how a card runs at full load.
+    let told = gpu.throttled.as_ref().is_some_and(|why| why.contains("heat"));
+    let hot = celsius.filter(|c| *c >= HOT_C || told).or(told.then_some(HOT_C))?;
     let power = match (gpu.power_w, gpu.power_limit_w) {
         (Some(power), Some(limit)) => format!(" ({} of {} W)", number(power), number(limit)),
         _ => String::new(),

@@ -383,6 +383,15 @@ fn a_hot_gpu_is_told_once_and_a_warm_or_idle_one_never() {
     hot.once(Warning::Throttled, &["GPU 0", "88 °C (690 of 700 W)", "for 30 s"]);
     let peaks = Story::on("cuda:0").all(seconds(300, |i| vec![machine(99.0, if i % 20 == 0 { 80.0 } else { 88.0 })]));
     assert_eq!(peaks.told, []);
+    let said = |why: &str| {
+        let Event::Machine(mut facts) = machine(99.0, 70.0) else { unreachable!() };
+        facts.gpus[0].throttled = Some(why.into());
+        Event::Machine(facts)
+    };
+    let told = Story::on("cuda:0").all(seconds(100, |_| vec![said("power cap, heat")]));
+    told.once(Warning::Throttled, &["70 °C"]);
+    let at_full_load = Story::on("cuda:0").all(seconds(100, |_| vec![said("power cap")]));
+    assert_eq!(at_full_load.told, []);
     let not_ours = Story::new().all(seconds(300, |_| vec![machine(99.0, 95.0)]));
     assert_eq!(not_ours.told, [], "this run trains on the processor");
 }
@@ -393,6 +402,13 @@ fn a_disk_is_told_of_while_there_is_still_room() {
     for (free, checkpoint) in [(1 << 30, 0), (2 << 30, 500 * MIB), (90 << 30, 30 << 30), (u64::MAX, u64::MAX / 3)] {
         assert_eq!(disk(free, checkpoint), None, "{free} {checkpoint}");
     }
+    let filling = |i: usize| {
+        let Event::Machine(mut facts) = machine(99.0, 70.0) else { unreachable!() };
+        facts.disk = Some(crate::protocol::event::Disk { free: if i < 20 { 5 << 30 } else { 900 * MIB }, total: 100 << 30 });
+        Event::Machine(facts)
+    };
+    let story = Story::new().all(seconds(60, |i| vec![filling(i)]));
+    story.once(Warning::Disk, &["900 MiB free"]);
     let message = disk(80 << 30, 30 << 30).unwrap();
     assert!(message.contains("80.0 GiB free, room for 2 checkpoints of 30.0 GiB. Delete"), "{message}");
     assert!(disk(500 * MIB, 0).unwrap().starts_with("the disk fills: 500 MiB free. "));

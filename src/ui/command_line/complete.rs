@@ -3,7 +3,7 @@
 //! Pure. It only suggests; what is meant in the end is judged by [`super::parse`].
 
 use super::Known;
-use super::parse::{GLYPHS, WORDS, find};
+use super::parse::{AXES, GLYPHS, WORDS, find};
 use crate::protocol::Dial;
 use crate::ui::layout::View;
 use crate::ui::screen::SMOOTHING;
@@ -60,6 +60,7 @@ fn arguments(name: &str, earlier: &[&str], known: Known) -> Vec<String> {
         }
         ("stop", []) => texts(&["now", "epoch"]),
         ("view", []) => View::ALL.iter().map(|view| view.name().to_lowercase()).collect(),
+        ("x", []) => AXES.iter().map(|(name, _)| (*name).to_string()).collect(),
         ("smooth", []) => SMOOTHING.iter().map(f64::to_string).collect(),
         ("theme", []) => texts(known.themes),
         ("glyphs", []) => GLYPHS.iter().map(|(name, _)| (*name).to_string()).collect(),

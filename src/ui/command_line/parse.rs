@@ -9,7 +9,7 @@ use crate::protocol::{Dial, StopWhen};
 use crate::run::RunState;
 use crate::ui::glyphs::Glyphs;
 use crate::ui::layout::View;
-use crate::ui::screen::SMOOTHING;
+use crate::ui::screen::{SMOOTHING, X};
 
 /// What is meant.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +32,11 @@ pub enum Spoken {
     View(View),
     /// Index into [`SMOOTHING`].
     Smooth(usize),
+    X(X),
+    /// Lines of the log with this in them; all where it is empty.
+    Find(String),
+    /// New images under attack.
+    Exhibit,
     Log,
     Theme(String),
     Glyphs(Glyphs),
@@ -89,6 +94,9 @@ pub const WORDS: &[Word] = &[
     word("undo", "undo", "propose the value before the last change"),
     word("view", "view NAME", "show another view"),
     word("smooth", "smooth 0 | 0.6 | 0.9 | 0.99", "smooth the curves"),
+    word("x", "x step | epoch | time", "what the charts count along"),
+    word("find", "find [TEXT]", "the lines of the log with that in them; level:warn, level:error"),
+    word("gallery", "gallery", "attack validation images and show some"),
     word("log", "log", "logarithmic or linear y of the loss"),
     word("theme", "theme NAME", "other colours"),
     word("glyphs", "glyphs braille | half | ascii", "what curves and borders are drawn with"),
@@ -96,6 +104,8 @@ pub const WORDS: &[Word] = &[
     word("help", "help [WORD]", "keys and commands, those with that word"),
     word("quit", "quit", "leave: asks how to stop"),
 ];
+
+pub const AXES: &[(&str, X)] = &[("step", X::Step), ("epoch", X::Epoch), ("time", X::Wall)];
 
 pub const GLYPHS: &[(&str, Glyphs)] = &[("braille", Glyphs::Braille), ("half", Glyphs::Half), ("ascii", Glyphs::Ascii)];
 
@@ -150,6 +160,12 @@ pub fn parse(text: &str, known: Known) -> Result<Spoken, String> {
             let rest: Vec<String> = rest.iter().map(|text| number(text)).collect();
             one_of("smoothing", &rest.iter().map(String::as_str).collect::<Vec<_>>(), &levels).map(Spoken::Smooth)
         }
+        "x" => {
+            let names: Vec<String> = AXES.iter().map(|(name, _)| (*name).to_string()).collect();
+            one_of("x axis", rest, &names).map(|at| Spoken::X(AXES[at].1))
+        }
+        "find" => Ok(Spoken::Find(after(text, 1).to_string())),
+        "gallery" => alone(Spoken::Exhibit),
         "log" => alone(Spoken::Log),
         "theme" => {
             let names: Vec<String> = known.themes.iter().map(|name| (*name).to_string()).collect();

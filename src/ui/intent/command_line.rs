@@ -10,7 +10,8 @@ use crate::run::state::Phase;
 use crate::ui::command_line::parse::{Spoken, parse};
 use crate::ui::command_line::{CommandLine, Known, Typed, remember};
 use crate::ui::keymap::Intent;
-use crate::ui::screen::{Asked, Dialog, Pending, Screen, Search};
+use crate::ui::layout::View;
+use crate::ui::screen::{Asked, Dialog, Half, Pending, Screen, Search};
 use crossterm::event::KeyEvent;
 
 pub(super) fn key(screen: &mut Screen, state: &RunState, mut line: CommandLine, event: &KeyEvent) -> Vec<Effect> {
@@ -51,6 +52,9 @@ fn run(screen: &mut Screen, state: &RunState, spoken: Spoken) -> Result<Vec<Effe
             Spoken::Evaluate
             | Spoken::View(_)
             | Spoken::Smooth(_)
+            | Spoken::X(_)
+            | Spoken::Find(_)
+            | Spoken::Exhibit
             | Spoken::Log
             | Spoken::Theme(_)
             | Spoken::Glyphs(_)
@@ -94,6 +98,19 @@ fn run(screen: &mut Screen, state: &RunState, spoken: Spoken) -> Result<Vec<Effe
         Spoken::Undo => undo(screen, state),
         Spoken::View(view) => screen.turn_to(view),
         Spoken::Smooth(level) => screen.smoothing = level,
+        Spoken::X(x) => {
+            while screen.charts.x != x {
+                screen.turn_x(state);
+            }
+        }
+        Spoken::Find(text) => {
+            screen.turn_to(View::Events);
+            (screen.events.half, screen.events.line, screen.events.filter) = (Half::Log, None, text);
+        }
+        Spoken::Exhibit => {
+            screen.turn_to(View::Gallery);
+            return Ok(super::gallery::act(screen, state, Intent::Exhibit).unwrap_or_default());
+        }
         Spoken::Log => return Ok(perform(screen, state, Intent::LogScale)),
         Spoken::Theme(name) => {
             if let Some(palette) = screen.themes.choose(&name) {

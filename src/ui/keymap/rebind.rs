@@ -173,7 +173,7 @@ mod tests {
     fn faults_name_line_value_and_what_is_allowed() {
         for (text, says) in [
             ("[everywher]\nsave = \"x\"", "keys.toml:2: [everywher] is no place for keys; did you mean [everywhere]? (allowed: "),
-            ("[chart]\nzoom = \"x\"", "keys.toml:2: [chart] has no zoom (it has: left, right, zoom-in"),
+            ("[chart]\nzoom = \"x\"", "keys.toml:2: [chart] has no zoom (it has: open, left, right, far-left"),
             ("[chart]\nzoom-im = \"x\"", "did you mean zoom-in?"),
             (
                 "[chart]\nzoom-in = \"spacebar\"",
@@ -185,7 +185,7 @@ mod tests {
             ("[controls]\napply = \"r\"", "replies may hold r"),
             ("[everywhere]\nsave = \"q\"", "save = \"q\": q is quit in [everywhere] already"),
             ("[chart]\nzoom-in = \"s\"", "s is save in [everywhere] already"),
-            ("[log-pane]\nline-up = \"h\"", "h is older-report in [robust] already"),
+            ("[log-pane]\nline-up = \"h\"", "h is left in [charts] already"),
             ("[everywhere]\nsave = [\"x\", \"x\"]", "stands there twice"),
             ("[everywhere]\nquit = []", "quit needs a key"),
             ("[everywhere]\ninterrupt = \"k\"", "k could not be used for anything else"),

@@ -116,7 +116,7 @@ fn edit(pen: &Pen, editor: &Editor, area: Rect, buffer: &mut Buffer) {
 
 /// The value that it would come to, if what was typed is one.
 fn new(pen: &Pen, editor: &Editor) -> String {
-    editor.value(pen.state).map_or_else(|_| "?".into(), |value| editor.dial.show(value))
+    editor.value(pen.state).map_or_else(|_| "…".into(), |value| editor.dial.show(value))
 }
 
 /// What the numbers are of.
