@@ -25,6 +25,7 @@ pub fn run(args: &Eval) -> anyhow::Result<u8> {
     use std::io::Write;
 
     super::openmp::settle();
+    device::exactly();
     device::tune_allocator();
     if let Some(threads) = args.threads {
         tch::set_num_threads(i32::from(threads));
