@@ -152,7 +152,8 @@ fn dialogs() {
 fn paused_finished_and_failed_say_so() {
     let records = midway(Kind::Rrm, Machines::Gpu);
     let (state, screen) = fold(&recording::paused(records.clone()));
-    assert!(picture(80, 24, &state, &screen).contains("PAUSED"));
+    let shown = picture(80, 24, &state, &screen);
+    assert!(shown.contains("PAUSED") && shown.contains("ETA --"), "{shown}");
     let (state, screen) = fold(&recording(Kind::Rrm, Machines::Gpu, u64::MAX));
     insta::assert_snapshot!("finished_120x40", picture(120, 40, &state, &screen));
     let message = "worker panicked at src/train.rs:120: index out of range".to_string();

@@ -16,7 +16,7 @@ use super::layout::View;
 use super::screen::{Asked, Changed, Dialog, Mood, Screen, is_over};
 use super::terminal::Drawn;
 use super::view;
-use crate::protocol::{Command, Record};
+use crate::protocol::{Command, Event, Record};
 use crate::run::RunState;
 use crate::run::session::{Access, Session};
 use crate::run::state::Phase;
@@ -28,6 +28,8 @@ use std::time::{Duration, Instant};
 
 const SETTLED: Duration = Duration::from_millis(50);
 const SECOND: Duration = Duration::from_secs(1);
+/// So long after a key somebody is taken to be looking.
+const LOOKED_AT_MS: u64 = 5_000;
 /// Records taken in between two looks at the keys: a replay at full speed must not make them wait.
 const AT_ONCE: usize = 4_096;
 /// A SIGCONT this soon after a resume is the one that caused it.
@@ -65,6 +67,8 @@ struct App<'a, S: Surface> {
     /// What the last frame filled.
     resized: Option<Instant>,
     resumed: Option<Instant>,
+    /// When the last key came.
+    pressed_ms: u64,
     /// A stop was asked for here: leave when it has happened.
     leaving: Leaving,
 }
@@ -117,6 +121,7 @@ pub fn run(
         drawn: None,
         resized: None,
         resumed: None,
+        pressed_ms: 0,
         leaving: Leaving::No,
     };
     let why = app.watch(input, signals);
@@ -185,7 +190,18 @@ impl<S: Surface> App<'_, S> {
     fn take_in(&mut self, record: &Record) {
         self.state.apply(record);
         self.screen.saw(record, &self.state);
-        self.mark(Dirty::Data);
+        if !self.idles(record) {
+            self.mark(Dirty::Data);
+        }
+    }
+
+    /// Whether this is only the machine's load, which goes on while nothing else does: a run that stands still and that nobody looks
+    /// after costs a line over SSH nothing. Any key brings it up to date.
+    fn idles(&self, record: &Record) -> bool {
+        matches!(record.event, Event::Machine(_))
+            && self.state.phase == Phase::Paused
+            && self.screen.view != View::System
+            && self.screen.now_ms.saturating_sub(self.pressed_ms) > LOOKED_AT_MS
     }
 
     fn read(&mut self, answer: Shelved) {
@@ -247,6 +263,7 @@ impl<S: Surface> App<'_, S> {
             }
             match input {
                 Input::Key(event) => {
+                    self.pressed_ms = self.screen.now_ms;
                     self.mark(Dirty::Key);
                     let effects = intent::key(&mut self.screen, &self.state, &event);
                     if let Some(leave) = self.carry_out(effects) {

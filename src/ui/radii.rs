@@ -115,8 +115,9 @@ impl RadiiChart<'_> {
 
 /// As the run writes its own radius: beside 8/255 stands 12/255, beside 0.1 stands 0.2, which is 51/255 as well.
 pub fn in_form(radius: f64, like: Eps) -> String {
-    let (factor, end) = if like.to_string().ends_with("/255") { (255.0, "/255") } else { (1.0, "") };
-    let shown = (radius * factor * 1e4).round() / 1e4;
+    // A level is 255 times as coarse as a whole: as many digits would show the rounding of a float.
+    let (factor, end, digits) = if like.to_string().ends_with("/255") { (255.0, "/255", 1e2) } else { (1.0, "", 1e4) };
+    let shown = (radius * factor * digits).round() / digits;
     if shown == 0.0 { "0".into() } else { format!("{shown}{end}") }
 }
 

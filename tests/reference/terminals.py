@@ -9,6 +9,7 @@ Not part of the test run: it needs Linux, Python 3.9 without packages, and for t
     python3 tests/reference/terminals.py bytes --rate 70 --only leet
     python3 tests/reference/terminals.py idle              # a paused run and a finished replay: 0 bytes, else exit code 1; 4 min
     python3 tests/reference/terminals.py keys --count 100  # from a key to what it draws; 7 min
+    python3 tests/reference/terminals.py cost --ssh        # what the screen takes of training's time, in turn with none; 5 min
     python3 tests/reference/terminals.py first             # from exec to the first whole frame, and to the exit of --help; 2 min
 
 Programs are named in PROGRAMS below; --command NAME='COMMAND' changes or adds one ({runs}: a fresh folder, {log}: a run that is being
@@ -322,6 +323,28 @@ def mode_idle(options):
     return int(fault)
 
 
+def mode_cost(options):
+    """What the screen takes of training's time: the same run with and without it, in turn."""
+    train = "{root}/target/release/rematch train {root}/configs/quickstart.toml -s train.epochs=30 -s probe.per_epoch=0 " \
+            "-s evaluation.images=0 --runs {runs} --name r"
+    seconds = {"screen": [], "none": []}
+    for _ in range(options.count):
+        for kind in seconds:
+            with Scene(train + (" --ui none" if kind == "none" else ""), options) as start, start(options.size[0]) as terminal:
+                argv = shlex.split(terminal.command)
+                log = pathlib.Path(argv[argv.index("--runs") + 1]) / "r" / "events.jsonl"
+                while not (done := log.exists() and re.search(r'"finished".*"train_seconds":([0-9.]+)', log.read_text())):
+                    try:
+                        terminal.pump(0.5)
+                    except Ended:
+                        time.sleep(0.1)
+                seconds[kind].append(float(done[1]))
+    rows = [[kind, statistics.median(all), min(all), max(all), " ".join(f"{one:.2f}" for one in all)] for kind, all in seconds.items()]
+    table(["with", "median s", "least", "most", "each"], rows)
+    pairs = [100 * (a / b - 1) for a, b in zip(seconds["screen"], seconds["none"])]
+    print(f"the screen costs {statistics.median(pairs):+.2f} % (median of {len(pairs)} pairs; {min(pairs):+.2f} to {max(pairs):+.2f} %)")
+
+
 def mode_keys(options):
     """From a key to the first byte after it, and to the first byte of a frame half as large as its answer usually is.
 
@@ -428,7 +451,7 @@ def main():
     all_sizes = [(80, 24), (120, 40), (200, 60)]
     # Seconds of warm-up, seconds measured, how often, sizes.
     defaults = {"bytes": (15, 60, 0, all_sizes), "idle": (10, 20, 0, all_sizes), "keys": (8, 0, 50, all_sizes[1:2]),
-                "first": (0, 0, 10, all_sizes[1:2])}
+                "cost": (0, 0, 8, all_sizes[1:2]), "first": (0, 0, 10, all_sizes[1:2])}
     for mode, (warm, seconds, count, sizes) in defaults.items():
         one = modes.add_parser(mode, help=globals()["mode_" + mode].__doc__)
         one.add_argument("--size", type=size, nargs="+", default=sizes, metavar="COLUMNSxROWS")
@@ -445,7 +468,7 @@ def main():
         one.add_argument("--lead", type=float, default=20, help="seconds that this run is old when leet starts")
         one.add_argument("--warm", type=float, default=warm, help=f"seconds before anything is measured [default: {warm}]")
         one.add_argument("--seconds", type=float, default=seconds, help=f"seconds measured [default: {seconds}]")
-        one.add_argument("--settle", type=float, default=3, help="seconds after pausing")
+        one.add_argument("--settle", type=float, default=8, help="seconds after pausing")
         one.add_argument("--count", type=int, default=count, help=f"presses of each key, or starts [default: {count}]")
         one.add_argument("--key", nargs="+", type=lambda key: key.replace("Esc", ESC), help="pressed in turn [default: ? Esc; leet h h]")
         one.add_argument("--exits", action="append", metavar="COMMAND", help="time this to its exit")
