@@ -90,7 +90,7 @@ pub fn svg(buffer: &Buffer, paper: Paper) -> String {
     }
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\">\n\
-         <rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"{}\"/>\n{grounds}\n{paths}\
+         <rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"{}\"/>\n<g shape-rendering=\"crispEdges\">{grounds}\n{paths}</g>\
          <g font-family=\"DejaVu Sans Mono, Menlo, Consolas, Liberation Mono, monospace\" font-size=\"{FONT_SIZE}\">\n{texts}</g>\n\
          </svg>\n",
         paper.ground()

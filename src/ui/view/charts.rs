@@ -207,7 +207,9 @@ pub(super) fn third(pen: &Pen, area: Rect, buffer: &mut Buffer) {
         legend(pen, plot).into_iter().map(|(name, now)| (name, if now == "NaN" { "--".into() } else { now })).collect();
     let curves = curves(pen, plot);
     let chart = chart(pen, &curves, plot);
-    let name = plot.names()[0];
+    let [full, short] = plot.names();
+    let whole = title(pen, Pane::Third, full, &legend, "").width() + 2 <= usize::from(area.width);
+    let name = if whole { full } else { short };
     // What is smoothed the loss says.
     let texts = if chart.scale == Scale::Log { how(&chart) } else { Default::default() };
     let rest = fitting(pen, area, Pane::Third, name, &legend, &texts);
