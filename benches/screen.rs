@@ -284,7 +284,7 @@ impl Drop for Session {
 }
 
 fn title(text: &str) -> &str {
-    text.lines().nth(1).unwrap_or_default()
+    text.lines().nth(2).unwrap_or_default()
 }
 
 fn report(what: &str, mut times: Vec<f64>) {

@@ -30,7 +30,7 @@ use crate::run::RunState;
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::{Modifier, Style};
+use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Widget};
 
@@ -52,6 +52,17 @@ pub fn draw_into(area: Rect, buffer: &mut Buffer, state: &RunState, screen: &Scr
         dialogs::draw(&pen, area, buffer);
     }
     screen.glyphs.restrict(buffer);
+    bleach(buffer);
+}
+
+/// A blank has no ink: whatever colour it was given would only be sent along, and again whenever the words around it move.
+fn bleach(buffer: &mut Buffer) {
+    const SEEN: Modifier = Modifier::REVERSED.union(Modifier::UNDERLINED);
+    for cell in &mut buffer.content {
+        if cell.symbol() == " " && cell.bg == Color::Reset && !cell.modifier.intersects(SEEN) {
+            (cell.fg, cell.modifier) = (Color::Reset, Modifier::empty());
+        }
+    }
 }
 
 /// Where the terminal is to put pixels over what [`draw`] leaves blank for them; nothing where it takes none.

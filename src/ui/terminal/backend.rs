@@ -190,6 +190,24 @@ impl ScreenBackend {
     }
 }
 
+/// Cells up to which it is tried what order is the shorter one.
+const FEW: usize = 800;
+
+impl ScreenBackend {
+    /// What draws these cells in this order.
+    fn written(&self, cells: &[(u16, u16, &Cell)]) -> Vec<u8> {
+        let mut bytes = SGR_RESET.to_vec();
+        let (mut pen, mut at) = (RESET, Place::Unknown);
+        for &(x, y, cell) in cells {
+            at.go(Position { x, y }, &mut bytes);
+            pen.change(Pen::of(cell), &mut bytes);
+            bytes.extend_from_slice(cell.symbol().as_bytes());
+            at = at.after(cell.symbol(), Position { x, y }, self.area.right());
+        }
+        bytes
+    }
+}
+
 impl Backend for ScreenBackend {
     type Error = io::Error;
 
@@ -197,18 +215,26 @@ impl Backend for ScreenBackend {
     where
         I: Iterator<Item = (u16, u16, &'a Cell)>,
     {
-        let mut content = content.peekable();
-        if content.peek().is_none() {
+        let mut cells: Vec<_> = content.collect();
+        if cells.is_empty() {
             return Ok(());
         }
         self.at = None;
-        let mut bytes = SGR_RESET.to_vec();
-        let (mut pen, mut at) = (RESET, Place::Unknown);
-        for (x, y, cell) in content {
-            at.go(Position { x, y }, &mut bytes);
-            pen.change(Pen::of(cell), &mut bytes);
-            bytes.extend_from_slice(cell.symbol().as_bytes());
-            at = at.after(cell.symbol(), Position { x, y }, self.area.right());
+        let mut bytes = self.written(&cells);
+        if cells.len() <= FEW {
+            // In a frame that changes little most bytes are colours: by pen each is named once, for a few leaps more.
+            let mut pens = Vec::with_capacity(8);
+            cells.sort_by_cached_key(|(_, _, cell)| {
+                let pen = Pen::of(cell);
+                pens.iter().position(|known| *known == pen).unwrap_or_else(|| {
+                    pens.push(pen);
+                    pens.len() - 1
+                })
+            });
+            let by_pen = self.written(&cells);
+            if by_pen.len() < bytes.len() {
+                bytes = by_pen;
+            }
         }
         self.inner.write_all(&bytes)
     }

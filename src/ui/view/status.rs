@@ -53,7 +53,9 @@ pub(super) fn header(pen: &Pen, area: Rect, buffer: &mut Buffer) {
         Phase::Finished(Outcome::Failed { .. }) => ("!", Tone::Error),
     };
     let wide = area.width >= 110;
-    let mut word = format!("{sign} {}", word(pen));
+    // As wide as the longest that comes and goes, so that what follows stands still.
+    let width = if state.phase == Phase::Running && state.preparing.is_none() { "EVALUATING".len() } else { 0 };
+    let mut word = format!("{sign} {:<width$}", word(pen));
     if let Phase::Stopping(stop) = &state.phase
         && stop.when == StopWhen::AfterEpoch
     {
