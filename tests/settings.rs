@@ -73,7 +73,10 @@ fn what_is_wrong_is_told_with_its_line_before_anything_begins() {
     refused(&[], &[], &["keys.toml:2: pause = \"7\": a terminal's own replies may hold 7"]);
     fs::remove_file(folder.join("keys.toml")).unwrap();
     fs::write(folder.join("themes/mine.toml"), "\nacent = \"red\"\n").unwrap();
-    refused(&[], &[], &["mine.toml:2: acent is nothing that has a colour; did you mean accent?"]);
+    refused(&["--theme", "mine"], &[], &["mine.toml:2: acent is nothing that has a colour; did you mean accent?"]);
+    // Nobody chose it: nothing is kept from starting.
+    let others = rematch(home.path(), &["replay", DEMO, "--ui", "plain"], &[]);
+    assert!(others.status.success(), "{}", text(&others.stderr));
     fs::remove_file(folder.join("themes/mine.toml")).unwrap();
     refused(&["--theme", "nope"], &[], &["theme nope (command line): there is none of that name; allowed: default, light"]);
     refused(&["--theme", "nope.toml"], &[], &["nope.toml: there is no such file"]);

@@ -9,7 +9,10 @@ use std::io::Write as _;
 pub fn run(args: &Config) -> anyhow::Result<u8> {
     let text = match &args.config {
         _ if args.ui => {
-            settings::settings(&Look { theme: None, keys: None, color: None, glyphs: None, graphics: None })?.to_toml()
+            let found = settings::settings(&Look { theme: None, keys: None, color: None, glyphs: None, graphics: None })?;
+            // What is shown here must work.
+            settings::themes(&found)?;
+            found.to_toml()
         }
         Some(path) => check::to_toml(&check::load(path, &args.set)?),
         None => keys(),

@@ -18,7 +18,7 @@ use rematch::ui::picture::{Paper, svg};
 use rematch::ui::screen::Screen;
 use rematch::ui::{app, layout, signals, terminal, view};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub fn run(args: &Replay) -> anyhow::Result<u8> {
     let Some(pace) =
@@ -47,7 +47,7 @@ pub fn run(args: &Replay) -> anyhow::Result<u8> {
                 pace: Some(Box::new(Turning(pace))),
                 trouble: None,
                 preparing: None,
-                runs: args.runs.clone(),
+                runs: neighbours(args, &folder),
             };
             screen::show(Session::replay(records), setting, |_| {})?;
             return Ok(0);
@@ -70,6 +70,14 @@ pub fn run(args: &Replay) -> anyhow::Result<u8> {
         return Err(Failed(format!("{}: never finished", folder.id())).into());
     }
     Ok(0)
+}
+
+/// The folder of runs that this one lies in: of a run that was named by its path the folder around it.
+fn neighbours(args: &Replay, folder: &RunFolder) -> PathBuf {
+    if folder.path().starts_with(&args.runs) {
+        return args.runs.clone();
+    }
+    folder.path().parent().filter(|parent| !parent.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_path_buf)
 }
 
 /// The live screen as it stood after the given step, in a file.
@@ -98,7 +106,9 @@ fn picture(args: &Replay, folder: &RunFolder, file: &Path) -> anyhow::Result<u8>
         shown.saw(&record, &state);
     }
     if args.view == View::Runs {
-        shown.runs.looked(Shelf::new(args.runs.clone()).look().map(Option::unwrap_or_default).map_err(|error| error.to_string()));
+        shown.runs.looked(
+            Shelf::new(neighbours(args, folder)).look().map(Option::unwrap_or_default).map_err(|error| error.to_string()),
+        );
     }
     shown.toasts.clear();
     shown.turn_to(match args.view {
@@ -110,6 +120,10 @@ fn picture(args: &Replay, folder: &RunFolder, file: &Path) -> anyhow::Result<u8>
         View::Log => layout::View::Events,
         View::System => layout::View::System,
     });
+    let (least_w, least_h) = layout::SMALLEST;
+    if args.size.0 < least_w || args.size.1 < least_h {
+        bail!("--size {}x{} is too small; allowed: {least_w}x{least_h} or more", args.size.0, args.size.1);
+    }
     let area = Rect::new(0, 0, args.size.0, args.size.1);
     let mut buffer = Buffer::empty(area);
     view::draw_into(area, &mut buffer, &state, &shown);

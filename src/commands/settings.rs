@@ -104,7 +104,7 @@ pub fn settings(look: &Look) -> anyhow::Result<Settings> {
 }
 
 /// What comes with the program and what lies in the folder of themes, the wanted one chosen.
-fn themes(settings: &Settings) -> anyhow::Result<Themes> {
+pub fn themes(settings: &Settings) -> anyhow::Result<Themes> {
     let mut themes = Themes::built_in(settings.colour);
     let own = folder().map(|folder| folder.join("themes"));
     let mut files: Vec<PathBuf> = own
@@ -117,8 +117,13 @@ fn themes(settings: &Settings) -> anyhow::Result<Themes> {
         files.push(settings.theme.clone().into());
     }
     for path in &files {
-        let inks = Inks::read(&named_text(path)?, path)?;
-        themes.add(&name_of(path), inks, settings.colour);
+        let inks = named_text(path).and_then(|text| Ok(Inks::read(&text, path)?));
+        match inks {
+            Ok(inks) => themes.add(&name_of(path), inks, settings.colour),
+            // One that nobody chose must not keep a run from starting.
+            Err(error) if settings.theme == name_of(path) || Path::new(&settings.theme) == path => return Err(error),
+            Err(_) => {}
+        }
     }
     let wanted = if is_file(&settings.theme) { name_of(Path::new(&settings.theme)) } else { settings.theme.clone() };
     if themes.choose(&wanted).is_none() {

@@ -309,6 +309,11 @@ mod working {
                 if left.why != Leave::HungUp {
                     let _ = ask.try_send(Request { id: CommandId(SIGNAL_IDS), command: Command::Stop(Stop::NOW_AND_SAVE) });
                 }
+                if left.why == Leave::HungUp {
+                    // Where the terminal is still there, somebody sent the signal and looks at a screen that is gone.
+                    let _ =
+                        writeln!(std::io::stderr(), "rematch: the run goes on without a screen, in {}", folder.path().display());
+                }
                 // The terminal is gone or on its way out: the run goes on, to its end or to its last checkpoint, without a screen.
                 obey_signals(heard.clone(), ask.clone(), folder.checkpoints());
                 state = unwatched(state, &rest, &ask);

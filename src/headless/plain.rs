@@ -223,7 +223,8 @@ fn epoch_line(epoch: &EpochFinished, state: &RunState) -> String {
     let planned = state.started.as_ref().map_or(epoch.epoch, |s| s.plan.epochs);
     let wide = planned.to_string().len();
     let mut line = format!("epoch {:>wide$}/{planned}  step {}", epoch.epoch, epoch.step);
-    if let Some(probe) = state.probes().last() {
+    // Of this epoch: an older one would look like news.
+    if let Some(probe) = state.probe_of(epoch) {
         let _ = write!(line, "  nat {}  {} {}", percent(probe.natural), probe.attack.short(), percent(probe.adversarial));
     }
     for &term in

@@ -46,7 +46,7 @@ pub struct Exhibit {
     pub fooled: u64,
     /// Classified correctly under it.
     pub standing: u64,
-    /// Standing, and fooled at an earlier look of this run.
+    /// Standing, and fooled at an earlier probe or look since the run began or was resumed.
     pub saved: u64,
     pub pieces: Vec<Piece>,
 }
@@ -57,7 +57,7 @@ pub struct Exhibit {
 pub enum Group {
     /// Right before the attack, wrong under it, and surest of the wrong.
     Fooled,
-    /// Stands now and was fooled at an earlier look of this run.
+    /// Stands now and was fooled at an earlier probe or look.
     Saved,
     /// Stands, with the highest loss of those that do.
     Hardest,

@@ -216,7 +216,7 @@ impl RunState {
             Event::Examined { step, by, report } => self.examined(at, *step, *by, report),
             Event::EpochFinished(epoch) => {
                 self.epochs.push(epoch.clone());
-                let probe = self.probes().last().map_or_else(String::new, |e| {
+                let probe = self.probe_of(epoch).map_or_else(String::new, |e| {
                     let under = match self.planned_eps() {
                         Some(eps) if eps != e.attack.eps => format!(" eps {}", e.attack.eps),
                         Some(_) | None => String::new(),
@@ -380,15 +380,20 @@ impl RunState {
         match (change, change.dial(), previous.dial()) {
             (_, Some((dial, new)), Some((_, old))) => {
                 self.track(Track::Dial(dial), step, new);
+                let ramp = stair.filter(|stair| stair.of > 1).and_then(|_| {
+                    self.scheduled.iter().find(|timed| timed.dial == dial && timed.at <= step && step <= timed.ends()).cloned()
+                });
                 if stair.is_some_and(Stair::is_last)
                     && let Some(done) = self.scheduled.iter().position(|timed| timed.dial == dial && timed.ends() <= step)
                 {
                     self.scheduled.remove(done);
                 }
-                if stair.is_some_and(|stair| stair.number > 1 && !stair.is_last()) {
+                // A ramp is one change, told when it begins: from where, to where, until when.
+                if stair.is_some_and(|stair| stair.number > 1) {
                     return;
                 }
-                let text = format!("{} {} -> {}", dial.symbol(), dial.show(old), dial.show(new));
+                let (new, over) = ramp.map_or((new, String::new()), |ramp| (ramp.to, format!(" over {} steps", ramp.over)));
+                let text = format!("{} {} -> {}{over}", dial.symbol(), dial.show(old), dial.show(new));
                 self.say(
                     at,
                     Level::Info,

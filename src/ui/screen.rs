@@ -269,8 +269,9 @@ impl Screen {
     /// Takes note of a record that was folded into `state` just now.
     pub fn saw(&mut self, record: &Record, state: &RunState) {
         match &record.event {
-            Event::Controlled { change, previous, .. } => {
-                if let Some((dial, old)) = previous.dial() {
+            Event::Controlled { change, previous, stair, .. } => {
+                // A ramp is undone as a whole.
+                if let Some((dial, old)) = previous.dial().filter(|_| stair.is_none_or(|stair| stair.number == 1)) {
                     self.undo = Some((dial, old));
                 }
                 match change {

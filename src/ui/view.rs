@@ -165,7 +165,7 @@ impl Pen<'_> {
         }
         let named = if panels.tabs.is_some() { Named::Yes } else { Named::No };
         status::hints(self, panels.hints, named, buffer);
-        status::toasts(self, panels.hints, buffer);
+        status::toasts(self, panels.hints, panels.log_lines, buffer);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Answer, Marker, MarkerKind, Phase, RunState};
 use crate::config::Eps;
-use crate::protocol::event::{Evaluated, Purpose, Term, Whose};
+use crate::protocol::event::{EpochFinished, Evaluated, Purpose, Term, Whose};
 use crate::protocol::{CommandId, Scalar, Step};
 use crate::run::series::Series;
 
@@ -15,6 +15,12 @@ impl RunState {
     /// The student's probes on the way, oldest first.
     pub fn probes(&self) -> impl DoubleEndedIterator<Item = &Evaluated> {
         self.evaluations.iter().filter(|e| e.purpose == Purpose::Probe && e.of == Whose::Student)
+    }
+
+    /// The last probe within an epoch that has ended.
+    pub fn probe_of(&self, epoch: &EpochFinished) -> Option<&Evaluated> {
+        let per = self.started.as_ref().map_or(0, |s| s.plan.steps_per_epoch);
+        self.probes().next_back().filter(|probe| probe.step + per > epoch.step)
     }
 
     /// How the teacher does under the probe's attack: the reference lines of the accuracy chart.

@@ -13,7 +13,10 @@ impl<S: Surface> App<'_, S> {
     /// Keeps what the screen shows, without the window that asked for it.
     pub(super) fn keep(&mut self, kind: Kind, place: &Place) {
         let mut frame = Buffer::empty(Rect::new(0, 0, self.screen.size.0, self.screen.size.1));
+        // What lies over the screen for a moment is not what is to be kept.
+        let toasts = std::mem::take(&mut self.screen.toasts);
         view::draw_into(*frame.area(), &mut frame, &self.state, &self.screen);
+        self.screen.toasts = toasts;
         let contents = match kind {
             Kind::Text => picture::text(&frame),
             Kind::Ansi => picture::ansi(&frame),

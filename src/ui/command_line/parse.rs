@@ -152,6 +152,12 @@ pub fn parse(text: &str, known: Known) -> Result<Spoken, String> {
         "undo" => alone(Spoken::Undo),
         "view" => {
             let names: Vec<String> = View::ALL.iter().map(|view| view.name().to_lowercase()).collect();
+            let number = |text: &&str| text.parse::<usize>().ok().and_then(|n| View::ALL.get(n.checked_sub(1)?)).copied();
+            if let [only] = rest
+                && let Some(view) = number(only)
+            {
+                return Ok(Spoken::View(view));
+            }
             one_of("view", rest, &names).map(|at| Spoken::View(View::ALL[at]))
         }
         "smooth" => {
@@ -430,7 +436,7 @@ mod tests {
         let known = Known { state: &state, themes: THEMES };
         for (before, words) in [
             ("s", vec!["set", "save", "stop", "smooth"]),
-            ("set ", vec!["lambda", "lr_scale", "eps"]),
+            ("set ", vec!["lambda", "lr_scale", "eps", "probes"]),
             ("set l", vec!["lambda", "lr_scale"]),
             ("set lambda ", vec![]),
             ("set lambda 1 ", vec!["at-step", "at-epoch", "ramp", "note"]),

@@ -69,6 +69,11 @@ pub(super) fn typed(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> 
         }
         KeyCode::Up => walk(screen, state, |at, _| at.saturating_sub(1)),
         KeyCode::Down => walk(screen, state, |at, _| at + 1),
+        KeyCode::Char('u' | 'w') if event.modifiers.contains(KeyModifiers::CONTROL) => {
+            if let Filter::Typing(text) = &mut screen.runs.filter {
+                text.clear();
+            }
+        }
         KeyCode::Char(c) if !event.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) => screen.runs.filter.typed(c),
         _ => {}
     }

@@ -17,7 +17,7 @@ pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     match &pen.screen.dialog {
         None => {}
         Some(Dialog::Help { search, scroll }) => help(pen, search, *scroll, area, buffer),
-        Some(Dialog::Quit { choice }) => choices(pen, "Leave?", "Training is running.", &QUIT, *choice, area, buffer),
+        Some(Dialog::Quit { choice }) => choices(pen, "Leave?", stands(pen), &QUIT, *choice, area, buffer),
         Some(Dialog::Discard { choice }) => {
             let saved: Step = pen.state.saved.as_ref().map_or(0, |(_, s)| s.step);
             let text = format!("Steps {saved} to {} would be lost.", pen.state.step);
@@ -41,6 +41,17 @@ pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
             choices(pen, "Give the evaluation up?", &text, &GIVE_UP, *choice, area, buffer);
         }
         Some(Dialog::Failed) => failed(pen, area, buffer),
+    }
+}
+
+/// What would be left.
+fn stands(pen: &Pen) -> &'static str {
+    if pen.state.examining.is_some() {
+        "An evaluation runs: it would be lost."
+    } else if pen.state.phase == Phase::Paused {
+        "Training is paused."
+    } else {
+        "Training is running."
     }
 }
 

@@ -184,7 +184,7 @@ fn empty(pen: &Pen) -> Vec<(Tone, String)> {
 fn none_of(group: Group) -> &'static str {
     match group {
         Group::Fooled => "No image of this look was fooled.",
-        Group::Saved => "No image is saved: of those that stand now none was fooled at an earlier look of this run.",
+        Group::Saved => "No image is saved: of those that stand now none was fooled at an earlier probe or look.",
         Group::Hardest => "No image stands.",
     }
 }

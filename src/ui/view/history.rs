@@ -31,7 +31,7 @@ pub(super) fn draw(pen: &Pen, row: usize, area: Rect, buffer: &mut Buffer) {
                     let note = turn.note.as_ref().map_or_else(String::new, |note| format!("  {note}"));
                     let who = turn.hand.name();
                     let place = place(pen, turn.step);
-                    (Tone::Text, format!("{place:<20}{:<4}{old} → {new}  {who}{note}", turn.dial.symbol()))
+                    (Tone::Text, format!("{place:<20} {:<4}{old} → {new}  {who}{note}", turn.dial.symbol()))
                 }
             };
             let tone = if i == row { Tone::Selected } else { tone };
@@ -61,7 +61,8 @@ fn coming(pen: &Pen, timed: &Timed) -> String {
     let note = timed.note.as_ref().map_or_else(String::new, |note| format!("  {note}"));
     let over = if timed.over > 0 { format!(" over {} steps", timed.over) } else { String::new() };
     let place = place(pen, timed.at);
-    format!("{place:<20}{:<4}→ {}{over}  to come{note}", timed.dial.symbol(), timed.dial.show(timed.to))
+    let state = if timed.at <= pen.state.step { "under way" } else { "to come" };
+    format!("{place:<20} {:<4}→ {}{over}  {state}{note}", timed.dial.symbol(), timed.dial.show(timed.to))
 }
 
 pub(super) fn unschedule(pen: &Pen, dial: Dial, choice: usize, area: Rect, buffer: &mut Buffer) {

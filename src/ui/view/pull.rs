@@ -51,17 +51,23 @@ pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
             pen.span(Tone::Text, format!(" {}", percent(share))),
         ]));
     }
-    lines.push(Line::from(pen.span(Tone::Text, format!("their cos {:+.2}: {}", pulls.cosine.0, towards(pulls.cosine.0)))));
+    let fitting = |long: String, short: String| if long.chars().count() <= width { long } else { short };
+    let [long, short] = towards(pulls.cosine.0);
+    let text = fitting(format!("their cos {:+.2}: {long}", pulls.cosine.0), format!("cos {:+.2}, {short}", pulls.cosine.0));
+    lines.push(Line::from(pen.span(Tone::Text, text)));
     if let (Some(matched), Some(shuffled)) = (pulls.matched, pulls.shuffled) {
-        let gain = matched.0 - shuffled.0;
-        lines.push(Line::from(
-            pen.span(Tone::Text, format!("match {:.2}, by chance {:.2}, gain {gain:.2}", matched.0, shuffled.0)),
-        ));
+        let (matched, shuffled) = (matched.0, shuffled.0);
+        let text = fitting(
+            format!("match {matched:.2}, by chance {shuffled:.2}, gain {:.2}", matched - shuffled),
+            format!("match {matched:.2}, chance {shuffled:.2}"),
+        );
+        lines.push(Line::from(pen.span(Tone::Text, text)));
     }
     if let Some(text) = other_weights(pen, pulls, width) {
         lines.push(Line::from(pen.span(Tone::Text, text)));
     }
-    lines.push(Line::from(pen.span(Tone::Dim, format!("{} images @ step {}{}", pulls.images, pulls.step, cost(pen, pulls)))));
+    let on = format!("{} images @ step {}", pulls.images, pulls.step);
+    lines.push(Line::from(pen.span(Tone::Dim, fitting(format!("{on}{}", cost(pen, pulls)), on))));
     lines_at(inner, &lines, buffer);
 }
 
@@ -86,15 +92,15 @@ fn percent(share: f64) -> String {
     format!("{percent:3.0}%")
 }
 
-fn towards(cosine: f64) -> &'static str {
+fn towards(cosine: f64) -> [&'static str; 2] {
     if !cosine.is_finite() {
-        "nothing pulls"
+        ["nothing pulls"; 2]
     } else if cosine < -ASIDE {
-        "against each other"
+        ["against each other", "opposed"]
     } else if cosine > ASIDE {
-        "the same way"
+        ["the same way", "same way"]
     } else {
-        "at right angles"
+        ["at right angles", "right angles"]
     }
 }
 

@@ -54,7 +54,8 @@ pub(super) fn header(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     };
     let wide = area.width >= 110;
     // As wide as the longest that comes and goes, so that what follows stands still.
-    let width = if state.phase == Phase::Running && state.preparing.is_none() { "EVALUATING".len() } else { 0 };
+    let runs = state.phase == Phase::Running && state.preparing.is_none() && area.width >= 70;
+    let width = if runs { "EVALUATING".len() } else { 0 };
     let mut word = format!("{sign} {:<width$}", word(pen));
     if let Phase::Stopping(stop) = &state.phase
         && stop.when == StopWhen::AfterEpoch
@@ -256,7 +257,7 @@ fn trouble(pen: &Pen, hints: Rect, buffer: &mut Buffer) -> Rect {
 }
 
 /// At the right end of the lines above the hints, newest lowest; a long one takes a few lines.
-pub(super) fn toasts(pen: &Pen, hints: Rect, buffer: &mut Buffer) {
+pub(super) fn toasts(pen: &Pen, hints: Rect, log: Option<Rect>, buffer: &mut Buffer) {
     let hints = trouble(pen, hints, buffer);
     let room = usize::from(hints.width.saturating_sub(2)).clamp(1, LONGEST_TOAST);
     let mut y = hints.y;
@@ -273,6 +274,16 @@ pub(super) fn toasts(pen: &Pen, hints: Rect, buffer: &mut Buffer) {
         for line in lines.iter().rev() {
             let Some(above) = y.checked_sub(1) else { return };
             y = above;
+            if log.is_some_and(|log| (log.y..log.bottom()).contains(&y)) {
+                // What is left of a line of the log would read like nonsense.
+                buffer.set_stringn(
+                    hints.x,
+                    y,
+                    " ".repeat(usize::from(hints.width)),
+                    usize::from(hints.width),
+                    pen.style(Tone::Text),
+                );
+            }
             let fill = " ".repeat(widest - line.width());
             buffer.set_stringn(hints.right() - width, y, format!(" {line}{fill} "), usize::from(width), style);
         }

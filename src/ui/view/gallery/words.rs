@@ -98,7 +98,7 @@ fn verdict(pen: &Pen, piece: &Piece) -> String {
     match (right(piece.student.before), right(piece.student.after), piece.group) {
         (false, ..) => format!("wrong without an attack: {truth} taken for {before}"),
         (true, false, _) => format!("fooled: {truth} → {}", class(pen, piece.student.after.class)),
-        (true, true, Group::Saved) => format!("saved: {truth} stands now, fooled at an earlier look of this run"),
+        (true, true, Group::Saved) => format!("saved: {truth} stands now, fooled at an earlier probe or look"),
         (true, true, Group::Hardest) => format!("stands: {truth}, one of the hardest of those that do"),
         (true, true, Group::Fooled) => format!("stands: {truth}"),
     }
