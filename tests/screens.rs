@@ -22,6 +22,8 @@ mod robust;
 mod runs;
 #[path = "screens/steering.rs"]
 mod steering;
+#[path = "screens/streams.rs"]
+mod streams;
 #[path = "screens/system.rs"]
 mod system;
 

@@ -13,8 +13,8 @@ const GOOD_FRAMES: u32 = 8;
 /// A frame for a key that could not be sent is tried again this soon: often enough to feel alive, too seldom to be a busy wait.
 const RETRY: Duration = Duration::from_millis(100);
 
-/// Two frames are never nearer than this, whatever is typed.
-pub const KEY_FRAME: Duration = Duration::from_millis(16);
+/// Two frames are never nearer than this, whatever is typed: a key that comes just after a frame still has an answer within 16 ms.
+pub const KEY_FRAME: Duration = Duration::from_millis(8);
 
 #[derive(Clone, Copy, Debug)]
 pub struct Cadence {

@@ -324,7 +324,11 @@ mod tests {
         let dash = [None, Some(Pane::Loss), Some(Pane::Log), Some(Pane::Best)].map(|pane| (View::Dash, Pane::Loss, pane));
         let robust =
             [(Pane::Verdict, None), (Pane::Confusion, None), (Pane::Curve, Some(Pane::Curve)), (Pane::Curve, Some(Pane::Log))];
-        let kinds: Vec<_> = dash.into_iter().chain(robust.map(|(focus, pane)| (View::Robust, focus, pane))).collect();
+        let others = View::ALL.iter().filter(|view| !matches!(view, View::Dash | View::Robust));
+        let others =
+            others.flat_map(|&view| view.panes().iter().flat_map(move |&pane| [(view, pane, None), (view, pane, Some(pane))]));
+        let kinds: Vec<_> =
+            dash.into_iter().chain(robust.map(|(focus, pane)| (View::Robust, focus, pane))).chain(others).collect();
         for width in 1..=250 {
             for height in 1..=80 {
                 let area = Rect::new(0, 0, width, height);
