@@ -11,7 +11,8 @@ setup: ## put libtorch and the crates in place; needs the network the first time
 	@cargo fetch --locked --offline >/dev/null 2>&1 || cargo fetch --locked
 
 demo: setup ## train a robust student on real images in the terminal
-	cargo run --locked -- train configs/quickstart.toml || [ $$? -eq 130 ] # 130: stopped by hand, which is no failure
+	cargo build --locked
+	target/debug/rematch train configs/quickstart.toml || [ $$? -eq 130 ] # 130: stopped by hand, which is no failure
 
 test: setup ## run all tests
 	cargo test --locked
