@@ -2,8 +2,9 @@
 //!
 //! Nothing moves the cursor: `cat` shows it, and so does a page that understands colours.
 
+use crate::ui::terminal::backend::{MODIFIERS, colour};
 use ratatui::buffer::{Buffer, Cell};
-use ratatui::style::{Color, Modifier};
+use ratatui::style::Color;
 use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr;
 
@@ -62,54 +63,18 @@ fn rows(buffer: &Buffer) -> impl Iterator<Item = Vec<&Cell>> {
 
 /// Parameters of SGR; empty for a cell like any other.
 fn code(cell: &Cell) -> String {
-    let mut codes = Vec::new();
-    for (modifier, code) in [
-        (Modifier::BOLD, "1"),
-        (Modifier::DIM, "2"),
-        (Modifier::ITALIC, "3"),
-        (Modifier::UNDERLINED, "4"),
-        (Modifier::REVERSED, "7"),
-    ] {
-        if cell.modifier.contains(modifier) {
-            codes.push(code.to_string());
-        }
-    }
-    codes.extend(colour(cell.fg, 30));
-    codes.extend(colour(cell.bg, 40));
-    codes.join(";")
-}
-
-/// `base`: 30 for the ink, 40 for the ground.
-fn colour(colour: Color, base: u8) -> Option<String> {
-    let (dark, bright) = (|n: u8| Some((base + n).to_string()), |n: u8| Some((base + 60 + n).to_string()));
-    match colour {
-        Color::Reset => None,
-        Color::Rgb(r, g, b) => Some(format!("{};2;{r};{g};{b}", base + 8)),
-        Color::Indexed(n) => Some(format!("{};5;{n}", base + 8)),
-        Color::Black => dark(0),
-        Color::Red => dark(1),
-        Color::Green => dark(2),
-        Color::Yellow => dark(3),
-        Color::Blue => dark(4),
-        Color::Magenta => dark(5),
-        Color::Cyan => dark(6),
-        Color::Gray => dark(7),
-        Color::DarkGray => bright(0),
-        Color::LightRed => bright(1),
-        Color::LightGreen => bright(2),
-        Color::LightYellow => bright(3),
-        Color::LightBlue => bright(4),
-        Color::LightMagenta => bright(5),
-        Color::LightCyan => bright(6),
-        Color::White => bright(7),
-    }
+    let modifiers =
+        MODIFIERS.iter().filter(|(modifier, _)| cell.modifier.contains(*modifier)).map(|(_, number)| format!("{number};"));
+    let colours = [(cell.fg, 30), (cell.bg, 40)].into_iter().filter(|(ink, _)| *ink != Color::Reset);
+    let codes: String = modifiers.chain(colours.map(|(ink, base)| colour(ink, base))).collect();
+    codes.trim_end_matches(';').to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use ratatui::layout::Rect;
-    use ratatui::style::Style;
+    use ratatui::style::{Modifier, Style};
     use std::num::NonZero;
 
     #[test]

@@ -81,7 +81,7 @@ struct Pen {
 const RESET: Pen = Pen { fg: Color::Reset, bg: Color::Reset, modifier: Modifier::empty() };
 
 /// What the views use, and the number that switches it on.
-const MODIFIERS: [(Modifier, u8); 5] =
+pub const MODIFIERS: [(Modifier, u8); 5] =
     [(Modifier::BOLD, 1), (Modifier::DIM, 2), (Modifier::ITALIC, 3), (Modifier::UNDERLINED, 4), (Modifier::REVERSED, 7)];
 
 impl Pen {
@@ -118,8 +118,8 @@ impl Pen {
     }
 }
 
-/// `base`: 30 for letters, 40 for the ground.
-fn colour(colour: Color, base: u8) -> String {
+/// What switches a colour on, each number followed by a semicolon; `base`: 30 for letters, 40 for the ground.
+pub fn colour(colour: Color, base: u8) -> String {
     let named = |n: u8| format!("{};", base + n);
     let bright = |n: u8| format!("{};", base + 60 + n);
     match colour {
