@@ -13,10 +13,10 @@ pub fn facts() -> Group {
     match &loaded {
         Some(file) => group.say("loaded", file.display().to_string()),
         None if cfg!(feature = "torch") => group.say("loaded", format!("? {CPU} is not among the loaded libraries")),
-        None => group.say("loaded", "not in this build"),
+        None => group.say("loaded", "not by this program: rematch-torch beside it does"),
     }
     let Some(file) = loaded.or_else(beside) else {
-        group.say("found", "none beside the program or in LIBTORCH");
+        group.say("found", "none in LD_LIBRARY_PATH, in LIBTORCH or beside the program");
         return group;
     };
     let lib = file.parent().unwrap_or(Path::new("."));
@@ -33,8 +33,13 @@ fn loaded() -> Option<PathBuf> {
     maps.lines().filter_map(|line| line.find('/').map(|at| PathBuf::from(&line[at..]))).find(|path| path.ends_with(CPU))
 }
 
-/// Where builds look for it: `LIBTORCH`, and `.libtorch` above the program, as `make setup` makes it.
+/// Where the loader looks for it first, then where builds do: `LIBTORCH`, and `.libtorch` above the program, as `make setup` makes it.
 fn beside() -> Option<PathBuf> {
+    let listed = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+    let listed = std::env::split_paths(&listed).map(|folder| folder.join(CPU)).find(|file| file.exists());
+    if listed.is_some() {
+        return listed;
+    }
     let named = std::env::var_os("LIBTORCH").map(PathBuf::from).into_iter();
     let program = std::env::current_exe().ok();
     let above = program.iter().flat_map(|path| path.ancestors().skip(1)).map(|folder| folder.join(".libtorch/torch"));
