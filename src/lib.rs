@@ -15,7 +15,7 @@
 //!          | Request                                                    v
 //!    +-----+------- Session { records, requests } <---- Recorder: seq, time, append ---- runs/<id>/
 //!    |                        ^                               ^
-//!    |                      replay                    telemetry thread (1 Hz)
+//!    |                      replay                    telemetry thread (1 Hz); lookout thread (alerts, from the records)
 //!    v
 //!  RunState.apply(&Record)  ->  ui: keys -> intents; draw(&RunState, &Screen)
 //!                           ->  headless lines or JSON, exit code  ->  tables of runs  ->  tests
@@ -26,6 +26,7 @@
 //!
 //! **Invariant: a command is a request, only an event is a fact.** Every `Set` is answered by exactly one `Controlled` or
 //! `Refused` with its id; `Controlled.step` is the first optimizer step under the new value. The screen shows *pending* until then.
+//! `Schedule`, `Unschedule` and `Exhibit` are answered likewise, by `Scheduled`, `Unscheduled`, `Exhibited` or `Refused`.
 //!
 //! **Invariant: log first, then viewers.** The recorder numbers and times each event, appends it to `events.jsonl`, and only then
 //! hands it on. What changes training is on disk before it acts. The worker never waits for a viewer.
