@@ -126,6 +126,10 @@ fn windows_of_any_size_are_drawn_and_drawn_again() {
     }
     size("80", "24");
     tmux.until("the screen", |screen| screen.contains("852/852") && screen.contains("Loss"));
+    size("120", "40");
+    tmux.until("the wide screen", |screen| screen.lines().any(|line| line.chars().count() > 110));
+    tmux.keys(&["q"]);
+    tmux.until("the shell and nothing of the screen", |screen| screen.contains("prompt>") && !screen.contains('│'));
 }
 
 #[test]

@@ -35,8 +35,9 @@ pub use self::link::LinkSpeed;
 /// Alternate screen, cursor hidden, bracketed paste, focus reports. No mouse: it would cost the terminal's own text selection.
 const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?2004h\x1b[?1004h";
 /// [`ENTER`] undone in reverse, after an end to a frame that may have been cut short. SGR 0 on both screens, because some
-/// terminals keep attributes per screen.
-const LEAVE: &[u8] = b"\x1b[?2026l\x1b[0m\x1b[?1004l\x1b[?2004l\x1b[?25h\x1b[?1049l\x1b[0m";
+/// terminals keep attributes per screen. The screen is emptied first: tmux 3.3a, left after it grew, puts what its narrower old
+/// screen could not hold above the shell's prompt.
+const LEAVE: &[u8] = b"\x1b[?2026l\x1b[0m\x1b[2J\x1b[?1004l\x1b[?2004l\x1b[?25h\x1b[?1049l\x1b[0m";
 /// CAN: ends a control sequence that was cut in the middle, so that [`LEAVE`] is not read as its parameters.
 const CANCEL: &[u8] = b"\x18";
 /// How long giving back may wait for a terminal that takes no bytes.
