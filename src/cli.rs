@@ -1,6 +1,11 @@
 //! The command line's words. Types only: what they do is in `commands`.
 
+mod how;
+mod lasting;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
+pub use how::{Colour, Glyphs, Graphics, How, Look, Ui};
+pub use lasting::{Attach, Fork, Ps, Repeat, Resume, Schedule};
 use rematch::config::{AttackName, DeviceChoice, Norm, Suite};
 use rematch::data::fetch::Set;
 use std::path::PathBuf;
@@ -23,6 +28,18 @@ pub struct Cli {
 pub enum Command {
     /// Train what a config describes, on the screen or headless
     Train(Train),
+    /// Go on with a run that was stopped, killed or cut off
+    Resume(Resume),
+    /// Begin a new run from a checkpoint of another, which stays as it is
+    Fork(Fork),
+    /// Run a run again from its config and what was changed by hand, and say whether the same weights come out
+    Repeat(Repeat),
+    /// Write a config in which what was changed by hand comes by itself
+    Schedule(Schedule),
+    /// Show a run that trains in another process, and steer it
+    Attach(Attach),
+    /// List the runs that train now
+    Ps(Ps),
     /// Check a config and print it whole, with every default; or list every key there is
     Config(Config),
     /// Watch a recorded run again, at any pace
@@ -66,74 +83,8 @@ pub struct Train {
     /// The run's id, its folder's name [default: the config's name and the time]
     #[arg(long, value_name = "ID")]
     pub name: Option<String>,
-    /// auto, cpu, cuda or cuda:N
-    #[arg(long, default_value = "auto")]
-    pub device: DeviceChoice,
-    /// CPU threads for training [default: one a core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub threads: Option<u16>,
-    /// What to show [default: tui on a terminal, else plain]
-    #[arg(long, value_enum)]
-    pub ui: Option<Ui>,
     #[command(flatten)]
-    pub look: Look,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Ui {
-    /// The screen
-    Tui,
-    /// A line an epoch and a final table
-    Plain,
-    /// Every record of events.jsonl as it is written
-    Json,
-    /// Nothing
-    None,
-}
-
-/// How the screen looks.
-#[derive(Args, Clone)]
-pub struct Look {
-    /// Colours by meaning: default, light, ansi16, mono, high-contrast, or a file in TOML; T turns it on the screen
-    #[arg(long, value_name = "NAME|FILE")]
-    pub theme: Option<String>,
-    /// Own keys, a file in TOML [default: keys.toml in the folder of the settings; `rematch keys` prints one]
-    #[arg(long, value_name = "FILE")]
-    pub keys: Option<PathBuf>,
-    /// Colours [default: what the terminal says it can do]
-    #[arg(long, value_enum)]
-    pub color: Option<Colour>,
-    /// What charts are drawn with [default: braille, ascii where the locale is not UTF-8]
-    #[arg(long, value_enum)]
-    pub glyphs: Option<Glyphs>,
-    /// What pictures are drawn with: pixels in the way of kitty where the terminal says that it takes them, or cells
-    #[arg(long, value_enum)]
-    pub graphics: Option<Graphics>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Graphics {
-    Auto,
-    Kitty,
-    Cells,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Colour {
-    Truecolor,
-    #[value(name = "256")]
-    Ansi256,
-    #[value(name = "16")]
-    Ansi16,
-    Light,
-    Mono,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Glyphs {
-    Braille,
-    Half,
-    Ascii,
+    pub how: How,
 }
 
 #[derive(Args)]

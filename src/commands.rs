@@ -1,5 +1,6 @@
 //! What each command does: reads its arguments, calls the library, writes to standard output.
 
+pub mod attach;
 pub mod bench;
 pub mod compare;
 pub mod config;
@@ -9,12 +10,20 @@ pub mod doctor;
 pub mod elsewhere;
 pub mod eval;
 pub mod export;
+pub mod fork;
 pub mod import;
 pub mod keys;
+#[cfg(feature = "torch")]
+pub mod launch;
 pub mod manual;
 pub mod openmp;
+pub mod ps;
+pub mod repeat;
 pub mod replay;
+pub mod resume;
+pub mod rewind;
 pub mod runs;
+pub mod schedule;
 pub mod screen;
 pub mod shelf;
 pub mod settings;
@@ -39,6 +48,15 @@ pub(crate) fn free(path: &std::path::Path, force: bool) -> anyhow::Result<()> {
         }
         Ok(_) | Err(_) => Ok(()),
     }
+}
+
+/// The folder of runs that a run lies in: of one that was named by its path the folder around it.
+pub(crate) fn beside(runs: &std::path::Path, folder: &rematch::run::store::RunFolder) -> std::path::PathBuf {
+    if folder.path().starts_with(runs) {
+        return runs.to_path_buf();
+    }
+    let around = folder.path().parent().filter(|parent| !parent.as_os_str().is_empty());
+    around.map_or_else(|| std::path::PathBuf::from("."), std::path::Path::to_path_buf)
 }
 
 /// Writes a file that a person named, whole or not at all, and makes the folders it lies in.

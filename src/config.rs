@@ -5,17 +5,21 @@
 pub mod attack;
 pub mod check;
 pub mod device;
+pub mod dial;
 pub mod method;
+pub mod planned;
 pub mod units;
 
 use serde::{Deserialize, Serialize};
 
 pub use attack::{AttackName, AttackSpec, Ensemble, Overrides, Suite};
 pub use device::DeviceChoice;
+pub use dial::Dial;
 pub use method::{
     Ard, BatchNormMode, Distance, FastAt, FreeAt, Iterate, Kd, KdForm, Method, NFgsm, Projector, RandomStart, Rdt, Reduction,
     Rrm, Rslad, Sat, Trades,
 };
+pub use planned::Planned;
 pub use units::{Eps, Norm};
 
 /// One resolved run: the file, the defaults and the command line's `-s key=value`, put together and checked.
@@ -39,6 +43,15 @@ pub struct Config {
     pub alerts: Alerts,
     pub evaluation: Evaluation,
     pub checkpoint: Checkpoint,
+    #[serde(default)]
+    pub steering: Steering,
+}
+
+/// What is turned by itself while it trains.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Steering {
+    /// In the order in which they are made.
+    pub changes: Vec<Planned>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -331,9 +344,26 @@ pub struct Evaluation {
     pub images: Option<usize>,
 }
 
+/// When the weights are saved by themselves, and which of those stay. The best by its probe always does.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Checkpoint {
     pub every_epochs: u64,
+    /// Of the newest periodic ones so many stay.
+    #[serde(default = "usual_keep_last")]
+    pub keep_last: usize,
+    /// One every so many epochs stays for good; 0: none does.
+    #[serde(default)]
+    pub keep_every: u64,
+}
+
+fn usual_keep_last() -> usize {
+    2
+}
+
+impl Default for Checkpoint {
+    fn default() -> Self {
+        Self { every_epochs: 1, keep_last: usual_keep_last(), keep_every: 0 }
+    }
 }
 
 /// Names as they are written in configs, in the order help lists them.

@@ -31,7 +31,7 @@ pub enum Style {
 /// # Errors
 /// When `out` failed otherwise, such as a full disk behind it; told only once the run has ended.
 pub fn follow(records: &Receiver<Arc<Record>>, style: Style, out: &mut dyn Write) -> io::Result<Option<Outcome>> {
-    run(records, style, None, out)
+    run(records, style, None, 0, out)
 }
 
 /// As [`follow`], naming the folder of the run and its files by their paths.
@@ -44,10 +44,30 @@ pub fn follow_in(
     folder: &Path,
     out: &mut dyn Write,
 ) -> io::Result<Option<Outcome>> {
-    run(records, style, Some(folder), out)
+    run(records, style, Some(folder), 0, out)
 }
 
-fn run(records: &Receiver<Arc<Record>>, style: Style, folder: Option<&Path>, out: &mut dyn Write) -> io::Result<Option<Outcome>> {
+/// As [`follow_in`], of a run that goes on: what was recorded before record `from` is known and not printed again.
+///
+/// # Errors
+/// As [`follow`].
+pub fn follow_from(
+    records: &Receiver<Arc<Record>>,
+    style: Style,
+    folder: &Path,
+    from: u64,
+    out: &mut dyn Write,
+) -> io::Result<Option<Outcome>> {
+    run(records, style, Some(folder), from, out)
+}
+
+fn run(
+    records: &Receiver<Arc<Record>>,
+    style: Style,
+    folder: Option<&Path>,
+    from: u64,
+    out: &mut dyn Write,
+) -> io::Result<Option<Outcome>> {
     let plain = Plain::new(folder);
     let mut state = RunState::default();
     let mut printed = Ok(());
@@ -60,6 +80,9 @@ fn run(records: &Receiver<Arc<Record>>, style: Style, folder: Option<&Path>, out
             Style::Json => line(&record)?,
             Style::None => Vec::new(),
         };
+        if record.seq < from {
+            continue;
+        }
         if printed.is_ok() && !text.is_empty() {
             printed = out.write_all(&text).and_then(|()| out.flush());
         }

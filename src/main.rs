@@ -20,6 +20,12 @@ fn main() -> ExitCode {
     }
     let done = match cli.command {
         Command::Train(args) => commands::train::run(&args),
+        Command::Resume(args) => commands::resume::run(&args),
+        Command::Fork(args) => commands::fork::run(&args),
+        Command::Repeat(args) => commands::repeat::run(&args),
+        Command::Attach(args) => commands::attach::run(&args),
+        Command::Ps(args) => commands::ps::run(&args),
+        Command::Schedule(args) => commands::schedule::run(&args),
         Command::Config(args) => commands::config::run(&args),
         Command::Replay(args) => commands::replay::run(&args),
         Command::Keys(args) => commands::keys::run(&args),

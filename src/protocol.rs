@@ -11,9 +11,11 @@ pub mod report;
 pub mod scalar;
 pub mod step_times;
 pub mod timed;
+pub mod wire;
 
+pub use crate::config::Dial;
 pub use command::{Command, CommandId, Request, Stop, StopWhen};
-pub use controls::{Change, Controls, Dial, Flow};
+pub use controls::{Change, Controls, Flow};
 pub use event::{Event, Outcome, Record};
 pub use insight::{Exhibit, Pulls};
 pub use scalar::{Scalar, Summary};
@@ -24,4 +26,5 @@ pub type Step = u64;
 
 /// The shape of what is written to `events.jsonl`. A reader refuses a newer one.
 /// 2: more methods, dials and terms. 3: evaluations with a report. 4: pulls, timed changes, exhibits.
-pub const FORMAT: u32 = 4;
+/// 5: resumed runs and branches.
+pub const FORMAT: u32 = 5;

@@ -78,7 +78,8 @@ impl Made {
             insight: Insight::default(),
             alerts: Alerts::default(),
             evaluation: Evaluation { steps: 20, restarts: 1, images: None },
-            checkpoint: Checkpoint { every_epochs: 1 },
+            checkpoint: Checkpoint::default(),
+            steering: Steering::default(),
         };
         let network = |name: &str| NetworkFacts { name: name.into(), parameters: 1000, features: 128 };
         let mut events = vec![Event::Started(Box::new(Started {
@@ -107,6 +108,8 @@ impl Made {
             from_step: 0,
             scheduled: Vec::new(),
             parent: None,
+            threads: None,
+            resumed: None,
         }))];
         let evaluated = |step, purpose, (natural, adversarial)| {
             let probe = purpose == Purpose::Probe;

@@ -72,7 +72,7 @@ fn train(config: Config, resume: Option<PathBuf>, before: impl FnOnce()) -> Ende
     let recorder = Recorder::create(&folder).unwrap();
     let (_ask, requests) = unbounded();
     let records = recorder.subscribe();
-    let thread = prepared.begin("r", folder.checkpoints(), recorder, requests);
+    let thread = prepared.begin(&folder, recorder, requests);
     let (mut outcome, mut warned, mut losses) = (None, Vec::new(), Vec::new());
     for record in records {
         match &record.event {

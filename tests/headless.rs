@@ -94,7 +94,7 @@ fn only_run(runs: &Path) -> PathBuf {
 /// The checkpoint of this step, whole.
 fn checkpoint(run: &Path, step: u64) -> PathBuf {
     let folder = run.join(format!("checkpoints/step-{step:08}"));
-    assert_eq!(names(&folder), ["model.safetensors", "optimizer.safetensors", "state.json"]);
+    assert_eq!(names(&folder), ["SHA256SUMS", "model.safetensors", "optimizer.safetensors", "state.json"]);
     folder
 }
 

@@ -45,7 +45,8 @@ fn config(method: Method) -> Config {
         insight: Insight::default(),
         alerts: Alerts::default(),
         evaluation: Evaluation { steps: 20, restarts: 1, images: None },
-        checkpoint: Checkpoint { every_epochs: 1 },
+        checkpoint: Checkpoint::default(),
+        steering: Steering::default(),
     }
 }
 
@@ -77,6 +78,8 @@ fn started(run: &str) -> Event {
         from_step: 0,
         scheduled: Vec::new(),
         parent: None,
+        threads: None,
+        resumed: None,
     }))
 }
 
@@ -135,7 +138,14 @@ fn story(run: &str) -> Vec<Event> {
     events.extend((21..=40).map(progress));
     events.extend([evaluated(40, Purpose::Probe, 0.85, 0.2), epoch(2)]);
     events.push(Event::Warned { step: Some(40), kind: Warning::Other, message: "that was all".into() });
-    events.push(Event::Saved(Saved { step: 40, by: None, path: "checkpoints/step-40".into(), bytes: 1000, ms: 3 }));
+    events.push(Event::Saved(Saved {
+        step: 40,
+        by: None,
+        path: "checkpoints/step-40".into(),
+        bytes: 1000,
+        ms: 3,
+        held_ms: None,
+    }));
     events.push(evaluated(40, Purpose::Final, 0.8412, 0.1905));
     events.push(finished(Outcome::Completed, 40));
     events

@@ -248,7 +248,12 @@ fn replies_of_a_terminal_change_nothing() {
                     | Command::GiveUp => true,
                     Command::SaveCheckpoint | Command::Evaluate | Command::Exhibit { .. } => false,
                 },
-                Effect::Leave(_) => true,
+                Effect::Leave(_)
+                | Effect::Pin(..)
+                | Effect::Remove(_)
+                | Effect::Fork(_)
+                | Effect::Branch(..)
+                | Effect::TakeLease => true,
                 Effect::Repaint
                 | Effect::Suspend
                 | Effect::Faster
@@ -396,6 +401,7 @@ fn the_loop_shows_asks_is_answered_and_leaves() {
             trouble: Some(Box::new(move || told.lock().unwrap().clone())),
             ahead_s: None,
             shelf: None,
+            known: None,
         };
         app::run(Session::live(records, to_worker), &mut surface, &input, &signals, options, &now_ms).why
     });

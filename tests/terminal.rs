@@ -12,7 +12,7 @@ use rematch::protocol::command::SaveOnStop;
 use rematch::protocol::event::{Record, Warning};
 use rematch::protocol::{Change, Event, Flow, Outcome};
 use rematch::run::replay::read_log;
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use session::{Seen, Session, text};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -394,6 +394,10 @@ fn a_loss_that_is_not_finite_pauses_with_a_warning() {
     run.logged("the pause", |event| {
         matches!(event, Event::Controlled { by: None, change: Change::Flow(Flow::Paused), .. }).then_some(())
     });
+    // What helps is offered: the checkpoints from before.
+    run.says("w go back to it");
+    run.type_in(b"\x1b");
+    run.until("the list gone", |seen| !text(seen).contains("w go back to it"));
     run.quit();
 }
 
@@ -401,8 +405,9 @@ fn a_loss_that_is_not_finite_pauses_with_a_warning() {
 fn a_terminal_that_goes_away_leaves_training_to_its_end() {
     let mut run = running(&["train.epochs=2"], &[], &[]);
     run.hang_up(b"");
-    assert_eq!(run.exit_code(), 0);
-    assert_eq!(run.outcome(), Outcome::Completed);
+    assert_eq!(run.exit_code(), 0, "whoever waited for it is let go");
+    let ended = run.logged("the end", |event| if let Event::Finished(f) = event { Some(f.outcome.clone()) } else { None });
+    assert_eq!(ended, Outcome::Completed);
 }
 
 #[test]
@@ -414,12 +419,24 @@ fn a_completed_run_whose_terminal_goes_away_ends_too() {
 }
 
 #[test]
-fn a_paused_run_whose_terminal_goes_away_is_saved_and_stopped() {
+fn a_paused_run_whose_terminal_goes_away_waits_and_can_be_told_to_stop() {
     let mut run = running(&["train.epochs=40"], &[], &[]);
     run.type_in(b" ");
     run.says("PAUSED");
     run.hang_up(b"");
-    assert_eq!(run.exit_code(), 130);
+    assert_eq!(run.exit_code(), 0);
+    let pid: i32 = fs::read_to_string(run.run().join("lock")).unwrap().trim().parse().unwrap();
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::TERM).unwrap();
+    run.logged("the end", |event| matches!(event, Event::Finished(_)).then_some(()));
+    run.assert_saved_at_its_end();
+}
+
+#[test]
+fn whoever_wants_a_lost_terminal_to_stop_the_run_gets_that() {
+    let mut run = running(&["train.epochs=40"], &["--on-hangup", "save-and-stop"], &[]);
+    run.hang_up(b"");
+    run.exit_code();
+    run.logged("the end", |event| matches!(event, Event::Finished(_)).then_some(()));
     run.assert_saved_at_its_end();
 }
 

@@ -14,7 +14,7 @@ mod steering;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use rematch::config::{
     Alerts, Augment, BatchNormMode, Checkpoint, Config, Data, DeviceChoice, Eps, Evaluation, Insight, Iterate, Method, Nesterov,
-    Network, Norm, Probe, RandomStart, Rrm, Sat, Schedule, Source, Student, Teacher, Threat, TorchScript, Train, Watch,
+    Network, Norm, Probe, RandomStart, Rrm, Sat, Schedule, Source, Steering, Student, Teacher, Threat, TorchScript, Train, Watch,
 };
 use rematch::data::DataSet;
 use rematch::protocol::command::{Command, CommandId, Request, SaveOnStop, Stop, StopWhen};
@@ -62,7 +62,8 @@ fn config(method: Method, epochs: u64) -> Config {
         insight: Insight::default(),
         alerts: Alerts::default(),
         evaluation: Evaluation { steps: 2, restarts: 1, images: None },
-        checkpoint: Checkpoint { every_epochs: 1 },
+        checkpoint: Checkpoint { keep_last: 100, ..Checkpoint::default() },
+        steering: Steering::default(),
     }
 }
 
@@ -113,7 +114,7 @@ impl Running {
         for (i, command) in first.iter().enumerate() {
             ask.send(Request { id: CommandId(i as u64), command: command.clone() }).unwrap();
         }
-        let thread = prepared.begin("r", folder.checkpoints(), recorder, requests);
+        let thread = prepared.begin(&folder, recorder, requests);
         Self { _turn: turn, ask: Some(ask), records, seen: Vec::new(), thread, folder: path, dir, next: first.len() as u64 }
     }
 
@@ -447,7 +448,7 @@ fn the_last_weights_wait_for_room_and_are_not_lost() {
     // A file where the folder of checkpoints should be: nothing can be saved until it is gone.
     std::fs::remove_dir(folder.checkpoints()).ok();
     std::fs::write(folder.checkpoints(), "in the way").unwrap();
-    let thread = prepared.begin("r", folder.checkpoints(), recorder, requests);
+    let thread = prepared.begin(&folder, recorder, requests);
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let mut run =
         Running { _turn: turn, ask: Some(ask), records, seen: Vec::new(), thread, folder: folder.path().into(), dir, next: 0 };

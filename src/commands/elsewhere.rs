@@ -12,8 +12,18 @@ const NAME: &str = "rematch-torch";
 
 pub fn is_needed(cli: &Cli) -> bool {
     match cli.command {
-        Command::Train(_) | Command::Eval(_) | Command::Import(_) | Command::Export(_) | Command::Bench(_) => true,
-        Command::Keys(_)
+        Command::Train(_)
+        | Command::Resume(_)
+        | Command::Fork(_)
+        | Command::Repeat(_)
+        | Command::Eval(_)
+        | Command::Import(_)
+        | Command::Export(_)
+        | Command::Bench(_) => true,
+        Command::Schedule(_)
+        | Command::Attach(_)
+        | Command::Ps(_)
+        | Command::Keys(_)
         | Command::Config(_)
         | Command::Replay(_)
         | Command::Runs(_)

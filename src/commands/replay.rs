@@ -1,6 +1,6 @@
 //! `rematch replay`: a recorded run on the same screen, at any pace, without libtorch.
 
-use super::{Failed, screen, settings};
+use super::{Failed, beside, rewind, screen, settings};
 use crate::cli::{Colour, Replay, Ui, View};
 use anyhow::{anyhow, bail};
 use crossbeam_channel::bounded;
@@ -14,11 +14,12 @@ use rematch::run::session::{Access, Session};
 use rematch::run::shelf::Shelf;
 use rematch::run::store::RunFolder;
 use rematch::ui::glyphs::Glyphs;
+use rematch::ui::intent::Leave;
 use rematch::ui::picture::{Paper, svg};
 use rematch::ui::screen::Screen;
 use rematch::ui::{app, layout, signals, terminal, view};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub fn run(args: &Replay) -> anyhow::Result<u8> {
     let Some(pace) =
@@ -47,9 +48,14 @@ pub fn run(args: &Replay) -> anyhow::Result<u8> {
                 pace: Some(Box::new(Turning(pace))),
                 trouble: None,
                 preparing: None,
-                runs: neighbours(args, &folder),
+                runs: beside(&args.runs, &folder),
+                known: None,
+                clock_ahead_ms: 0,
             };
-            screen::show(Session::replay(records), setting, |_| {})?;
+            let left = screen::show(Session::replay(records), setting, |_| {})?;
+            if let Leave::Branch(wish) = left.why {
+                return Err(rewind::begin(folder.path(), &beside(&args.runs, &folder), &wish, &args.look));
+            }
             return Ok(0);
         }
         Ui::Plain => Style::Plain,
@@ -70,14 +76,6 @@ pub fn run(args: &Replay) -> anyhow::Result<u8> {
         return Err(Failed(format!("{}: never finished", folder.id())).into());
     }
     Ok(0)
-}
-
-/// The folder of runs that this one lies in: of a run that was named by its path the folder around it.
-fn neighbours(args: &Replay, folder: &RunFolder) -> PathBuf {
-    if folder.path().starts_with(&args.runs) {
-        return args.runs.clone();
-    }
-    folder.path().parent().filter(|parent| !parent.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_path_buf)
 }
 
 /// The live screen as it stood after the given step, in a file.
@@ -107,7 +105,7 @@ fn picture(args: &Replay, folder: &RunFolder, file: &Path) -> anyhow::Result<u8>
     }
     if args.view == View::Runs {
         shown.runs.looked(
-            Shelf::new(neighbours(args, folder)).look().map(Option::unwrap_or_default).map_err(|error| error.to_string()),
+            Shelf::new(beside(&args.runs, folder)).look().map(Option::unwrap_or_default).map_err(|error| error.to_string()),
         );
     }
     shown.toasts.clear();

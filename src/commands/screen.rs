@@ -5,6 +5,7 @@ use super::shelf;
 use crate::cli::Ui;
 use crossbeam_channel::{Receiver, bounded};
 use ratatui::Frame;
+use rematch::run::RunState;
 use rematch::run::recorder::now_ms;
 use rematch::run::session::Session;
 use rematch::ui::capability::{self, Capabilities, Pixels};
@@ -38,6 +39,10 @@ pub struct Setting<'a> {
     pub preparing: Option<Box<dyn Fn() -> String>>,
     /// The folder of runs, for the Runs view.
     pub runs: PathBuf,
+    /// The run so far, of one that is attached to.
+    pub known: Option<RunState>,
+    /// What the clock of the process that trains is ahead of this one's.
+    pub clock_ahead_ms: i64,
 }
 
 /// Shows a session until it is left. `said`: gets what libraries print while the screen is up.
@@ -68,9 +73,12 @@ pub fn show(session: Session, setting: Setting, said: impl FnMut(String) + Send 
         trouble: setting.trouble,
         ahead_s,
         preparing: setting.preparing,
+        known: setting.known,
         shelf: shelf::Reader::spawn(setting.runs).map(|reader| Box::new(reader) as Box<dyn app::Shelf>),
     };
-    let left = app::run(session, &mut surface, &input, setting.signals, options, &now_ms);
+    let left = app::run(session, &mut surface, &input, setting.signals, options, &|| {
+        now_ms().saturating_add_signed(setting.clock_ahead_ms)
+    });
     drop(reader);
     surface.0.leave();
     drop(captured);

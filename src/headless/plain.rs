@@ -99,7 +99,24 @@ impl<'a> Plain<'a> {
         let dials: Vec<String> =
             started.dials.iter().map(|&dial| format!("{} {}", dial.name(), dial.show(started.controls.value(dial)))).collect();
         let place = self.folder.map_or_else(|| format!("run {}", started.run), |folder| folder.display().to_string());
-        let resumed = if started.from_step > 0 { format!("; resumed at step {}", started.from_step) } else { String::new() };
+        let resumed = match (&started.resumed, &started.parent) {
+            (Some(resumed), _) => {
+                let again = match resumed.again {
+                    0 => "nothing was lost".into(),
+                    1 => "1 step that was not saved is done again".into(),
+                    n => format!("{n} steps that were not saved are done again"),
+                };
+                let remade = match resumed.remade {
+                    0 => String::new(),
+                    1 => ", with the change that was made in it by hand".into(),
+                    n => format!(", with the {n} changes that were made in them by hand"),
+                };
+                format!("; resumed at step {}: {again}{remade}", started.from_step)
+            }
+            (None, Some(parent)) => format!("; branched off {} at step {}", parent.run, parent.step),
+            (None, None) if started.from_step > 0 => format!("; resumed at step {}", started.from_step),
+            (None, None) => String::new(),
+        };
         format!(
             "{} trains {}{teacher} on {}, {} images, {}; {}; {}{resumed}\n",
             started.config.method.name(),

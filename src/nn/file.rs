@@ -38,23 +38,41 @@ pub enum FileError {
     Model { path: PathBuf, source: ModelError },
 }
 
+/// Tensors as bytes on the host: what another thread can write while training goes on.
+pub struct Host {
+    tensors: Vec<(String, Vec<usize>, Vec<u8>)>,
+    metadata: HashMap<String, String>,
+}
+
+impl Host {
+    /// Copies; what happens to the tensors later is not seen.
+    pub fn copy(tensors: &[(String, Tensor)], metadata: HashMap<String, String>) -> Self {
+        let _guard = tch::no_grad_guard();
+        let tensors = tensors
+            .iter()
+            .map(|(name, tensor)| {
+                let tensor = tensor.to_device(Device::Cpu).to_kind(Kind::Float).contiguous();
+                let mut bytes = vec![0u8; tensor.numel() * 4];
+                tensor.copy_data_u8(&mut bytes, tensor.numel());
+                (name.clone(), tensor.size().iter().map(|&d| d as usize).collect(), bytes)
+            })
+            .collect();
+        Self { tensors, metadata }
+    }
+
+    /// The bytes of a safetensors file.
+    pub fn encode(self) -> Vec<u8> {
+        let views = self.tensors.iter().map(|(name, shape, bytes)| {
+            let view = TensorView::new(Dtype::F32, shape.clone(), bytes).expect("the bytes were made for this shape");
+            (name.as_str(), view)
+        });
+        safetensors::tensor::serialize(views, Some(self.metadata)).expect("names and shapes are valid")
+    }
+}
+
 /// Named tensors as the bytes of a safetensors file.
 pub fn encode(tensors: &[(String, Tensor)], metadata: HashMap<String, String>) -> Vec<u8> {
-    let _guard = tch::no_grad_guard();
-    let host: Vec<(String, Vec<usize>, Vec<u8>)> = tensors
-        .iter()
-        .map(|(name, tensor)| {
-            let tensor = tensor.to_device(Device::Cpu).to_kind(Kind::Float).contiguous();
-            let mut bytes = vec![0u8; tensor.numel() * 4];
-            tensor.copy_data_u8(&mut bytes, tensor.numel());
-            (name.clone(), tensor.size().iter().map(|&d| d as usize).collect(), bytes)
-        })
-        .collect();
-    let views = host.iter().map(|(name, shape, bytes)| {
-        let view = TensorView::new(Dtype::F32, shape.clone(), bytes).expect("the bytes were made for this shape");
-        (name.as_str(), view)
-    });
-    safetensors::tensor::serialize(views, Some(metadata)).expect("names and shapes are valid")
+    Host::copy(tensors, metadata).encode()
 }
 
 /// The tensors and the metadata of a safetensors file. Only 32-bit floats.
@@ -85,6 +103,11 @@ pub fn decode(path: &Path) -> Result<(Named, HashMap<String, String>), FileError
 impl Model {
     /// The bytes of this model's file. `provenance`: a JSON object that says how it was made.
     pub fn to_bytes(&self, provenance: &serde_json::Value) -> Vec<u8> {
+        self.to_host(provenance).encode()
+    }
+
+    /// What [`Self::to_bytes`] is made of, copied.
+    pub fn to_host(&self, provenance: &serde_json::Value) -> Host {
         let d = &self.description;
         let json = |value: &dyn Fn() -> serde_json::Value| value().to_string();
         let mut metadata = HashMap::from([
@@ -100,7 +123,7 @@ impl Model {
         metadata.extend(widths.into_iter().filter_map(|(key, width)| Some((key.to_string(), width?.to_string()))));
         let tensors: Vec<(String, Tensor)> =
             self.parameters.entries().iter().map(|p| (p.name.clone(), p.tensor.detach())).collect();
-        encode(&tensors, metadata)
+        Host::copy(&tensors, metadata)
     }
 
     /// Reads a model and what its file says of its making.

@@ -1,8 +1,9 @@
 //! What a person, a script or a signal may ask of the worker. Nothing here is true until an event says so.
 
-use super::controls::{Change, Dial};
+use super::controls::Change;
 use super::report::EvaluationPlan;
 use super::timed::Timed;
+use crate::config::Dial;
 use serde::{Deserialize, Serialize};
 
 /// Names one command, so that its answer can be matched to it.

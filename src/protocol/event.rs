@@ -4,12 +4,12 @@
 
 use super::Step;
 use super::command::{CommandId, Stop};
-use super::controls::{Change, Controls, Dial};
+use super::controls::{Change, Controls};
 use super::insight::{Exhibit, Pulls};
 use super::report::{EvaluationProgress, Report};
 use super::scalar::{Scalar, Summary};
 use super::timed::{Stair, Timed};
-use crate::config::{AttackSpec, Config};
+use crate::config::{AttackSpec, Config, Dial};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -127,6 +127,25 @@ pub struct Started {
     /// Of a run that began with another's weights and optimizer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<Parent>,
+    /// CPU threads that it trains with, where it trains on a CPU: with as many the same numbers come out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threads: Option<u64>,
+    /// Of a run that goes on after it was stopped or killed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed: Option<Resumed>,
+}
+
+/// How a run goes on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resumed {
+    /// Within the run's folder; absent where there was none and it begins anew.
+    pub checkpoint: Option<String>,
+    /// The first record that the checkpoint knows nothing of: what it and later ones tell of training did not happen in the end.
+    pub from_seq: u64,
+    /// Steps that were done and are done again.
+    pub again: u64,
+    /// Changes made by hand in those steps, which are made again at theirs.
+    pub remade: u64,
 }
 
 /// Where a run branched off.
@@ -351,6 +370,9 @@ pub struct Saved {
     pub path: String,
     pub bytes: u64,
     pub ms: u64,
+    /// Milliseconds of these for which training stood still; older records lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_ms: Option<u64>,
 }
 
 /// The machine, about once a second.

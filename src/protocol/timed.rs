@@ -4,7 +4,7 @@
 //! repeats the run from its log needs to know nothing of this.
 
 use super::Step;
-use super::controls::Dial;
+use crate::config::Dial;
 use serde::{Deserialize, Serialize};
 
 /// A ramp comes in as many stairs as this at most: every one is a line of the log.

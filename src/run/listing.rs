@@ -91,7 +91,8 @@ impl RunSummary {
     pub fn lambda_shown(&self) -> Option<String> {
         let first = self.lambda?;
         Some(match self.lambda_now {
-            Some(now) if self.lambda_changes > 0 => {
+            // A branch may begin with another than its config says.
+            Some(now) if self.lambda_changes > 0 || now != first => {
                 let between = if self.lambda_changes > 1 { "->..->" } else { "->" };
                 format!("{}{between}{}", Dial::Lambda.show(first), Dial::Lambda.show(now))
             }

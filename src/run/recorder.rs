@@ -15,25 +15,22 @@
 //! It does not read logs of runs that are over (that is [`super::replay`]) and gives records no meaning. The clock of records is
 //! read here; whoever else needs the time of day asks [`now_ms`].
 
-use super::replay::MOST_BYTES;
-use super::store::{RunFolder, advice};
+mod sink;
+mod viewers;
+
+use super::store::{Held, RunFolder, advice};
 use crate::protocol::{Event, Record};
-use crossbeam_channel::{Receiver, Sender, bounded};
-use std::collections::VecDeque;
+use crossbeam_channel::{Receiver, bounded};
+use sink::{OnDisk, Plain, Reserve, Sink};
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use thiserror::Error;
-
-/// Records kept in memory for viewers: some minutes of training.
-const RING: usize = 4096;
-/// Bytes kept back for the records of a full disk: some hundred of them.
-const RESERVE: usize = 64 << 10;
-/// Records that may wait in one viewer's channel.
-const WAITING: usize = 1024;
+use viewers::{Kept, Shared, WAITING, locked};
 
 #[derive(Debug, Error)]
 pub enum RecorderError {
@@ -49,10 +46,27 @@ pub enum RecorderError {
     Unencodable(#[from] serde_json::Error),
 }
 
-/// Milliseconds since the Unix epoch.
-#[expect(clippy::disallowed_methods, reason = "this is the recorder")]
+/// Milliseconds since the Unix epoch. Read from the system's clock once, and counted on from there by one that nobody can set
+/// and that goes on while the machine sleeps: a clock that jumps must not tear a run apart.
 pub fn now_ms() -> u64 {
+    static BEGAN: OnceLock<(u64, u64)> = OnceLock::new();
+    let (wall, since) = *BEGAN.get_or_init(|| (wall_ms(), awake_ms()));
+    wall + awake_ms().saturating_sub(since)
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the recorder")]
+fn wall_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_millis() as u64
+}
+
+/// Milliseconds since the machine was started.
+fn awake_ms() -> u64 {
+    #[cfg(target_os = "linux")]
+    let clock = rustix::time::ClockId::Boottime;
+    #[cfg(not(target_os = "linux"))]
+    let clock = rustix::time::ClockId::Monotonic;
+    let time = rustix::time::clock_gettime(clock);
+    time.tv_sec as u64 * 1000 + time.tv_nsec as u64 / 1_000_000
 }
 
 /// A record as its line of `events.jsonl`, with its line feed.
@@ -73,33 +87,6 @@ pub struct Recorder {
 
 type Clock = Box<dyn FnMut() -> u64 + Send>;
 
-/// Where lines go.
-trait Sink: Send {
-    /// Takes the whole line, in one write where the system allows.
-    fn append(&mut self, line: &[u8]) -> io::Result<()>;
-    /// Until what was appended survives the machine.
-    fn sync(&mut self) -> io::Result<()>;
-    /// Forgets everything after the first `length` bytes.
-    fn cut(&mut self, length: u64) -> io::Result<()>;
-    /// Sees to it that there is a reserve.
-    fn keep_back(&mut self) -> io::Result<()>;
-    /// Gives the reserve up; says whether there was one.
-    fn give_up(&mut self) -> Reserve;
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reserve {
-    Freed,
-    None,
-}
-
-/// `events.jsonl` and the file that keeps space back for it.
-struct OnDisk {
-    file: File,
-    reserve: PathBuf,
-    stands: bool,
-}
-
 struct Log {
     sink: Box<dyn Sink>,
     clock: Clock,
@@ -117,36 +104,7 @@ struct Inner {
     log: Mutex<Log>,
     shared: Arc<Shared>,
     /// Held for as long as anybody may write.
-    _lock: Option<Arc<File>>,
-}
-
-/// What viewers' threads see. Apart from the log's own lock, so that no viewer waits for a disk or a writer for a viewer.
-struct Shared {
-    recent: Mutex<Recent>,
-    more: Condvar,
-    /// Where older records can be read again; without it all are kept.
-    file: Option<PathBuf>,
-}
-
-#[derive(Default)]
-struct Recent {
-    ring: VecDeque<Kept>,
-    /// Bytes of the file that hold whole lines.
-    length: u64,
-    next_seq: u64,
-    closed: bool,
-}
-
-#[derive(Clone)]
-struct Kept {
-    record: Arc<Record>,
-    /// Where the next line starts in the file.
-    end: u64,
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing under these locks is left half done by a panic: each value is set last.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    _lock: Option<Held>,
 }
 
 impl Recorder {
@@ -158,15 +116,79 @@ impl Recorder {
         Self::on_file(&folder.events(), folder.held(), Box::new(now_ms))
     }
 
-    fn on_file(path: &Path, lock: Option<Arc<File>>, clock: Clock) -> Result<Self, RecorderError> {
-        let opened = OpenOptions::new().append(true).create(true).open(path);
-        let file = opened.map_err(|source| RecorderError::Unwritable { path: path.to_path_buf(), source })?;
+    fn on_file(path: &Path, lock: Option<Held>, clock: Clock) -> Result<Self, RecorderError> {
+        let file = open(path)?;
         if file.metadata().is_ok_and(|facts| facts.len() > 0) {
             return Err(RecorderError::NotNew { path: path.to_path_buf() });
         }
-        let reserve = path.with_file_name(".reserve");
-        let sink = OnDisk { file, reserve, stands: false };
-        Ok(Self::new(Box::new(sink), path, Some(path.to_path_buf()), lock, clock))
+        Self::with(file, path, lock, clock)
+    }
+
+    fn with(file: File, path: &Path, lock: Option<Held>, clock: Clock) -> Result<Self, RecorderError> {
+        let again = file.try_clone().map_err(|source| RecorderError::Unwritable { path: path.to_path_buf(), source })?;
+        let sink = OnDisk { file, reserve: path.with_file_name(".reserve"), stands: false };
+        Ok(Self::new(Box::new(sink), path, Some(Arc::new(again)), lock, clock))
+    }
+
+    /// Goes on with the log of a run: after `length` bytes of whole lines that hold `records` records, the last of them at `last_ms`.
+    /// What lies behind is cut off.
+    ///
+    /// # Errors
+    /// When the log cannot be written.
+    pub fn resume(folder: &RunFolder, records: u64, length: u64, last_ms: u64) -> Result<Self, RecorderError> {
+        let path = folder.events();
+        let file = open(&path)?;
+        file.set_len(length)
+            .and_then(|()| file.sync_all())
+            .map_err(|source| RecorderError::Unwritable { path: path.clone(), source })?;
+        let recorder = Self::with(file, &path, folder.held(), Box::new(now_ms))?;
+        {
+            let mut log = locked(&recorder.inner.log);
+            // A clock that was ahead then must not make all times the same now.
+            let ahead = last_ms.saturating_sub(now_ms());
+            log.clock = Box::new(move || now_ms() + ahead);
+            (log.next_seq, log.length, log.last_ms) = (records, length, last_ms);
+            let mut recent = locked(&recorder.inner.shared.recent);
+            (recent.next_seq, recent.length) = (records, length);
+        }
+        Ok(recorder)
+    }
+
+    /// The folder has another name now.
+    pub fn follow(&self, folder: &RunFolder) {
+        let mut log = locked(&self.inner.log);
+        log.path = folder.events();
+        let path = log.path.clone();
+        log.sink.follow(&path);
+    }
+
+    /// Writes the log once more, into a folder that was made again.
+    ///
+    /// # Errors
+    /// What the file system says; the recorder goes on with the file that has no name any more.
+    pub fn make_again(&self, folder: &RunFolder) -> Result<(), RecorderError> {
+        let path = folder.events();
+        let failed = |source| RecorderError::Unwritable { path: path.clone(), source };
+        let mut log = locked(&self.inner.log);
+        let Some(old) = locked(&self.inner.shared.file).clone() else { return Ok(()) };
+        let file = open(&path)?;
+        file.set_len(0).map_err(failed)?;
+        let (mut at, mut piece) = (0, vec![0; 1 << 16]);
+        while at < log.length {
+            let most = piece.len().min(usize::try_from(log.length - at).unwrap_or(usize::MAX));
+            let read = old.read_at(&mut piece[..most], at).map_err(failed)?;
+            if read == 0 {
+                return Err(failed(ErrorKind::UnexpectedEof.into()));
+            }
+            (&file).write_all(&piece[..read]).map_err(failed)?;
+            at += read as u64;
+        }
+        file.sync_all().map_err(failed)?;
+        let again = file.try_clone().map_err(failed)?;
+        log.sink = Box::new(OnDisk { file, reserve: path.with_file_name(".reserve"), stands: false });
+        *locked(&self.inner.shared.file) = Some(Arc::new(again));
+        log.path = path;
+        Ok(())
     }
 
     /// Records into any writer, with a given clock and no file to read again: viewers are served from memory, which grows.
@@ -174,10 +196,10 @@ impl Recorder {
         Self::new(Box::new(Plain(writer)), Path::new("the log"), None, None, Box::new(clock))
     }
 
-    fn new(sink: Box<dyn Sink>, path: &Path, file: Option<PathBuf>, lock: Option<Arc<File>>, clock: Clock) -> Self {
+    fn new(sink: Box<dyn Sink>, path: &Path, file: Option<Arc<File>>, lock: Option<Held>, clock: Clock) -> Self {
         let path = path.to_path_buf();
         let log = Log { sink, clock, path, next_seq: 0, last_ms: 0, length: 0, torn: false, ended: false };
-        let shared = Arc::new(Shared { recent: Mutex::default(), more: Condvar::new(), file });
+        let shared = Arc::new(Shared { recent: Mutex::default(), more: Condvar::new(), file: Mutex::new(file) });
         Self { inner: Arc::new(Inner { log: Mutex::new(log), shared, _lock: lock }) }
     }
 
@@ -216,13 +238,23 @@ impl Recorder {
     /// All records of this run from the first on, as they come. The channel ends when every clone of the recorder is gone and
     /// everything was handed over.
     pub fn subscribe(&self) -> Receiver<Arc<Record>> {
+        self.subscribe_from(0)
+    }
+
+    /// As [`Self::subscribe`], from the record with this number on, which may still be to come.
+    pub fn subscribe_from(&self, seq: u64) -> Receiver<Arc<Record>> {
         let (to, from) = bounded(WAITING);
         let shared = self.inner.shared.clone();
         thread::Builder::new()
             .name("viewer".into())
-            .spawn(move || shared.feed(&to))
+            .spawn(move || shared.feed(&to, seq))
             .expect("the system has room for one more thread");
         from
+    }
+
+    /// How many records there are: the number that the next one gets.
+    pub fn recorded(&self) -> u64 {
+        locked(&self.inner.shared.recent).next_seq
     }
 }
 
@@ -291,148 +323,19 @@ impl Log {
     }
 }
 
-impl Sink for OnDisk {
-    fn append(&mut self, line: &[u8]) -> io::Result<()> {
-        // One write in all but the last moments of a disk, where it may take a part; the next then says why.
-        self.file.write_all(line)
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        self.file.sync_data()
-    }
-
-    fn cut(&mut self, length: u64) -> io::Result<()> {
-        self.file.set_len(length)
-    }
-
-    fn keep_back(&mut self) -> io::Result<()> {
-        if self.stands {
-            return Ok(());
-        }
-        // Bytes that a file system cannot compress away.
-        let bytes: Vec<u8> =
-            (0..RESERVE as u64).map(|n| (n.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) as u8).collect();
-        let made = std::fs::write(&self.reserve, bytes);
-        if made.is_err() {
-            let _ = std::fs::remove_file(&self.reserve);
-        }
-        self.stands = made.is_ok();
-        made
-    }
-
-    fn give_up(&mut self) -> Reserve {
-        let stood = std::mem::take(&mut self.stands) && std::fs::remove_file(&self.reserve).is_ok();
-        if stood { Reserve::Freed } else { Reserve::None }
-    }
+fn open(path: &Path) -> Result<File, RecorderError> {
+    let opened = OpenOptions::new().read(true).append(true).create(true).open(path);
+    opened.map_err(|source| RecorderError::Unwritable { path: path.to_path_buf(), source })
 }
-
-impl Drop for OnDisk {
-    fn drop(&mut self) {
-        self.give_up();
-    }
-}
-
-/// A writer that cannot take back what it was given.
-struct Plain<W>(W);
-
-impl<W: Write + Send> Sink for Plain<W> {
-    fn append(&mut self, line: &[u8]) -> io::Result<()> {
-        self.0.write_all(line)
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
-
-    fn cut(&mut self, _: u64) -> io::Result<()> {
-        Err(ErrorKind::Unsupported.into())
-    }
-
-    fn keep_back(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn give_up(&mut self) -> Reserve {
-        Reserve::None
-    }
-}
-
-impl Shared {
-    fn hand_on(&self, kept: Kept) {
-        let mut recent = locked(&self.recent);
-        if self.file.is_some() && recent.ring.len() == RING {
-            recent.ring.pop_front();
-        }
-        recent.length = kept.end;
-        recent.next_seq = kept.record.seq + 1;
-        recent.ring.push_back(kept);
-        drop(recent);
-        self.more.notify_all();
-    }
-
-    /// Runs until the viewer or the recorder is gone.
-    fn feed(&self, to: &Sender<Arc<Record>>) {
-        let (mut next, mut offset) = (0, 0);
-        loop {
-            let mut batch = Vec::new();
-            let mut recent = locked(&self.recent);
-            while recent.next_seq == next && !recent.closed {
-                recent = self.more.wait(recent).unwrap_or_else(PoisonError::into_inner);
-            }
-            if recent.next_seq == next {
-                return;
-            }
-            let oldest = recent.ring.front().map_or(0, |kept| kept.record.seq);
-            let length = recent.length;
-            if next >= oldest {
-                // A batch no longer than the channel: what waits here for a viewer that does not read is bounded too.
-                batch.extend(recent.ring.iter().skip((next - oldest) as usize).take(WAITING).cloned());
-            }
-            drop(recent);
-            let fed = if batch.is_empty() {
-                self.feed_from_file(to, &mut next, &mut offset, length)
-            } else {
-                batch.into_iter().try_for_each(|kept| {
-                    (next, offset) = (kept.record.seq + 1, kept.end);
-                    to.send(kept.record).map_err(|_| Gone)
-                })
-            };
-            if fed.is_err() {
-                return;
-            }
-        }
-    }
-
-    /// Hands on what the file holds from `offset` up to `length`, which are both ends of lines.
-    fn feed_from_file(&self, to: &Sender<Arc<Record>>, next: &mut u64, offset: &mut u64, length: u64) -> Result<(), Gone> {
-        let mut file = self.file.as_ref().and_then(|path| File::open(path).ok()).ok_or(Gone)?;
-        file.seek(SeekFrom::Start(*offset)).map_err(|_| Gone)?;
-        let mut lines = BufReader::new(file.take(length - *offset));
-        let mut line = Vec::new();
-        while *offset < length {
-            line.clear();
-            let read = (&mut lines).take(MOST_BYTES).read_until(b'\n', &mut line).map_err(|_| Gone)?;
-            // Somebody else cut or changed the log under us: the viewer's stream ends rather than goes wrong.
-            let record: Record = serde_json::from_slice(&line).map_err(|_| Gone)?;
-            if record.seq != *next {
-                return Err(Gone);
-            }
-            *offset += read as u64;
-            *next += 1;
-            to.send(Arc::new(record)).map_err(|_| Gone)?;
-        }
-        Ok(())
-    }
-}
-
-/// The viewer is gone, or can be told nothing more.
-struct Gone;
 
 #[cfg(test)]
 mod tests {
+    use super::sink::RESERVE;
+    use super::viewers::RING;
     use super::*;
     use crate::protocol::event::{Finished, Outcome, Voice, Warning};
     use crate::run::replay::read_log;
+    use std::sync::MutexGuard;
 
     fn said(line: &str) -> Event {
         Event::Said { source: Voice::Rematch, line: line.into() }
@@ -501,6 +404,25 @@ mod tests {
             let seen: Vec<Arc<Record>> = viewer.iter().collect();
             assert!(seen.iter().map(|r| r.seq).eq(0..total));
             assert_eq!(seen[9_999].event, said("line 9999"));
+        }
+    }
+
+    #[test]
+    fn a_viewer_begins_where_it_left_off_in_memory_in_the_file_or_in_the_future() {
+        let home = tempfile::tempdir().unwrap();
+        let recorder = on_file(&home.path().join("events.jsonl"));
+        let total = (2 * RING) as u64;
+        for n in 0..total {
+            recorder.record(said(&format!("line {n}"))).unwrap();
+        }
+        assert_eq!(recorder.recorded(), total);
+        let starts = [0, 1, 77, total - RING as u64, total - RING as u64 - 1, total - 1, total, total + 1, u64::MAX];
+        let viewers = starts.map(|seq| (seq, recorder.subscribe_from(seq)));
+        recorder.record(said("one more")).unwrap();
+        recorder.record(said("the last")).unwrap();
+        drop(recorder);
+        for (start, viewer) in viewers {
+            assert!(viewer.iter().map(|record| record.seq).eq(start..total + 2), "from {start}");
         }
     }
 

@@ -63,6 +63,9 @@ pub struct LogReader {
     buffer: Vec<u8>,
     wanted: Lines,
     line: u64,
+    /// Of the whole lines read so far.
+    bytes: u64,
+    length: u64,
     next_seq: u64,
     tail: Tail,
     over: bool,
@@ -82,15 +85,37 @@ pub fn read_log(path: &Path) -> Result<LogReader, LogError> {
 /// As [`read_log`].
 pub fn read_lines(path: &Path, wanted: Lines) -> Result<LogReader, LogError> {
     let file = File::open(path).map_err(|source| LogError::Unreadable { path: path.to_path_buf(), source })?;
+    let length = file.metadata().map_or(0, |facts| facts.len());
     let lines = BufReader::with_capacity(1 << 16, file);
     let path = path.to_path_buf();
-    Ok(LogReader { path, lines, buffer: Vec::new(), wanted, line: 0, next_seq: 0, tail: Tail::Whole, over: false })
+    Ok(LogReader {
+        path,
+        lines,
+        buffer: Vec::new(),
+        wanted,
+        line: 0,
+        bytes: 0,
+        length,
+        next_seq: 0,
+        tail: Tail::Whole,
+        over: false,
+    })
 }
 
 impl LogReader {
     /// How the log ends; known once the iterator is through.
     pub fn tail(&self) -> Tail {
         self.tail
+    }
+
+    /// Bytes of the whole lines read so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Bytes of the file when it was opened.
+    pub fn length(&self) -> u64 {
+        self.length
     }
 
     fn read(&mut self) -> Result<Option<Record>, LogError> {
@@ -111,6 +136,7 @@ impl LogReader {
                 && let Some(seq) = routine(&self.buffer)
             {
                 self.take_number(seq)?;
+                self.bytes += self.buffer.len() as u64;
                 continue;
             }
             match serde_json::from_slice::<Record>(&self.buffer) {
@@ -119,6 +145,9 @@ impl LogReader {
                         self.check_format(started.format)?;
                     }
                     self.take_number(record.seq)?;
+                    if whole {
+                        self.bytes += self.buffer.len() as u64;
+                    }
                     return Ok(Some(record));
                 }
                 Err(_) if !whole => {
@@ -189,6 +218,11 @@ fn routine(line: &[u8]) -> Option<u64> {
     let (_, rest) = leading_number(rest.strip_prefix(b",\"at_ms\":")?)?;
     let kind = rest.strip_prefix(b",\"event\":{\"")?;
     (kind.starts_with(b"progress\"") || kind.starts_with(b"machine\"")).then_some(seq)
+}
+
+/// The number of a record by the first bytes of its line alone, where it is written exactly as the recorder writes.
+pub(super) fn number(line: &[u8]) -> Option<u64> {
+    Some(leading_number(line.strip_prefix(b"{\"seq\":")?)?.0)
 }
 
 fn leading_number(text: &[u8]) -> Option<(u64, &[u8])> {

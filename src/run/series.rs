@@ -151,6 +151,14 @@ impl Series {
     }
 
     /// Keeps the first points only.
+    /// Forgets what was reported after this step.
+    pub fn cut_after(&mut self, step: Step) {
+        let keep = self.first_from(step + 1);
+        if keep < self.len() {
+            self.cut(keep);
+        }
+    }
+
     fn cut(&mut self, keep: usize) {
         self.means.truncate(keep);
         self.extents.truncate(keep);

@@ -5,6 +5,7 @@
 mod judged;
 mod marker;
 mod questions;
+mod resume;
 mod track;
 mod turn;
 
@@ -138,6 +139,11 @@ impl RunState {
     pub fn apply(&mut self, record: &Record) {
         let at = record.at_ms;
         self.next_seq = record.seq + 1;
+        if self.started.is_some() && matches!(record.event, Event::Started(_)) {
+            // Nobody trained between an end and a resumption.
+            self.paused_since_ms.get_or_insert(self.last_at_ms);
+            self.end_pause(at);
+        }
         self.last_at_ms = self.last_at_ms.max(at);
         if self.started_at_ms == 0 {
             self.started_at_ms = at;
@@ -313,7 +319,10 @@ impl RunState {
     }
 
     fn start(&mut self, at: u64, started: &Started) {
-        let resumed = self.started.is_some();
+        let before = self.started.is_some();
+        if before {
+            self.go_back(started);
+        }
         self.controls = Some(started.controls);
         self.step = started.from_step;
         self.finished = None;
@@ -346,8 +355,24 @@ impl RunState {
             let made = if teacher.provenance.is_empty() { "of unknown making" } else { &teacher.provenance };
             self.say(at, Level::Info, format!("teacher {} from {}: {made}", teacher.network.name, teacher.path));
         }
-        if resumed {
-            self.mark(at, started.from_step, MarkerKind::Resumed, format!("resumed at step {}", started.from_step), None, false);
+        if before {
+            let text = match &started.resumed {
+                Some(resumed) if resumed.again > 0 => {
+                    let remade = match resumed.remade {
+                        0 => String::new(),
+                        1 => ", a change made in them is made again".into(),
+                        n => format!(", {n} changes made in them are made again"),
+                    };
+                    format!("resumed at step {}: {} steps are done again{remade}", started.from_step, resumed.again)
+                }
+                Some(_) | None => format!("resumed at step {}", started.from_step),
+            };
+            self.say(at, Level::Info, text.clone());
+            self.mark(at, started.from_step, MarkerKind::Resumed, text, None, false);
+        } else if let Some(parent) = &started.parent {
+            let text = format!("branched off {} at step {}", parent.run, parent.step);
+            self.say(at, Level::Info, text.clone());
+            self.mark(at, started.from_step, MarkerKind::Branched, text, None, false);
         }
         self.started = Some(Box::new(started.clone()));
     }
@@ -399,7 +424,8 @@ impl RunState {
                     Level::Info,
                     format!("{text} from step {step}{}", note.as_ref().map_or(String::new(), |n| format!(" ({n})"))),
                 );
-                self.turns.push(Turn { step, dial, old, new, note: note.clone(), hand: Hand::of(by, stair) });
+                let seq = self.next_seq.saturating_sub(1);
+                self.turns.push(Turn { seq, step, dial, old, new, note: note.clone(), hand: Hand::of(by, stair) });
                 self.mark(at, step, MarkerKind::Dial(dial), text, note, by.is_some());
             }
             (Change::Flow(Flow::Paused), ..) => {
@@ -423,7 +449,8 @@ impl RunState {
     }
 
     fn mark(&mut self, at_ms: u64, step: Step, kind: MarkerKind, text: String, note: Option<String>, by_person: bool) {
-        self.markers.push(Marker { step, at_ms, kind, text, note, by_person });
+        let seq = self.next_seq.saturating_sub(1);
+        self.markers.push(Marker { seq, step, at_ms, kind, text, note, by_person });
     }
 
     fn say(&mut self, at_ms: u64, level: Level, text: String) {

@@ -4,14 +4,17 @@
 //! dot, and everything that can fail (permission, space, the lock) fails there; one rename gives it its name. The lock is a
 //! `flock` on the file `lock`, which dies with its process: a file left behind by a killed run locks nobody out.
 //!
-//! It does not know what a log or a checkpoint says, and it does not make runs go on.
+//! A run that is written to follows its folder: where it is moved, and where it is deleted it can be made again ([`Whereabouts`]).
+//!
+//! It does not know what a log or a checkpoint says.
 
 use super::recorder::now_ms;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use thiserror::Error;
 
 /// Longest id: with what is put around it while it is made, it stays under the 255 bytes of common file systems.
@@ -67,7 +70,27 @@ pub enum Owner {
 pub struct RunFolder {
     path: PathBuf,
     id: String,
-    lock: Option<Arc<File>>,
+    held: Option<Held>,
+}
+
+/// What whoever writes to a run has to keep.
+pub(super) type Held = Arc<Mutex<Anchor>>;
+
+/// Where a run that is written to lies now, and what proves it.
+#[derive(Debug)]
+pub(super) struct Anchor {
+    path: PathBuf,
+    lock: File,
+    config: String,
+}
+
+/// Where the folder of a run is that is being written to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whereabouts {
+    Here,
+    /// Somebody gave it another name; files that are open have come along.
+    Moved(PathBuf),
+    Gone,
 }
 
 impl RunFolder {
@@ -123,7 +146,7 @@ impl RunFolder {
             _ => StoreError::Io { doing: "open", path: path.clone(), source },
         })?;
         let id = whole.file_name().map(|name| name.to_string_lossy().into_owned()).ok_or_else(missing)?;
-        let folder = Self { path, id, lock: None };
+        let folder = Self { path, id, held: None };
         match fs::metadata(folder.events()) {
             Ok(facts) if facts.len() > 0 => Ok(folder),
             Ok(_) => Err(StoreError::NoEvents { path: folder.path }),
@@ -134,35 +157,94 @@ impl RunFolder {
         }
     }
 
+    /// A run to go on with: as [`Self::open`], and locked. Nobody else writes to it from here on.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; when another process holds it, or it may not be written to.
+    pub fn take(runs: &Path, what: &Path) -> Result<Self, StoreError> {
+        let mut folder = Self::open(runs, what)?;
+        let config = fs::read_to_string(folder.config()).map_err(io_error("read", &folder.config()))?;
+        let lock = take_lock(&folder.lock())?;
+        folder.held = Some(Arc::new(Mutex::new(Anchor { path: folder.path.clone(), lock, config })));
+        Ok(folder)
+    }
+
     /// Name of the run: of its folder.
     pub fn id(&self) -> &str {
         &self.id
     }
 
+    /// As it was named.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
+    /// Where it lies now.
+    pub fn now(&self) -> PathBuf {
+        self.anchor().map_or_else(|| self.path.clone(), |anchor| anchor.path.clone())
+    }
+
     pub fn events(&self) -> PathBuf {
-        self.path.join(EVENTS)
+        self.now().join(EVENTS)
     }
 
     pub fn config(&self) -> PathBuf {
-        self.path.join(CONFIG)
+        self.now().join(CONFIG)
     }
 
     /// Made when the first checkpoint is.
     pub fn checkpoints(&self) -> PathBuf {
-        self.path.join(CHECKPOINTS)
+        self.now().join(CHECKPOINTS)
     }
 
     pub fn lock(&self) -> PathBuf {
-        self.path.join(LOCK)
+        self.now().join(LOCK)
     }
 
     /// The lock, to be kept by whoever writes to the run.
-    pub(super) fn held(&self) -> Option<Arc<File>> {
-        self.lock.clone()
+    pub(super) fn held(&self) -> Option<Held> {
+        self.held.clone()
+    }
+
+    fn anchor(&self) -> Option<MutexGuard<'_, Anchor>> {
+        self.held.as_ref().map(|held| held.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether the folder that is written to still has its name. Costs two look-ups.
+    pub fn whereabouts(&self) -> Whereabouts {
+        let Some(anchor) = self.anchor() else { return Whereabouts::Here };
+        let same = |path: &Path| match (fs::metadata(path.join(LOCK)), anchor.lock.metadata()) {
+            (Ok(there), Ok(ours)) => (there.dev(), there.ino()) == (ours.dev(), ours.ino()),
+            (Ok(_) | Err(_), _) => false,
+        };
+        if same(&anchor.path) {
+            return Whereabouts::Here;
+        }
+        // Only the system knows where an open file went.
+        let link = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&anchor.lock));
+        let moved = fs::read_link(link).ok().and_then(|file| file.parent().map(Path::to_path_buf));
+        moved.filter(|path| same(path)).map_or(Whereabouts::Gone, Whereabouts::Moved)
+    }
+
+    /// Takes note of where it was moved to.
+    pub fn follow(&self, path: PathBuf) {
+        if let Some(mut anchor) = self.anchor() {
+            anchor.path = path;
+        }
+    }
+
+    /// Makes a folder again that was deleted while the run was written to, with the config and a lock; the log is the recorder's.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn make_again(&self) -> Result<(), StoreError> {
+        let Some(mut anchor) = self.anchor() else { return Ok(()) };
+        let path = anchor.path.clone();
+        fs::create_dir_all(&path).map_err(io_error("make the folder", &path))?;
+        let lock = take_lock(&path.join(LOCK))?;
+        write_atomically(&path.join(CONFIG), anchor.config.as_bytes()).map_err(io_error("write", &path.join(CONFIG)))?;
+        anchor.lock = lock;
+        Ok(())
     }
 
     /// Who writes to this run now. Asking takes a shared lock for a moment, so nobody should ask in a tight loop.
@@ -180,6 +262,7 @@ impl RunFolder {
 struct Partial {
     path: PathBuf,
     lock: Option<File>,
+    config: String,
 }
 
 enum Named {
@@ -198,7 +281,7 @@ impl Partial {
             fs::remove_dir_all(&path).map_err(io_error("remove", &path))?;
         }
         fs::create_dir(&path).map_err(io_error("make the folder", &path))?;
-        let mut partial = Self { path, lock: None };
+        let mut partial = Self { path, lock: None, config: config.to_string() };
         let file = partial.path.join(CONFIG);
         write_atomically(&file, config.as_bytes()).map_err(io_error("write", &file))?;
         let file = partial.path.join(EVENTS);
@@ -221,7 +304,9 @@ impl Partial {
         match fs::rename(&self.path, &path) {
             Ok(()) => {
                 sync_folder(runs).map_err(io_error("sync", runs))?;
-                Ok(Named::Yes(RunFolder { path, id: id.to_string(), lock: self.lock.take().map(Arc::new) }))
+                let config = std::mem::take(&mut self.config);
+                let anchor = self.lock.take().map(|lock| Anchor { path: path.clone(), lock, config });
+                Ok(Named::Yes(RunFolder { path, id: id.to_string(), held: anchor.map(|anchor| Arc::new(Mutex::new(anchor))) }))
             }
             Err(error)
                 if matches!(error.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists | ErrorKind::NotADirectory) =>
@@ -282,6 +367,15 @@ fn sanitised(text: &str, length: usize) -> String {
     let id = id.trim_matches(['.', '-']);
     let id = id[..id.len().min(length)].trim_end_matches(['.', '-']);
     if id.is_empty() { "run".into() } else { id.into() }
+}
+
+/// `base` with `.2`, `.3`, ... or whatever stands between, the first that no run has.
+pub fn free_id(runs: &Path, base: &str, between: &str) -> String {
+    // Short enough for the number to fit.
+    let base = &base[..base.len().min(ID_LENGTH - 6)];
+    let plain = (between != ".").then(|| base.to_string());
+    let numbered = (2..).map(|number| format!("{base}{between}{number}"));
+    plain.into_iter().chain(numbered).find(|id| !is_taken(&runs.join(id))).unwrap_or_else(|| base.to_string())
 }
 
 /// Anything but an empty folder, which is as good as none.

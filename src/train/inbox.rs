@@ -1,8 +1,17 @@
 //! Requests that wait for the worker to come to a step boundary.
 
 use crate::protocol::command::{Command, Request, StopWhen};
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::collections::VecDeque;
+use std::time::Duration;
+
+/// What came of waiting.
+pub enum Waited {
+    Asked(Request),
+    Nothing,
+    /// Nobody can ask any more.
+    Nobody,
+}
 
 pub struct Inbox {
     requests: Receiver<Request>,
@@ -20,9 +29,16 @@ impl Inbox {
         self.waiting.pop_front()
     }
 
-    /// The next request, however long it takes; `None` when nobody can ask any more.
-    pub fn wait(&mut self) -> Option<Request> {
-        self.take().or_else(|| self.requests.recv().ok())
+    /// The next request, if one comes in this time.
+    pub fn wait(&mut self, longest: Duration) -> Waited {
+        if let Some(request) = self.take() {
+            return Waited::Asked(request);
+        }
+        match self.requests.recv_timeout(longest) {
+            Ok(request) => Waited::Asked(request),
+            Err(RecvTimeoutError::Timeout) => Waited::Nothing,
+            Err(RecvTimeoutError::Disconnected) => Waited::Nobody,
+        }
     }
 
     /// Whether a stop at once waits to be heard: what a long evaluation asks itself between batches.

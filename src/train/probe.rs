@@ -2,6 +2,7 @@
 //!
 //! How an accuracy is measured is [`super::evaluate`]'s; here is which model, which images, which attack, and what is said of it.
 
+use super::checkpoint::Probed;
 use super::ends::{Ends, RunError, tell};
 use super::evaluate;
 use super::trainer::{Trainer, round};
@@ -29,11 +30,21 @@ impl Trainer {
         }
         let look = Look { by, ..self.probing(Whose::Student) };
         match (self.measure(ends, look)?, by) {
-            (Some(found), _) => self.last_adversarial = Some(found.adversarial),
+            (Some(found), _) => self.took(&found),
             (None, Some(by)) => tell(ends, Event::Refused { by, reason: "stopping; the probe was given up".into() })?,
             (None, None) => {}
         }
         Ok(())
+    }
+
+    fn took(&mut self, found: &Evaluated) {
+        let Evaluated { step, natural, adversarial, .. } = *found;
+        self.probed = Some(Probed { step, natural, adversarial, eps: found.attack.eps });
+        // Accuracies under different radii do not compare.
+        if found.attack.eps == self.config.threat.eps && self.best.is_none_or(|best| adversarial > best) {
+            self.best = Some(adversarial);
+            self.improved = true;
+        }
     }
 
     /// The teacher under the same attack on the same images: the reference lines of the accuracy chart.

@@ -45,6 +45,12 @@ impl Trainer {
         let program = self.config.teacher.as_ref().filter(|_| teacher.parameters.entries().is_empty());
         let program = program.and_then(|teacher| std::fs::read(&teacher.checkpoint).ok());
         let key = key(&teacher, program.as_deref(), &images, self.config.seed, settings);
+        if let Some(before) = self.robust_set.replace(key.clone()).filter(|before| *before != key) {
+            let message = format!(
+                "the run began with other robust images ({before}, now {key}): teacher, data or settings have changed since, and so will the weights"
+            );
+            tell(ends, Event::Warned { step: None, kind: Warning::Data, message })?;
+        }
         let folder = self.cache.as_ref().map(|cache| cache.join(format!("robust-{key}")));
         if let Some(folder) = &folder {
             let line = format!("robust images are kept in {}", folder.display());

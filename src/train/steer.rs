@@ -14,6 +14,11 @@ impl Trainer {
         change: Change,
         note: Option<String>,
     ) -> Result<(), RunError> {
+        if let (Some((dial, to)), Some(_)) = (change.dial(), by)
+            && self.may_turn(dial).and_then(|()| dial.check(to, self.controls.norm)).is_ok()
+        {
+            self.save_before(ends, dial, to)?;
+        }
         let before = self.changes;
         self.turn(ends, by, change, note, None)?;
         match (change.dial(), by) {

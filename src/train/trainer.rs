@@ -4,13 +4,15 @@
 //! report, then probe, epoch and checkpoint where they fall. Everything it finds out it says as events; it draws nothing and keeps
 //! no history.
 
-use super::checkpoint::{self, Reason};
+use super::checkpoint::{Found, Probed, Reason};
 use super::ema::Ema;
-use super::ends::{Ends, RETRY, RunError, tell};
+use super::ends::{Ends, LOOK_EVERY, RunError, tell};
+use super::inbox::Waited;
 use super::meter::Meter;
 use super::pace::Pace;
 use super::pool::Pool;
 use super::robust_set::Made;
+use super::saver::shown;
 use super::schedule;
 use super::sgd::Sgd;
 use super::watch::{Verdict, Watch};
@@ -19,12 +21,13 @@ use crate::config::Config;
 use crate::methods::laps::Laps;
 use crate::methods::{Batch, Context, Method};
 use crate::nn::Model;
-use crate::protocol::command::{Command, CommandId, Request, SaveOnStop, StopWhen};
-use crate::protocol::event::{EpochFinished, Evaluated, Part, Plan, Progress, Saved, Warning};
+use crate::protocol::command::{Command, Request, SaveOnStop, StopWhen};
+use crate::protocol::event::{EpochFinished, Part, Plan, Progress, Warning};
 use crate::protocol::{Change, Controls, Event, Flow, Outcome, Step, Stop, Timed};
 use crate::random::{self, Purpose};
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use crate::run::checkpoints;
+use std::collections::{BTreeSet, VecDeque};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -60,14 +63,32 @@ pub struct Trainer {
     pub changes: u64,
     /// What is said at the start of the run.
     pub remarks: Vec<String>,
+    /// The same of how it goes on.
+    pub notes: Vec<String>,
     /// The same of the data.
     pub data_remarks: Vec<String>,
     /// The images that pulls are measured on, once they were.
     pub insight: Option<Batch>,
     /// Places of validation images that a look of this process found fooled.
     pub once_fooled: BTreeSet<i64>,
-    /// Of the newest probe.
-    pub last_adversarial: Option<f64>,
+    /// The newest probe of the student.
+    pub probed: Option<Probed>,
+    /// The highest adversarial accuracy of its probes under the config's epsilon.
+    pub best: Option<f64>,
+    /// The newest probe found more than any before, and its weights are not saved yet.
+    pub improved: bool,
+    /// The step of the newest checkpoint that was handed over.
+    pub saved_at: Option<Step>,
+    /// What was asked for by hand in a run that this one repeats, or in steps that it does again; in order.
+    pub script: VecDeque<(Step, Command)>,
+    /// How many of these were asked for again.
+    pub scripted: u64,
+    /// Steps at which a checkpoint is asked for from the start.
+    pub milestones: BTreeSet<Step>,
+    /// Where training stops before the end of its plan.
+    pub until: Option<Step>,
+    /// What RDT's images were made from.
+    pub robust_set: Option<String>,
     /// The epsilon that the teacher's reference lines were measured at.
     pub teacher_probed_at: Option<f64>,
     /// The step whose loss was not finite, once a person has been told.
@@ -87,6 +108,9 @@ impl Trainer {
     /// Trains to the end of the plan or until it is told to stop. `Finished` is said by the caller, who also knows of panics.
     pub fn run(&mut self, ends: &mut Ends) -> Result<Outcome, RunError> {
         tell(ends, Event::Started(Box::new(ends.started.clone())))?;
+        for message in std::mem::take(&mut self.notes) {
+            tell(ends, Event::Warned { step: None, kind: Warning::Other, message })?;
+        }
         for message in std::mem::take(&mut self.remarks) {
             tell(ends, Event::Warned { step: None, kind: Warning::Teacher, message })?;
         }
@@ -117,7 +141,7 @@ impl Trainer {
             }
             if let Err(error) = self.train_step(&order) {
                 // A file gone bad must not cost the hours before it.
-                self.save(ends, Reason::Stopped, None, None)?;
+                self.save_last(ends, Reason::Stopped, None)?;
                 return Err(error);
             }
             self.tell_of_data(ends)?;
@@ -147,12 +171,16 @@ impl Trainer {
                 )?;
                 epoch_clock = (self.train_time, self.evaluation_time);
                 if (epoch + 1).is_multiple_of(self.config.checkpoint.every_epochs) && self.step < steps {
-                    self.save(ends, Reason::Periodic, None, None)?;
-                    checkpoint::prune(&ends.checkpoints);
+                    self.save(ends, Reason::Periodic, None)?;
                 }
                 if let Some(stop) = stop_after_epoch.filter(|_| self.step < steps) {
                     return self.stopped(ends, stop);
                 }
+            }
+            self.keep_best(ends)?;
+            self.keep_milestones(ends)?;
+            if self.until == Some(self.step) {
+                return self.stopped(ends, Stop::NOW_AND_SAVE);
             }
         }
         // A pause holds here as well: what went wrong in the last steps must not be evaluated and called completed.
@@ -163,11 +191,11 @@ impl Trainer {
         }
         // Saved before the long evaluation and once more with its numbers: neither a kill nor a power cut loses the end. Only the
         // second save waits for room: a full disk does not keep anybody from the numbers.
-        self.save(ends, Reason::Periodic, None, None)?;
+        self.save(ends, Reason::Periodic, None)?;
         let result = self.final_evaluation(ends)?;
         self.tell_of_data(ends)?;
         let stopped = result.is_none() && ends.inbox.stop_waits() && matches!(self.boundary(ends)?, Boundary::Stop(_));
-        self.save(ends, Reason::Final, None, result.as_ref())?;
+        self.save_last(ends, Reason::Final, result.as_ref())?;
         // A stop: the weights are whole and saved, the number that the plan ends with is not there.
         Ok(if stopped { Outcome::Stopped } else { Outcome::Completed })
     }
@@ -249,6 +277,7 @@ impl Trainer {
 
     /// Reads the meter and says what came; a value that is not finite pauses the run, or ends it when nobody is there.
     pub(super) fn report(&mut self, ends: &mut Ends, second: &mut Instant) -> Result<(), RunError> {
+        self.look_after(ends)?;
         let Some(report) = self.meter.take() else { return Ok(()) };
         let mut slowed = None;
         let first = self.step - report.steps;
@@ -277,15 +306,24 @@ impl Trainer {
         }
         let Some((at, term)) = report.non_finite else { return Ok(()) };
         let bad = first + at;
-        let last_good = checkpoint::list(&ends.checkpoints).pop().map_or_else(
-            || "there is no checkpoint from before".to_string(),
-            |(path, state)| format!("the newest checkpoint from before is {} (step {})", shown(&path), state.step),
+        let before = |found: &Found| found.state.spoiled_at.is_none() && found.state.step <= bad;
+        let last_good = checkpoints::list(&ends.folder.checkpoints()).into_iter().rev().find(before).map_or_else(
+            || "There is no checkpoint from before".to_string(),
+            |found| {
+                let (run, step) = (&ends.started.run, found.state.step);
+                format!(
+                    "The newest checkpoint from before is {} : go back to it with c, or rematch fork {run} --at {step} -s train.lr={:.2e}",
+                    shown(&found.path),
+                    self.config.train.lr / 2.0
+                )
+            },
         );
         let message = format!(
             "{term:?} became NaN or infinite at step {bad} (noticed after step {}); the weights are spoiled from there on. {last_good}. A lower lr usually helps",
             self.step
         );
         if self.attended == Attended::No {
+            self.warned_at.get_or_insert(bad);
             return Err(RunError::NonFinite(message));
         }
         // Once: a person who goes on all the same is not stopped again at every report.
@@ -301,12 +339,17 @@ impl Trainer {
     pub(super) fn boundary(&mut self, ends: &mut Ends) -> Result<Boundary, RunError> {
         let mut decision = Boundary::GoOn;
         self.keep_appointments(ends)?;
+        self.follow_script(ends)?;
         loop {
             let request = if self.controls.flow == Flow::Paused {
-                match ends.inbox.wait() {
-                    Some(request) => request,
+                match ends.inbox.wait(LOOK_EVERY) {
+                    Waited::Asked(request) => request,
+                    Waited::Nothing => {
+                        self.look_after(ends)?;
+                        continue;
+                    }
                     // Paused and nobody left who could ever go on.
-                    None => return Ok(Boundary::Stop(Stop::NOW_AND_SAVE)),
+                    Waited::Nobody => return Ok(Boundary::Stop(Stop::NOW_AND_SAVE)),
                 }
             } else {
                 match ends.inbox.take() {
@@ -355,99 +398,13 @@ impl Trainer {
         }
     }
 
-    fn asked_to_save(&mut self, ends: &mut Ends, id: CommandId) -> Result<(), RunError> {
-        match self.save(ends, Reason::Asked, Some(id), None) {
-            Err(RunError::Checkpoint(error)) => tell(ends, Event::Refused { by: id, reason: error.to_string() }),
-            other => other,
-        }
-    }
-
-    /// Saves a checkpoint. A periodic one that fails is warned about, since training that cannot be saved for now is still worth more
-    /// than training that stops; the last one of a run waits for room.
-    fn save(
-        &mut self,
-        ends: &mut Ends,
-        reason: Reason,
-        by: Option<CommandId>,
-        result: Option<&Evaluated>,
-    ) -> Result<(), RunError> {
-        let begin = Instant::now();
-        let state = checkpoint::State {
-            format: checkpoint::FORMAT,
-            step: self.step,
-            controls: self.controls,
-            reason,
-            adversarial: self.last_adversarial,
-            changes: self.changes,
-            train_seconds: self.train_time.as_secs_f64(),
-            evaluation_seconds: self.evaluation_time.as_secs_f64(),
-            watched: self.watch.watched.clone(),
-            scheduled: self.scheduled.clone(),
-        };
-        let parts = checkpoint::Parts {
-            student: &self.student,
-            mean: self.ema.as_ref().map(|ema| &ema.model),
-            sgd: &self.sgd,
-            method: self.method.state(),
-        };
-        let provenance = serde_json::json!({
-            "train_seconds": round(self.train_time.as_secs_f64(), 3),
-            "program": ends.started.program,
-            "run": ends.started.run,
-            "step": self.step,
-            "config": self.config,
-            // A steered run is not its config alone; events.jsonl says what was changed when.
-            "changes_while_running": self.changes,
-            "controls": self.controls,
-            "teacher": ends.started.teacher,
-            "evaluated": result,
-        });
-        let mut warned = false;
-        let saved = loop {
-            match checkpoint::save(&ends.checkpoints, &parts, &state, &provenance) {
-                // The weights a run ends with are what it was for: wait for room rather than lose them.
-                Err(error) if matches!(reason, Reason::Final | Reason::Stopped) && !ends.inbox.stop_waits() => {
-                    if !warned {
-                        warned = true;
-                        let message =
-                            format!("{error}; trying again until there is room; a stop from now on gives these weights up");
-                        tell(ends, Event::Warned { step: Some(self.step), kind: Warning::DiskFull, message: message.clone() })?;
-                        ends.trouble.set(Some(message));
-                    }
-                    std::thread::sleep(RETRY);
-                }
-                other => break other,
-            }
-        };
-        match saved {
-            Ok(written) => tell(
-                ends,
-                Event::Saved(Saved {
-                    step: self.step,
-                    by,
-                    path: format!("checkpoints/{}", shown(&written.path)),
-                    bytes: written.bytes,
-                    ms: begin.elapsed().as_millis() as u64,
-                }),
-            ),
-            Err(error) if reason == Reason::Periodic => {
-                tell(ends, Event::Warned { step: Some(self.step), kind: Warning::DiskFull, message: error.to_string() })
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
     fn stopped(&mut self, ends: &mut Ends, stop: Stop) -> Result<Outcome, RunError> {
         self.report(ends, &mut Instant::now())?;
         if stop.save == SaveOnStop::Save {
-            self.save(ends, Reason::Stopped, None, None)?;
+            self.save_last(ends, Reason::Stopped, None)?;
         }
         Ok(Outcome::Stopped)
     }
-}
-
-fn shown(path: &Path) -> String {
-    path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned())
 }
 
 pub(super) fn round(x: f64, digits: i32) -> f64 {

@@ -13,8 +13,9 @@ use crate::config::{Answer, AttackSpec, Threat};
 use crate::nn::{Model, Role};
 use crate::protocol::event::{Evaluated, Purpose, Split, Warning, Whose};
 use crate::protocol::{Change, Dial, Event, Step};
+use std::collections::HashMap;
 use std::time::Instant;
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 const STEPS: u32 = 5;
 /// Looks that a fall is measured against.
@@ -40,6 +41,53 @@ struct Good {
     /// The mean of weights, where one is kept, and its statistics.
     mean: Option<(Tensor, Vec<Tensor>)>,
     method: Vec<(String, Tensor)>,
+}
+
+const FLAT: &str = "flat";
+const VELOCITY: &str = "velocity";
+const BUFFER: &str = "buffer.";
+const MEAN: &str = "mean.";
+const METHOD: &str = "method.";
+
+impl Watch {
+    /// The way back, by name, for a checkpoint.
+    pub fn state(&self) -> Vec<(String, Tensor)> {
+        let Some(good) = &self.good else { return Vec::new() };
+        let copy = |tensor: &Tensor| tensor.shallow_clone();
+        let numbered = |prefix: &str, all: &[Tensor]| -> Vec<(String, Tensor)> {
+            all.iter().enumerate().map(|(i, tensor)| (format!("{prefix}{BUFFER}{i}"), copy(tensor))).collect()
+        };
+        let mut named = vec![(FLAT.into(), copy(&good.flat)), (VELOCITY.into(), copy(&good.velocity))];
+        named.extend(numbered("", &good.buffers));
+        if let Some((flat, buffers)) = &good.mean {
+            named.push((format!("{MEAN}{FLAT}"), copy(flat)));
+            named.extend(numbered(MEAN, buffers));
+        }
+        named.extend(good.method.iter().map(|(name, tensor)| (format!("{METHOD}{name}"), copy(tensor))));
+        named
+    }
+
+    /// Takes on what [`Self::state`] gave, where it fits the networks; else there is no way back before the next good look.
+    pub fn restore(&mut self, state: Vec<(String, Tensor)>, like: &Model, device: Device) {
+        let Some(step) = self.watched.good else { return };
+        let named: HashMap<String, Tensor> = state.into_iter().map(|(name, t)| (name, t.to_device(device))).collect();
+        let one = |name: &str| named.get(name).map(Tensor::shallow_clone);
+        let numbered = |prefix: &str| (0..).map_while(|i| one(&format!("{prefix}{BUFFER}{i}"))).collect::<Vec<_>>();
+        let (Some(flat), Some(velocity)) = (one(FLAT), one(VELOCITY)) else { return };
+        let size = like.parameters.flat().size();
+        let own = statistics(like);
+        let fits = |flat: &Tensor, buffers: &[Tensor]| {
+            flat.size() == size && buffers.len() == own.len() && buffers.iter().zip(&own).all(|(a, b)| a.size() == b.size())
+        };
+        let buffers = numbered("");
+        let mean = one(&format!("{MEAN}{FLAT}")).map(|flat| (flat, numbered(MEAN)));
+        if velocity.size() != size || !fits(&flat, &buffers) || mean.as_ref().is_some_and(|(flat, b)| !fits(flat, b)) {
+            return;
+        }
+        let method =
+            named.iter().filter_map(|(name, t)| Some((name.strip_prefix(METHOD)?.to_string(), t.shallow_clone()))).collect();
+        self.good = Some(Good { step, flat, velocity, buffers, mean, method });
+    }
 }
 
 /// Whether training goes on.
@@ -133,7 +181,7 @@ impl Trainer {
                 if let Some(step) = good {
                     self.step = step;
                 }
-                self.last_adversarial = None;
+                self.probed = None;
                 Ok(Verdict::Stop)
             }
             Answer::RollBack => {
@@ -154,6 +202,7 @@ impl Trainer {
             return;
         }
         let mean = self.ema.as_ref().map(|ema| (ema.model.parameters.flat().copy(), statistics(&ema.model)));
+        self.watch.watched.good = Some(self.step);
         self.watch.good = Some(Good {
             step: self.step,
             flat: self.student.parameters.flat().copy(),

@@ -4,27 +4,33 @@
 //! cannot train: [`prepare`] builds data, networks and teacher and says what they are or what is wrong; [`Prepared::begin`] gives
 //! the thread its run folder and lets it go.
 
+use super::beginning::{go_on, planned};
 use super::checkpoint;
 use super::device::{self, DeviceError};
 use super::ema::Ema;
 use super::ends::{self, Ends, Trouble};
+use super::exhausted;
 use super::inbox::Inbox;
 use super::meter::Meter;
 use super::pace::Pace;
 use super::pool::Pool;
+use super::saver::{Place, Saver};
 use super::sgd::Sgd;
+use super::teaching::{fits, made_how, odd, scripted};
 use super::trainer::Trainer;
 use super::watch::Watch;
-use crate::config::{Config, DeviceChoice, Faulty, Method, Projector, Rrm, Threat, TorchScript};
+use crate::config::{Config, DeviceChoice, Faulty, Method, Projector, Rrm, TorchScript};
 use crate::data::decoders::Decoders;
 use crate::data::{DataError, DataSet, Portion};
 use crate::methods::{self, NoTeacher, laps::Laps};
 use crate::nn::file::FileError;
 use crate::nn::model::{self, Description, Model, ModelError};
 use crate::nn::script::ScriptError;
-use crate::protocol::event::{DataFacts, Plan, Started, TeacherFacts};
-use crate::protocol::{Controls, FORMAT, Flow, Outcome, Request};
+use crate::protocol::event::{DataFacts, Parent, Plan, Resumed, Started, TeacherFacts};
+use crate::protocol::{Command, Controls, FORMAT, Outcome, Request, Step};
+use crate::run::checkpoints::Keep;
 use crate::run::recorder::Recorder;
+use crate::run::store::RunFolder;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::any::Any;
 use std::collections::BTreeSet;
@@ -33,7 +39,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What the command line decides and the config does not.
 #[derive(Clone, Debug, Default)]
@@ -41,8 +47,23 @@ pub struct Options {
     pub device: DeviceChoice,
     /// CPU threads of libtorch; `None`: one a core.
     pub threads: Option<usize>,
-    /// Go on from this checkpoint of the same config.
+    /// Go on from this checkpoint, of the same config or of one whose networks have the same shapes.
     pub resume: Option<PathBuf>,
+    /// What is said of it, where it is the run's own.
+    pub resumed: Option<Resumed>,
+    /// Where the run branched off another.
+    pub parent: Option<Parent>,
+    /// Where the checkpoint is another run's: the config of that one. What this run's says otherwise counts, and what it says alike may
+    /// have been turned since.
+    pub branch: Option<Box<Config>>,
+    /// What is to be told first.
+    pub notes: Vec<String>,
+    /// What is asked for again, each at its step; in order.
+    pub script: Vec<(Step, Command)>,
+    /// Steps after which a checkpoint is written and kept.
+    pub milestones: BTreeSet<Step>,
+    /// The step training stops after, where that is before the end of the plan.
+    pub until: Option<Step>,
     pub attended: Attended,
     pub fault: Option<Fault>,
     /// Where what takes long to make is kept for later runs; `None`: nowhere.
@@ -58,20 +79,31 @@ pub enum Attended {
     No,
 }
 
-/// A deliberate failure of the worker, so that what happens then can be tried: `REMATCH_FAULT=panic@STEP`.
+/// A deliberate failure of the worker, so that what happens then can be tried: `REMATCH_FAULT=panic@STEP`, `out-of-memory@STEP`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fault {
-    panic_at: u64,
+pub enum Fault {
+    Panic(Step),
+    /// As libtorch says it.
+    OutOfMemory(Step),
 }
 
 impl Fault {
     /// `panic@20`; anything else is no fault.
     pub fn parse(text: &str) -> Option<Self> {
-        text.strip_prefix("panic@").and_then(|step| step.parse().ok()).map(|panic_at| Self { panic_at })
+        let (what, step) = text.split_once('@')?;
+        let step = step.parse().ok()?;
+        match what {
+            "panic" => Some(Self::Panic(step)),
+            "out-of-memory" => Some(Self::OutOfMemory(step)),
+            _ => None,
+        }
     }
 
-    pub(super) fn strike(self, step: u64) {
-        assert!(step != self.panic_at, "this panic was asked for by REMATCH_FAULT=panic@{step}");
+    pub(super) fn strike(self, step: Step) {
+        match self {
+            Self::Panic(at) => assert!(step != at, "this panic was asked for by REMATCH_FAULT=panic@{at}"),
+            Self::OutOfMemory(at) => assert!(step != at, "{}", super::exhausted::EXAMPLE),
+        }
     }
 }
 
@@ -109,6 +141,12 @@ pub enum SetupError {
     NoTest,
     #[error(transparent)]
     Resume(#[from] checkpoint::CheckpointError),
+    #[error(
+        "the checkpoint is at step {step} and the plan ends at {steps}: there is nothing left to train; set train.epochs higher"
+    )]
+    NothingLeft { step: Step, steps: Step },
+    #[error("steering.changes: '{change}': {why}")]
+    Planned { change: String, why: String },
     #[error("the worker could not start: {0}")]
     Panicked(String),
 }
@@ -123,8 +161,7 @@ pub struct Prepared {
 }
 
 struct Begin {
-    run: String,
-    checkpoints: PathBuf,
+    folder: RunFolder,
     recorder: Recorder,
     requests: Receiver<Request>,
     trouble: Trouble,
@@ -164,8 +201,8 @@ pub fn prepare(config: Config, data: DataSet, options: Options) -> Result<Prepar
 
 impl Prepared {
     /// Lets the worker train. It says `Started` first and `Finished` last, whatever happens.
-    pub fn begin(self, run: &str, checkpoints: PathBuf, recorder: Recorder, requests: Receiver<Request>) -> JoinHandle<()> {
-        let begin = Begin { run: run.into(), checkpoints, recorder, requests, trouble: self.trouble };
+    pub fn begin(self, folder: &RunFolder, recorder: Recorder, requests: Receiver<Request>) -> JoinHandle<()> {
+        let begin = Begin { folder: folder.clone(), recorder, requests, trouble: self.trouble };
         // The thread waits for exactly this.
         let _ = self.begin.send(begin);
         self.thread
@@ -173,21 +210,30 @@ impl Prepared {
 }
 
 fn work(trainer: &mut Trainer, begin: Begin) {
-    let started = facts(trainer, begin.run);
+    let Begin { folder, recorder, requests, trouble } = begin;
+    let keep = Keep { settings: trainer.config.checkpoint, eps: trainer.config.threat.eps };
+    let place = Place { folder: folder.clone(), recorder: recorder.clone(), trouble: trouble.clone(), keep };
     let mut ends = Ends {
-        started,
-        recorder: begin.recorder,
-        inbox: Inbox::new(begin.requests),
-        checkpoints: begin.checkpoints,
-        trouble: begin.trouble,
+        started: facts(trainer, folder.id().to_string()),
+        recorder,
+        inbox: Inbox::new(requests),
+        folder,
+        saver: Saver::spawn(place),
+        looked: Instant::now(),
+        trouble,
     };
     let result = catch_unwind(AssertUnwindSafe(|| trainer.run(&mut ends)));
+    let failed = |message: String| {
+        let newest = || checkpoint::newest_sound(&ends.folder.checkpoints()).0.map(|found| found.state.step);
+        let run = ends.folder.id();
+        Outcome::Failed { message: exhausted::explain(&message, trainer.config.train.batch, run, newest).unwrap_or(message) }
+    };
     let outcome = match result {
         Ok(Ok(outcome)) => outcome,
-        Ok(Err(error)) => Outcome::Failed { message: error.to_string() },
-        Err(panic) => Outcome::Failed { message: message_of(panic.as_ref()) },
+        Ok(Err(error)) => failed(error.to_string()),
+        Err(panic) => failed(message_of(panic.as_ref())),
     };
-    ends::finish(&mut ends, outcome, trainer);
+    ends::finish(ends, outcome, trainer);
 }
 
 const THREAD: &str = "worker";
@@ -300,6 +346,14 @@ fn build(mut config: Config, data: &DataSet, options: &Options) -> Result<(Train
         kept: None,
         insight: None,
         once_fooled: BTreeSet::new(),
+        best: None,
+        improved: false,
+        saved_at: None,
+        script: options.script.iter().cloned().collect(),
+        scripted: 0,
+        milestones: options.milestones.clone(),
+        until: options.until,
+        robust_set: None,
         cache: options.cache.clone(),
         train: Pool::new(&data.train, device, &decoders),
         validation: Pool::new(&data.validation, device, &decoders),
@@ -318,40 +372,35 @@ fn build(mut config: Config, data: &DataSet, options: &Options) -> Result<(Train
         changes: 0,
         remarks,
         data_remarks: data.remarks.clone(),
-        last_adversarial: None,
+        notes: options.notes.clone(),
+        probed: None,
         teacher_probed_at: None,
         warned_at: None,
         config,
         device,
         pace: Pace::default(),
-        facts: Facts { teacher: teacher_facts, data: data_facts(data) },
+        facts: Facts {
+            teacher: teacher_facts,
+            data: data_facts(data),
+            parent: options.parent.clone(),
+            resumed: options.resumed.clone(),
+        },
     };
-    if let Some(from) = &options.resume {
-        let mean = trainer.ema.as_ref().map(|ema| &ema.model);
-        let (state, carried) = checkpoint::restore(from, &trainer.student, mean, &trainer.sgd)?;
-        trainer.method.restore(carried).map_err(|why| checkpoint::foreign(from, why))?;
-        trainer.watch.watched = state.watched;
-        trainer.step = state.step;
-        trainer.controls = Controls { flow: Flow::Running, ..state.controls.completed(&trainer.config) };
-        trainer.scheduled = state.scheduled;
-        trainer.last_adversarial = state.adversarial;
-        trainer.changes = state.changes;
-        trainer.train_time = seconds(state.train_seconds);
-        trainer.evaluation_time = seconds(state.evaluation_seconds);
+    let planned = planned(&trainer)?;
+    match &options.resume {
+        None => trainer.scheduled = planned,
+        Some(from) => go_on(&mut trainer, from, options.branch.as_deref(), planned)?,
     }
     let started = Box::new(facts(&trainer, String::new()));
     Ok((trainer, started))
-}
-
-/// Of a file that anybody may have edited.
-fn seconds(value: f64) -> Duration {
-    Duration::try_from_secs_f64(value).unwrap_or_default()
 }
 
 /// What `Started` says and the trainer itself has no use for.
 pub struct Facts {
     teacher: Option<TeacherFacts>,
     data: DataFacts,
+    parent: Option<Parent>,
+    resumed: Option<Resumed>,
 }
 
 fn facts(trainer: &Trainer, run: String) -> Started {
@@ -369,7 +418,9 @@ fn facts(trainer: &Trainer, run: String) -> Started {
         dials: trainer.method.dials().to_vec(),
         from_step: trainer.step,
         scheduled: trainer.scheduled.clone(),
-        parent: None,
+        parent: trainer.facts.parent.clone(),
+        threads: (trainer.device == tch::Device::Cpu).then(|| tch::get_num_threads() as u64),
+        resumed: trainer.facts.resumed.clone(),
     }
 }
 
@@ -381,91 +432,5 @@ fn data_facts(data: &DataSet) -> DataFacts {
         train: data.train.len() as u64,
         validation: data.validation.len() as u64,
         test: data.test.len() as u64,
-    }
-}
-
-/// The teacher that is a program; the data says what it must take and give.
-fn scripted(path: &std::path::Path, config: &Config, data: &DataSet, device: tch::Device) -> Result<Model, ScriptError> {
-    let description = Description {
-        network: config.student.network,
-        shape: data.train.shape(),
-        classes: data.classes.clone(),
-        normalize: model::Normalize::default(),
-        feature_width: None,
-        projector: None,
-    };
-    Model::script(path, description, device)
-}
-
-/// Whether this teacher can teach this student.
-fn fits(method: Method, teacher: &Model, student: &Model) -> Result<(), String> {
-    let (t, s) = (&teacher.description, &student.description);
-    if t.shape != s.shape {
-        return Err(format!("it takes images of {:?} (channels, height, width), the data has {:?}", t.shape, s.shape));
-    }
-    if t.classes.len() != s.classes.len() {
-        return Err(format!("it knows {} classes, the data has {}", t.classes.len(), s.classes.len()));
-    }
-    let (wanted, given) = (teacher.features(), student.projected());
-    // Only representations have to be as wide as each other; answers are as wide as there are classes.
-    if matches!(method, Method::Rrm(_)) && wanted != given {
-        return Err(format!(
-            "its features ({}) are {wanted} wide, the student's ({}) {given}; set student.feature_width = {wanted} (a linear layer \
-             before the student's head) or method.projector = true (one beside it, for training only), or choose a student of the \
-             same width",
-            teacher.facts().name,
-            s.network.name(),
-        ));
-    }
-    Ok(())
-}
-
-/// What is worth a remark in a teacher that fits.
-fn odd(teacher: &Model, student: &Model, provenance: &serde_json::Value, threat: Threat) -> Vec<String> {
-    let mut remarks = Vec::new();
-    let (t, s) = (&teacher.description.classes, &student.description.classes);
-    if t != s {
-        // Files without names number their classes, so the same data has two sets of names.
-        remarks.push(format!(
-            "the teacher's classes are {}, those of the data are {}: are they the same, in this order?",
-            t.join(", "),
-            s.join(", ")
-        ));
-    }
-    let Ok(made) = serde_json::from_value::<Config>(provenance["config"].clone()) else { return remarks };
-    if made.threat != threat {
-        remarks.push(format!(
-            "the teacher was made for {} eps {}, this run attacks with {} eps {}",
-            made.threat.norm, made.threat.eps, threat.norm, threat.eps
-        ));
-    }
-    remarks
-}
-
-/// A checkpoint's own words on its making, in one line.
-fn made_how(provenance: &serde_json::Value) -> String {
-    let method = provenance["config"]["method"].as_object().and_then(|m| m.keys().next().cloned());
-    let method = method.or_else(|| provenance["config"]["method"].as_str().map(String::from));
-    let evaluated = &provenance["evaluated"];
-    match (method, evaluated["natural"].as_f64(), evaluated["adversarial"].as_f64()) {
-        (Some(method), Some(natural), Some(adversarial)) => format!(
-            "{method}, {} steps; natural {:.1} %, adversarial {:.1} % on {} {} images ({}-{}, {} eps {})",
-            provenance["step"],
-            100.0 * natural,
-            100.0 * adversarial,
-            evaluated["images"],
-            evaluated["split"].as_str().unwrap_or("?"),
-            evaluated["attack"]["name"].as_str().unwrap_or("?"),
-            evaluated["attack"]["steps"],
-            evaluated["attack"]["norm"].as_str().unwrap_or("?"),
-            evaluated["attack"]["eps"],
-        ),
-        (Some(method), ..) => format!("{method}, {} steps", provenance["step"]),
-        (None, ..) if provenance["imported_from"].is_string() => format!(
-            "imported from {} (sha256 {})",
-            provenance["imported_from"].as_str().unwrap_or_default(),
-            provenance["sha256"].as_str().unwrap_or_default().chars().take(12).collect::<String>()
-        ),
-        _ => String::new(),
     }
 }

@@ -5,6 +5,8 @@
 
 mod ends;
 mod frame;
+mod looks;
+mod signals;
 
 pub use ends::{Album, Left, Options, Pace, Shelf, Shelved, Surface};
 
@@ -13,7 +15,7 @@ use super::cost::{Costs, thread_time};
 use super::event::{Focus, Input, Signal};
 use super::intent::{self, Effect, Leave};
 use super::layout::View;
-use super::screen::{Asked, Changed, Dialog, Mood, Screen, is_over};
+use super::screen::{Asked, BranchWish, Changed, Checkpoints, Dialog, Mood, Screen, is_over};
 use super::terminal::Drawn;
 use super::view;
 use crate::protocol::{Command, Event, Record};
@@ -32,8 +34,6 @@ const SECOND: Duration = Duration::from_secs(1);
 const LOOKED_AT_MS: u64 = 5_000;
 /// Records taken in between two looks at the keys: a replay at full speed must not make them wait.
 const AT_ONCE: usize = 4_096;
-/// A SIGCONT this soon after a resume is the one that caused it.
-const SAME_CONTINUE: Duration = Duration::from_millis(500);
 /// More printable keys than this in one go are a terminal's answer or an unbracketed paste, not a person.
 const TYPED_AT_ONCE: usize = 8;
 
@@ -71,6 +71,8 @@ struct App<'a, S: Surface> {
     pressed_ms: u64,
     /// A stop was asked for here: leave when it has happened.
     leaving: Leaving,
+    /// No more records will come.
+    over: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -79,9 +81,11 @@ enum Repaint {
     No,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 enum Leaving {
     Yes,
+    /// For a new run from a checkpoint of this one.
+    Branch(BranchWish),
     No,
 }
 
@@ -105,7 +109,7 @@ pub fn run(
         clock,
         session,
         surface,
-        state: RunState::default(),
+        state: options.known.unwrap_or_default(),
         screen,
         pace: options.pace,
         album: options.album,
@@ -123,7 +127,11 @@ pub fn run(
         resumed: None,
         pressed_ms: 0,
         leaving: Leaving::No,
+        over: false,
     };
+    app.screen.may_take = app.session.may_take();
+    app.screen.caught_up(&app.state);
+    app.look_at_parent();
     let why = app.watch(input, signals);
     Left { why, state: app.state }
 }
@@ -157,9 +165,11 @@ impl<S: Surface> App<'_, S> {
                         self.ended();
                     }
                     let over = is_over(&self.state) || self.screen.access == Access::ReadOnly;
-                    if self.leaving == Leaving::Yes && over && self.screen.dialog.is_none() {
-                        left = Some(Leave::Quit);
-                    }
+                    left = match &self.leaving {
+                        Leaving::Yes if over && self.screen.dialog.is_none() => Some(Leave::Quit),
+                        Leaving::Branch(wish) if is_over(&self.state) => Some(Leave::Branch(wish.clone())),
+                        Leaving::Yes | Leaving::Branch(_) | Leaving::No => None,
+                    };
                 }
                 recv(keys) -> first => match first {
                     Ok(first) => {
@@ -190,6 +200,9 @@ impl<S: Surface> App<'_, S> {
     fn take_in(&mut self, record: &Record) {
         self.state.apply(record);
         self.screen.saw(record, &self.state);
+        if matches!(record.event, Event::Started(_)) {
+            self.look_at_parent();
+        }
         if !self.idles(record) {
             self.mark(Dirty::Data);
         }
@@ -208,34 +221,32 @@ impl<S: Surface> App<'_, S> {
         match answer {
             Shelved::Looked(found) => self.screen.runs.looked(found),
             Shelved::Opened { id, found } => self.screen.opened(&id, found),
+            Shelved::Checkpoints(found) => self.screen.checkpoints = Checkpoints::Read(found),
+            Shelved::Changed(done) => {
+                if let Err(why) = done {
+                    self.screen.toast(Mood::Bad, format!("! {why}"));
+                }
+                self.screen.checkpoints = Checkpoints::Unread;
+            }
+            Shelved::Forked(Ok(said)) => self.screen.toast(Mood::Good, said),
+            Shelved::Forked(Err(why)) => self.screen.toast(Mood::Bad, format!("! {why}")),
         }
         self.mark(Dirty::Data);
     }
 
-    /// Looks at the folder of runs when its view is turned to, and from time to time while it is shown.
-    fn look_at_runs(&mut self) {
-        let turned = self.screen.view != std::mem::replace(&mut self.seen, self.screen.view);
-        if self.screen.view == View::Runs && (turned || self.screen.runs.due(self.screen.now_ms)) {
-            self.look();
-        }
-    }
-
-    fn look(&mut self) {
-        if let Some(shelf) = &self.shelf {
-            shelf.look();
-            self.screen.runs.asked(self.screen.now_ms);
-        }
-    }
-
     /// No more records will come.
     fn ended(&mut self) {
-        if self.screen.access == Access::Steer && !is_over(&self.state) {
+        if self.trouble.is_some() && self.screen.access == Access::Steer && !is_over(&self.state) {
             let why = self.trouble.as_ref().and_then(|trouble| trouble());
             let why = why.unwrap_or_else(|| "see the run folder".into());
             self.screen.toast(Mood::Bad, format!("! the worker ended without a last word: {why}"));
         }
+        if let Some(why) = self.session.lost().filter(|_| !is_over(&self.state)) {
+            self.screen.toast(Mood::Bad, format!("! the line to the training process is gone: {why}"));
+        }
         // Nobody listens any more, so q must not offer to stop anything.
         self.screen.access = Access::ReadOnly;
+        (self.screen.may_take, self.over) = (false, true);
         self.mark(Dirty::Data);
     }
 
@@ -256,7 +267,10 @@ impl<S: Surface> App<'_, S> {
             && typed.iter().any(|c| *c != typed[0])
             && self.screen.events.typing.is_none()
             && !(self.screen.view == View::Runs && self.screen.runs.is_typing())
-            && !matches!(self.screen.dialog, Some(Dialog::Edit(_) | Dialog::Command(_)));
+            && !matches!(
+                self.screen.dialog,
+                Some(Dialog::Edit(_) | Dialog::Command(_) | Dialog::Branch(_) | Dialog::Forget { .. })
+            );
         for input in waiting {
             if reply && printable(&input).is_some() {
                 continue;
@@ -282,45 +296,6 @@ impl<S: Surface> App<'_, S> {
         None
     }
 
-    fn signal(&mut self, signal: Signal) -> Option<Leave> {
-        match signal {
-            Signal::Terminate => Some(Leave::Terminated),
-            Signal::HangUp => Some(Leave::HungUp),
-            Signal::Interrupt => {
-                self.mark(Dirty::Key);
-                let effects = intent::interrupt(&mut self.screen, &self.state);
-                self.carry_out(effects)
-            }
-            Signal::Save => self.carry_out(vec![Effect::Ask(Command::SaveCheckpoint, Asked::Save)]),
-            Signal::Continue if self.resumed.is_some_and(|at| at.elapsed() < SAME_CONTINUE) => None,
-            Signal::Continue => self.come_back(),
-        }
-    }
-
-    /// Stops the whole process until somebody continues it.
-    fn suspend(&mut self) -> Option<Leave> {
-        if self.surface.suspend().is_err() {
-            return Some(Leave::HungUp);
-        }
-        self.come_back()
-    }
-
-    /// After the process was stopped: whoever stopped it may have changed everything about the terminal.
-    fn come_back(&mut self) -> Option<Leave> {
-        let now = (self.clock)();
-        if self.ticks() {
-            // While a clock goes the time is looked at each second, so that what is missing is the time spent stopped.
-            self.screen.away_ms += now.saturating_sub(self.screen.now_ms);
-        }
-        self.screen.now_ms = now;
-        if self.surface.resume().is_err() {
-            return Some(Leave::HungUp);
-        }
-        self.resumed = Some(Instant::now());
-        self.mark(Dirty::Key);
-        None
-    }
-
     fn carry_out(&mut self, effects: Vec<Effect>) -> Option<Leave> {
         for effect in effects {
             match effect {
@@ -337,14 +312,27 @@ impl<S: Surface> App<'_, S> {
                 Effect::Slower => self.turn(|pace| pace.slower()),
                 Effect::TogglePace => self.turn(|pace| pace.toggle()),
                 Effect::LookAtRuns => self.look(),
-                Effect::OpenRun(id) => {
-                    if let Some(shelf) = &self.shelf {
-                        shelf.open(&id);
-                    }
+                Effect::OpenRun(id) => self.shelf(|shelf, _| shelf.open(&id)),
+                Effect::Pin(path, pinned) => self.shelf(|shelf, _| shelf.pin(&path, pinned)),
+                Effect::Remove(path) => self.shelf(|shelf, _| shelf.remove(&path)),
+                Effect::Fork(wish) => {
+                    self.screen.toast(Mood::Good, format!("beginning a run beside this one from step {} ...", wish.step));
+                    self.shelf(|shelf, folder| shelf.fork(folder, &wish));
                 }
+                Effect::Branch(stop, wish) => {
+                    self.ask(Command::Stop(stop), Asked::Stop(stop));
+                    self.leaving = Leaving::Branch(wish);
+                }
+                Effect::TakeLease => self.session.take_lease(),
             }
         }
         None
+    }
+
+    fn shelf(&self, how: impl FnOnce(&dyn Shelf, &str)) {
+        if let Some(shelf) = &self.shelf {
+            how(shelf.as_ref(), &self.screen.folder);
+        }
     }
 
     fn turn(&mut self, how: fn(&dyn Pace)) {
@@ -397,6 +385,9 @@ impl<S: Surface> App<'_, S> {
         let second = self.screen.now_ms / 1000 != now_ms / 1000;
         self.screen.now_ms = now_ms;
         self.look_at_runs();
+        self.look_at_checkpoints();
+        self.look_who_steers();
+        self.look_at_turned_away();
         if second && self.ticks() {
             self.mark(Dirty::Data);
         }

@@ -2,6 +2,7 @@
 //!
 //! It sends nothing itself: the loop carries out the [`Effect`]s, so that key streams can be tested without a run.
 
+mod branch;
 mod charts;
 mod command_line;
 mod dialogs;
@@ -16,13 +17,15 @@ use super::command_line::parse::Kind;
 use super::evaluation::Row;
 use super::keymap::{Intent, Scope};
 use super::layout::{Pane, View};
-use super::screen::{Asked, Dialog, Mood, Motion, SMOOTHING, Screen, Search, is_over};
+use super::screen::{Asked, BranchWish, Dialog, Mood, Motion, SMOOTHING, Screen, Search, is_over};
 use crate::protocol::report::Report;
 use crate::protocol::{Change, Command, Flow, Step, Stop};
 use crate::run::RunState;
+use crate::run::checkpoints::Pinned;
 use crate::run::session::Access;
 use crate::run::state::{Marker, Phase};
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
+use std::path::PathBuf;
 pub use steering::{Past, past};
 use steering::{apply, dials, may_steer, open_editor, propose, undo};
 
@@ -48,6 +51,15 @@ pub enum Effect {
     LookAtRuns,
     /// Read a run for its curves.
     OpenRun(String),
+    Pin(PathBuf, Pinned),
+    /// Delete a checkpoint.
+    Remove(PathBuf),
+    /// Begin a run beside this one.
+    Fork(BranchWish),
+    /// Ask for a stop, and leave for a new run from a checkpoint once it has happened.
+    Branch(Stop, BranchWish),
+    /// Steer, whoever does so now.
+    TakeLease,
 }
 
 /// Where something is kept.
@@ -60,7 +72,7 @@ pub enum Place {
 }
 
 /// Why the screen is left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Leave {
     /// The run is over, or only watched.
     Quit,
@@ -72,6 +84,10 @@ pub enum Leave {
     NotStarted,
     Terminated,
     HungUp,
+    /// Training goes on without this screen.
+    Detached,
+    /// A new run from a checkpoint takes this one's place.
+    Branch(BranchWish),
 }
 
 /// Takes in a key. What it changes is in `screen`; what is asked for comes back.
@@ -104,6 +120,10 @@ pub fn key(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effec
         Some(Dialog::Write { choice }) => dialogs::write(screen, state, choice, event),
         Some(Dialog::Evaluate { row, choice }) => dialogs::evaluate(screen, state, row, choice, event),
         Some(Dialog::GiveUp { choice }) => dialogs::give_up(screen, state, choice, event),
+        Some(Dialog::Detach { choice }) => branch::detaching(screen, choice, event),
+        Some(Dialog::Checkpoints { row }) => branch::list(screen, state, row, event),
+        Some(Dialog::Branch(branching)) => branch::branch(screen, state, branching, event),
+        Some(Dialog::Forget { step, typed }) => branch::forget(screen, step, typed, event),
         Some(Dialog::Failed) => match event.code {
             KeyCode::Enter | KeyCode::Char('q') => vec![Effect::Leave(Leave::Quit)],
             KeyCode::Esc => Vec::new(),
@@ -125,6 +145,7 @@ pub fn paste(screen: &mut Screen, text: &str) {
             editor.field().push_str(&line);
         }
         Some(Dialog::Command(command)) => command.paste(line),
+        Some(Dialog::Branch(branching)) => branching.sets.extend(line.chars().filter(|c| !c.is_control()).take(LONGEST_NOTE)),
         // A whole command at once, from a slow link or a clipboard: it is shown, and waits for Enter.
         None if screen.view == View::Runs && screen.runs.is_typing() => line.chars().for_each(|c| screen.runs.filter.typed(c)),
         None if screen.events.typing.is_some() => events::pasted(screen, text),
@@ -164,7 +185,14 @@ pub fn interrupt(screen: &mut Screen, state: &RunState) -> Vec<Effect> {
 }
 
 fn stop(stop: Stop) -> Vec<Effect> {
-    vec![Effect::Ask(Command::Stop(stop), Asked::Stop(stop))]
+    stop_with(stop, None)
+}
+
+fn stop_with(stop: Stop, wish: Option<BranchWish>) -> Vec<Effect> {
+    match wish {
+        Some(wish) => vec![Effect::Branch(stop, wish)],
+        None => vec![Effect::Ask(Command::Stop(stop), Asked::Stop(stop))],
+    }
 }
 
 /// Where keys are looked for, the first place winning.
@@ -244,6 +272,8 @@ fn perform(screen: &mut Screen, state: &RunState, intent: Intent) -> Vec<Effect>
         // Where nothing trains, nothing need be asked.
         Intent::Suspend if screen.access == Access::ReadOnly || is_over(state) => return vec![Effect::Suspend],
         Intent::Suspend => screen.dialog = Some(Dialog::Suspend { choice: 0 }),
+        Intent::Detach => return branch::detach(screen, state),
+        Intent::Checkpoints => return branch::open(screen),
         Intent::Help => screen.dialog = Some(Dialog::Help { search: Search::Off, scroll: 0 }),
         Intent::Repaint => return vec![Effect::Repaint],
         Intent::NextPane => turn(screen, 1),

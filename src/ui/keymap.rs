@@ -43,6 +43,8 @@ pub enum Intent {
     Quit,
     Interrupt,
     Suspend,
+    Detach,
+    Checkpoints,
     Repaint,
     NextPane,
     PreviousPane,
@@ -165,6 +167,8 @@ pub const KEYMAP: &[Binding] = table! {
     Everywhere [key('s')] Save "write a checkpoint now" "save";
     Everywhere [key('a')] Evaluate "evaluate these weights: asks with what; or give it up" "eval";
     Everywhere [key('p')] Probe "probe the validation images now" "probe";
+    Everywhere [key('d')] Detach "detach: training goes on without this screen; asks" "detach";
+    Everywhere [key('c')] Checkpoints "checkpoints: go back to one, begin another run from it" "checkpoints";
     Everywhere [key(':')] CommandLine "type a command: set, pause, view, write, ..." "command";
     Everywhere [key('1')] (Show(View::Dash)) "the Dash: how training goes" "dash";
     Everywhere [key('2')] (Show(View::Charts)) "Charts: every curve there is" "charts";

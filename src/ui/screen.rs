@@ -3,6 +3,7 @@
 //! Nothing here is true of the run: a pending value is a proposal until [`RunState::answer_to`] says otherwise. It reads no
 //! clock; the loop sets `now_ms`.
 
+mod branch;
 mod charts;
 mod editor;
 mod events;
@@ -11,6 +12,7 @@ mod runs;
 mod system;
 mod toast;
 
+pub use branch::{Branching, Checkpoints, Kind, Wish as BranchWish, change as change_of_config};
 pub use charts::{Charts, Overlays, Tail, X};
 pub use editor::{Editor, Field, Wish};
 pub use events::{Around, Events, Half, Wanted, line as log_line, window};
@@ -48,6 +50,8 @@ pub struct Screen {
     pub keymap: Keymap,
     pub motion: Motion,
     pub access: Access,
+    /// Whether it may become the one that steers.
+    pub may_take: bool,
     /// The run's folder, as messages name it; of a run that has not started, the folder of all runs.
     pub folder: String,
     /// What goes on before the run starts.
@@ -91,6 +95,7 @@ pub struct Screen {
     pub charts: Charts,
     pub gallery: Gallery,
     pub runs: Runs,
+    pub checkpoints: Checkpoints,
     pub events: Events,
     pub system: System,
     /// The evaluation whose begin was told.
@@ -176,6 +181,19 @@ pub enum Dialog {
         choice: usize,
     },
     Failed,
+    /// Leaving while training goes on.
+    Detach {
+        choice: usize,
+    },
+    Checkpoints {
+        row: usize,
+    },
+    Branch(Branching),
+    /// Deleting a checkpoint.
+    Forget {
+        step: Step,
+        typed: String,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -195,8 +213,14 @@ pub enum Motion {
 }
 
 /// The quit dialog's choices, the first being the safe one.
-pub const QUIT: [&str; 4] =
-    ["stop after this step and save", "stop after this epoch and save", "stop without saving ...", "go on training"];
+pub const QUIT: [&str; 5] = [
+    "stop after this step and save",
+    "stop after this epoch and save",
+    "stop without saving ...",
+    "detach: training goes on without this screen",
+    "go on training",
+];
+pub const DETACH: [&str; 2] = ["detach: training goes on", "stay"];
 pub const SUSPEND: [&str; 2] = ["suspend everything until fg", "go on training"];
 pub const DISCARD: [&str; 2] = ["keep training", "stop, lose what was not saved"];
 pub const UNSCHEDULE: [&str; 2] = ["let it come", "give it up"];
@@ -213,6 +237,7 @@ impl Screen {
             keymap: Keymap::default(),
             motion: Motion::default(),
             access,
+            may_take: false,
             folder,
             preparing: String::new(),
             pace: None,
@@ -243,10 +268,19 @@ impl Screen {
             charts: Charts::default(),
             gallery: Gallery::default(),
             runs: Runs::default(),
+            checkpoints: Checkpoints::default(),
             events: Events::default(),
             system: System::default(),
             begun: None,
         }
+    }
+
+    /// Takes over what was known of the run before there was this screen.
+    pub fn caught_up(&mut self, state: &RunState) {
+        if state.phase == Phase::Paused {
+            self.paused_at_ms = Some(state.last_at_ms);
+        }
+        self.undo = state.turns.last().map(|turn| (turn.dial, turn.old));
     }
 
     /// Shows a view as it was left.
@@ -285,6 +319,11 @@ impl Screen {
                 // The advice is in the log, where there is room for it.
                 let more = if saw.len() < message.len() { " (L: more)" } else { "" };
                 self.tell(Mood::Bad, stays(*kind), format!("! {saw}{more}"));
+                if *kind == Warning::NonFinite && self.access == Access::Steer && self.dialog.is_none() {
+                    // What helps is to go back, which is offered at once.
+                    self.checkpoints = Checkpoints::Unread;
+                    self.dialog = Some(Dialog::Checkpoints { row: 0 });
+                }
             }
             Event::Finished(finished) => {
                 self.paused_at_ms = None;
@@ -304,6 +343,7 @@ impl Screen {
                             | Dialog::Edit(_)
                             | Dialog::Unschedule { .. }
                             | Dialog::Evaluate { .. }
+                            | Dialog::Detach { .. }
                     )
                 ) {
                     self.dialog = None;

@@ -20,11 +20,20 @@ pub enum Key {
     Synchronized,
     ReducedMotion,
     Graphics,
+    OnHangup,
 }
 
 impl Key {
-    pub const ALL: &[Self] =
-        &[Self::Theme, Self::Color, Self::Glyphs, Self::MaxFps, Self::Synchronized, Self::ReducedMotion, Self::Graphics];
+    pub const ALL: &[Self] = &[
+        Self::Theme,
+        Self::Color,
+        Self::Glyphs,
+        Self::MaxFps,
+        Self::Synchronized,
+        Self::ReducedMotion,
+        Self::Graphics,
+        Self::OnHangup,
+    ];
 
     /// As the file names it.
     pub fn name(self) -> &'static str {
@@ -36,6 +45,7 @@ impl Key {
             Self::Synchronized => "synchronized",
             Self::ReducedMotion => "reduced_motion",
             Self::Graphics => "graphics",
+            Self::OnHangup => "on_hangup",
         }
     }
 
@@ -54,6 +64,7 @@ impl Key {
             Self::Synchronized => "auto, always or never: whole frames by mode 2026",
             Self::ReducedMotion => "true or false: messages stay until a key is pressed",
             Self::Graphics => "auto, kitty or cells: how images are drawn",
+            Self::OnHangup => "continue or save-and-stop: what training does when its terminal is lost",
         }
     }
 }
@@ -68,6 +79,25 @@ pub enum Images {
     Kitty,
     /// As letters and colours.
     Cells,
+}
+
+/// What training does when its terminal is lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnHangUp {
+    #[default]
+    Continue,
+    SaveAndStop,
+}
+
+impl OnHangUp {
+    pub const ALL: &[Self] = &[Self::Continue, Self::SaveAndStop];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Continue => "continue",
+            Self::SaveAndStop => "save-and-stop",
+        }
+    }
 }
 
 /// Where a value comes from.
@@ -106,6 +136,7 @@ pub struct Settings {
     pub synchronized: Synchronized,
     pub motion: Motion,
     pub images: Images,
+    pub on_hangup: OnHangUp,
     /// In the order of [`Key::ALL`].
     from: Vec<Source>,
     found: Capabilities,
@@ -122,6 +153,7 @@ impl Settings {
             synchronized: Synchronized::Auto,
             motion: Motion::Usual,
             images: Images::Auto,
+            on_hangup: OnHangUp::Continue,
             from: vec![Source::Found; Key::ALL.len()],
             found: capabilities.clone(),
         }
@@ -218,6 +250,9 @@ impl Settings {
                     _ => return Err(bad()),
                 }
             }
+            Key::OnHangup => {
+                self.on_hangup = OnHangUp::ALL.iter().copied().find(|answer| answer.name() == text).ok_or_else(bad)?;
+            }
         }
         self.from[key as usize] = from;
         Ok(())
@@ -236,6 +271,7 @@ impl Settings {
         match key {
             Key::Theme => return Value::from(self.theme.as_str()).to_string(),
             Key::MaxFps => return self.max_fps.to_string(),
+            Key::OnHangup => return Value::from(self.on_hangup.name()).to_string(),
             Key::ReducedMotion => return (self.motion == Motion::Reduced).to_string(),
             Key::Color => match self.colour {
                 Colour::TrueColour => "\"truecolor\"",

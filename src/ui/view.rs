@@ -3,6 +3,7 @@
 //! Each pane is drawn by a file below; this one only places them, and says so when there is no room.
 
 mod best;
+mod branch;
 mod charts;
 mod command_line;
 mod controls;

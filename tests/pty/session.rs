@@ -3,7 +3,7 @@
 //! No wait is for a fixed time: each is for content, with a deadline.
 
 use portable_pty::{CommandBuilder, MasterPty, PtySize, SlavePty, native_pty_system};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
 use std::path::Path;
@@ -171,6 +171,10 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        // With whoever waits for the program the program itself.
+        if let Some(group) = self.child.process_id().and_then(|id| Pid::from_raw(id.try_into().ok()?)) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -97,7 +97,8 @@ fn started(kind: Kind, machines: Machines) -> Event {
             insight: Insight::default(),
             alerts: Alerts::default(),
             evaluation: Evaluation { steps: 20, restarts: 1, images: None },
-            checkpoint: Checkpoint { every_epochs: 1 },
+            checkpoint: Checkpoint::default(),
+            steering: Steering::default(),
         },
         plan: Plan { epochs: EPOCHS, steps_per_epoch: PER_EPOCH },
         device: if machines == Machines::Cpu { "cpu (2 threads)".into() } else { "cuda:0".into() },
@@ -128,6 +129,8 @@ fn started(kind: Kind, machines: Machines) -> Event {
         from_step: 0,
         scheduled: Vec::new(),
         parent: None,
+        threads: None,
+        resumed: None,
     }))
 }
 
@@ -329,7 +332,7 @@ pub fn recording(kind: Kind, machines: Machines, upto: u64) -> Vec<Record> {
             let train_seconds = 7.8 + 0.1 * noise(epoch);
             tape.push(Event::EpochFinished(EpochFinished { epoch, step, train_seconds, evaluation_seconds: 0.9 }));
             let path = format!("checkpoints/{step:06}.safetensors");
-            tape.push(Event::Saved(Saved { step, by: None, path, bytes: 3_400_000, ms: 41 }));
+            tape.push(Event::Saved(Saved { step, by: None, path, bytes: 3_400_000, ms: 41, held_ms: Some(2) }));
         }
     }
     if upto > all {

@@ -11,6 +11,7 @@ use rematch::config::Method;
 use rematch::protocol::event::{Evaluated, Parent, Purpose, Split, Started};
 use rematch::protocol::{Event, Outcome, Record};
 use rematch::run::RunState;
+use rematch::run::checkpoints::Pinned;
 use rematch::run::session::{Access, Session};
 use rematch::run::shelf::{Entry, Facts};
 use rematch::run::store::Owner;
@@ -22,10 +23,12 @@ use rematch::ui::graphics::Graphics;
 use rematch::ui::intent::{self, Effect, Leave};
 use rematch::ui::keymap::Keymap;
 use rematch::ui::layout::View;
+use rematch::ui::screen::BranchWish;
 use rematch::ui::screen::Motion;
 use rematch::ui::screen::{Filter, Screen};
 use rematch::ui::theme::Palette;
 use rematch::ui::theme::Themes;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -341,6 +344,18 @@ impl app::Shelf for Told {
     fn open(&self, id: &str) {
         self.asked.send(id.into()).unwrap();
     }
+    fn checkpoints(&self, folder: &str) {
+        self.asked.send(format!("checkpoints of {folder}")).unwrap();
+    }
+    fn pin(&self, checkpoint: &Path, pinned: Pinned) {
+        self.asked.send(format!("pin {} {pinned:?}", checkpoint.display())).unwrap();
+    }
+    fn remove(&self, checkpoint: &Path) {
+        self.asked.send(format!("remove {}", checkpoint.display())).unwrap();
+    }
+    fn fork(&self, folder: &str, wish: &BranchWish) {
+        self.asked.send(format!("fork {folder} at {}", wish.step)).unwrap();
+    }
     fn answers(&self) -> Receiver<Shelved> {
         self.answers.clone()
     }
@@ -375,6 +390,7 @@ fn the_folder_is_looked_at_when_its_view_is_turned_to_and_now_and_then() {
             pace: None,
             trouble: None,
             shelf: Some(Box::new(Told { asked, answers })),
+            known: None,
         };
         let now_ms = move || now.load(Ordering::Relaxed);
         app::run(Session::replay(records), &mut surface, &input, &signals, options, &now_ms).why

@@ -99,6 +99,7 @@ fn steers(effect: &Effect) -> bool {
             Command::Schedule(_) | Command::Unschedule(_) | Command::Stop(_) | Command::Examine(_) | Command::GiveUp => true,
             Command::SaveCheckpoint | Command::Evaluate | Command::Exhibit { .. } => false,
         },
+        Effect::Pin(..) | Effect::Remove(_) | Effect::Fork(_) | Effect::Branch(..) | Effect::TakeLease => true,
         Effect::Leave(_)
         | Effect::Repaint
         | Effect::Suspend

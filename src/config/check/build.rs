@@ -4,8 +4,9 @@ use super::judge::{Judge, Typed, as_whole, default_of};
 use super::keys::Key;
 use crate::config::{
     AlertThen, Alerts, Answer, Ard, Augment, BatchNormMode, Checkpoint, Config, Data, Distance, Eps, Evaluation, FastAt, Faulty,
-    FreeAt, ImageFiles, Insight, Iterate, Kd, KdForm, Method, NFgsm, Nesterov, Network, Norm, Probe, Projector, RandomStart, Rdt,
-    Reduction, Rrm, Rslad, Rules, Sat, Schedule, Source, Storage, Student, Teacher, Threat, TorchScript, Trades, Train, Watch,
+    FreeAt, ImageFiles, Insight, Iterate, Kd, KdForm, Method, NFgsm, Nesterov, Network, Norm, Planned, Probe, Projector,
+    RandomStart, Rdt, Reduction, Rrm, Rslad, Rules, Sat, Schedule, Source, Steering, Storage, Student, Teacher, Threat,
+    TorchScript, Trades, Train, Watch,
 };
 
 impl Judge<'_> {
@@ -36,21 +37,21 @@ impl Judge<'_> {
     pub(super) fn real(&self, path: &str) -> Option<f64> {
         match self.get(path)? {
             Typed::Real(v) => Some(v),
-            Typed::Whole(_) | Typed::Text(_) | Typed::Switch(_) | Typed::Epochs(_) => None,
+            Typed::Whole(_) | Typed::Text(_) | Typed::Switch(_) | Typed::Epochs(_) | Typed::Lines(_) => None,
         }
     }
 
     pub(super) fn text(&self, path: &str) -> Option<String> {
         match self.get(path)? {
             Typed::Text(text) => Some(text),
-            Typed::Whole(_) | Typed::Real(_) | Typed::Switch(_) | Typed::Epochs(_) => None,
+            Typed::Whole(_) | Typed::Real(_) | Typed::Switch(_) | Typed::Epochs(_) | Typed::Lines(_) => None,
         }
     }
 
     fn on<T>(&self, path: &str, yes: T, no: T) -> Option<T> {
         match self.get(path)? {
             Typed::Switch(on) => Some(if on { yes } else { no }),
-            Typed::Whole(_) | Typed::Real(_) | Typed::Text(_) | Typed::Epochs(_) => None,
+            Typed::Whole(_) | Typed::Real(_) | Typed::Text(_) | Typed::Epochs(_) | Typed::Lines(_) => None,
         }
     }
 
@@ -94,7 +95,7 @@ impl Judge<'_> {
                     epochs: epochs.into_iter().map(|epoch| u64::try_from(epoch).ok()).collect::<Option<_>>()?,
                     gamma: self.real("train.schedule.gamma")?,
                 },
-                Typed::Whole(_) | Typed::Real(_) | Typed::Text(_) | Typed::Switch(_) => return None,
+                Typed::Whole(_) | Typed::Real(_) | Typed::Text(_) | Typed::Switch(_) | Typed::Lines(_) => return None,
             },
             _ => return None,
         };
@@ -153,7 +154,19 @@ impl Judge<'_> {
                 restarts: self.count("evaluation.restarts")?,
                 images: self.size("evaluation.images"),
             },
-            checkpoint: Checkpoint { every_epochs: self.long("checkpoint.every_epochs")? },
+            checkpoint: Checkpoint {
+                every_epochs: self.long("checkpoint.every_epochs")?,
+                keep_last: self.size("checkpoint.keep_last")?,
+                keep_every: self.long("checkpoint.keep_every")?,
+            },
+            steering: Steering {
+                changes: match self.get("steering.changes")? {
+                    Typed::Lines(lines) => {
+                        lines.iter().map(|line| Planned::parse(line, threat.norm).ok()).collect::<Option<_>>()?
+                    }
+                    Typed::Whole(_) | Typed::Real(_) | Typed::Text(_) | Typed::Switch(_) | Typed::Epochs(_) => return None,
+                },
+            },
         })
     }
 

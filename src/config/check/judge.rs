@@ -5,7 +5,7 @@
 use super::gather::Leaf;
 use super::keys::{Bound, Fallback, KEYS, Key, Kind, number};
 use super::{Fault, Place, suggest};
-use crate::config::{Config, Eps, Norm, Source};
+use crate::config::{Config, Eps, Norm, Planned, Source};
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 use toml_edit::Value;
@@ -23,6 +23,7 @@ pub(super) enum Typed {
     Text(String),
     Switch(bool),
     Epochs(Vec<i64>),
+    Lines(Vec<String>),
 }
 
 #[derive(Debug)]
@@ -125,6 +126,7 @@ impl Judge<'_> {
     }
 
     fn together(&mut self) {
+        self.judge_changes();
         let norm = self.norm();
         for path in ["threat.eps", "method.step_size"] {
             let most = norm.map_or(Norm::L2.largest_eps(), Norm::largest_eps);
@@ -174,6 +176,18 @@ impl Judge<'_> {
                 self.faults.push(Fault { place, text });
             }
         }
+    }
+
+    /// Each planned change alone; whether it fits the method and the length of the run is known when the data is.
+    fn judge_changes(&mut self) {
+        let Some(Given { value: Some(Typed::Lines(lines)), place, .. }) = self.given.get("steering.changes") else { return };
+        let norm = self.norm().unwrap_or(Norm::L2);
+        let faults: Vec<Fault> = lines
+            .iter()
+            .filter_map(|line| Planned::parse(line, norm).err().map(|why| (line, why)))
+            .map(|(line, why)| Fault { place: place.clone(), text: format!("steering.changes: '{line}': {why}") })
+            .collect();
+        self.faults.extend(faults);
     }
 
     /// Judges a value only where it was given: defaults are chosen to fit.
@@ -234,7 +248,7 @@ impl Judge<'_> {
 pub(super) fn as_whole(value: &Typed) -> Option<i64> {
     match value {
         Typed::Whole(v) => Some(*v),
-        Typed::Real(_) | Typed::Text(_) | Typed::Switch(_) | Typed::Epochs(_) => None,
+        Typed::Real(_) | Typed::Text(_) | Typed::Switch(_) | Typed::Epochs(_) | Typed::Lines(_) => None,
     }
 }
 
@@ -282,6 +296,7 @@ fn typed(key: &Key, value: Option<&Value>, raw: &str, place: &Place) -> Result<T
         let hint = match key.kind {
             Kind::Whole { .. } | Kind::Real { .. } | Kind::Name(_) => format!("; allowed: {}", key.kind.allowed()),
             Kind::Radius | Kind::Switch | Kind::Path | Kind::Epochs => String::new(),
+            Kind::Changes => format!(", like {}", key.kind.allowed().trim_start_matches("a list like ")),
         };
         format!("{path} = {raw} must be {}{hint}", key.kind.words())
     };
@@ -328,6 +343,11 @@ fn typed(key: &Key, value: Option<&Value>, raw: &str, place: &Place) -> Result<T
         Kind::Epochs => {
             let list = value.as_array().ok_or_else(wrong)?;
             list.iter().map(Value::as_integer).collect::<Option<Vec<_>>>().map(Typed::Epochs).ok_or_else(wrong)
+        }
+        Kind::Changes => {
+            let list = value.as_array().ok_or_else(wrong)?;
+            let lines = list.iter().map(|line| line.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>();
+            lines.map(Typed::Lines).ok_or_else(wrong)
         }
     }
 }

@@ -34,6 +34,8 @@ pub enum Kind {
     Path,
     /// Increasing epoch numbers within `train.epochs`.
     Epochs,
+    /// Changes as [`crate::config::planned`] writes them.
+    Changes,
 }
 
 /// An end of a range.
@@ -352,6 +354,9 @@ pub const KEYS: &[Key] = &[
         "test images of the final evaluation; 0: none is done",
     ),
     key("checkpoint.every_epochs", whole(1, 100_000), Is("1"), None, "epochs between checkpoints"),
+    key("checkpoint.keep_last", whole(1, 100_000), Is("2"), None, "newest of them that stay; the best by its probe always does"),
+    key("checkpoint.keep_every", whole(0, 100_000), Is("0"), None, "epochs between those that stay for good; 0: none does"),
+    key("steering.changes", Kind::Changes, Is("[]"), None, "dials that are turned by themselves, and when"),
 ];
 
 impl Key {
@@ -386,6 +391,7 @@ impl Kind {
             Self::Switch => "true, false".into(),
             Self::Path => "a path in quotes".into(),
             Self::Epochs => "a list of increasing epochs like [4, 8]".into(),
+            Self::Changes => "a list like [\"lambda 0.01 at 1200\", \"lr_scale 0.5 at 2000 over 300\"]".into(),
         }
     }
 
@@ -399,6 +405,7 @@ impl Kind {
             Self::Switch => "true or false",
             Self::Path => "a path",
             Self::Epochs => "a list of whole numbers",
+            Self::Changes => "a list of changes in quotes",
         }
     }
 }

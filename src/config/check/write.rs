@@ -3,7 +3,7 @@
 //! Every value is written out, defaults too: a run's own config must not change its meaning when a default does.
 
 use super::keys::KEYS;
-use crate::config::{AlertThen, Config, Method, Nesterov, Projector, RandomStart, Rules, Schedule};
+use crate::config::{AlertThen, Config, Method, Nesterov, Planned, Projector, RandomStart, Rules, Schedule};
 use std::fmt::Write as _;
 
 /// The text of `runs/<id>/config.toml`.
@@ -91,9 +91,18 @@ fn value(config: &Config, path: &str) -> Option<String> {
             (_, "evaluation.restarts") => count(config.evaluation.restarts),
             (_, "evaluation.images") => config.evaluation.images.and_then(whole),
             (_, "checkpoint.every_epochs") => Some(config.checkpoint.every_epochs.to_string()),
+            (_, "steering.changes") => changes(&config.steering.changes),
+            (_, "checkpoint.keep_last") => whole(config.checkpoint.keep_last),
+            (_, "checkpoint.keep_every") => Some(config.checkpoint.keep_every.to_string()),
             (_, _) => None,
         },
     }
+}
+
+/// One a line; nothing where there are none.
+fn changes(all: &[Planned]) -> Option<String> {
+    let lines = all.iter().map(|planned| format!("  {},\n", toml_edit::Value::from(planned.text())));
+    (!all.is_empty()).then(|| format!("[\n{}]", lines.collect::<String>()))
 }
 
 /// The keys that depend on the method.

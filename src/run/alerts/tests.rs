@@ -190,7 +190,8 @@ fn note() -> Event {
 fn a_loss_that_runs_away_is_told_once() {
     let mut values = vec![0.9; 30];
     values.extend([12.0, 14.0, 20.0, 30.0, 40.0]);
-    let saved = Event::Saved(Saved { step: 200, by: None, path: "checkpoints/step-00000200".into(), bytes: 1, ms: 1 });
+    let saved =
+        Event::Saved(Saved { step: 200, by: None, path: "checkpoints/step-00000200".into(), bytes: 1, ms: 1, held_ms: None });
     let story = Story::new().all([saved]).all(entropies(&values));
     story.once(Warning::Divergence, &["ce is 14.0 @ step 320", "median over 200 steps was 0.900", "lr x 0.5", "step 200"]);
     assert_eq!(story.told[0].step, Some(320));

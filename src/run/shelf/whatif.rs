@@ -73,7 +73,7 @@ pub fn kind(config: &Config) -> Config {
     kind.probe = crate::config::Probe { per_epoch: 1, images: 0, steps: 0 };
     kind.insight = crate::config::Insight::default();
     kind.alerts = crate::config::Alerts::default();
-    kind.checkpoint = crate::config::Checkpoint { every_epochs: 1 };
+    kind.checkpoint = crate::config::Checkpoint::default();
     kind.watch = match config.watch.overfitting {
         Answer::Off | Answer::Warn => crate::config::Watch::default(),
         Answer::Stop | Answer::RollBack => config.watch,

@@ -31,9 +31,14 @@ impl RunState {
         }
     }
 
+    /// Of the student, on the way.
+    pub(super) fn is_probe(evaluated: &Evaluated) -> bool {
+        evaluated.purpose == Purpose::Probe && evaluated.of == Whose::Student
+    }
+
     pub(super) fn evaluated(&mut self, at: u64, evaluated: &Evaluated) {
         self.last_progress_ms = at;
-        let probe = evaluated.purpose == Purpose::Probe && evaluated.of == Whose::Student;
+        let probe = Self::is_probe(evaluated);
         if probe {
             self.natural.push(evaluated.step, Summary::one(evaluated.natural));
             self.adversarial.push(evaluated.step, Summary::one(evaluated.adversarial));

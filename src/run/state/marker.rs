@@ -5,6 +5,8 @@ use crate::protocol::{Dial, Step};
 /// Something at a step that belongs on the charts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Marker {
+    /// Number of the record that it was made of.
+    pub seq: u64,
     pub step: Step,
     pub at_ms: u64,
     pub kind: MarkerKind,
@@ -20,6 +22,8 @@ pub enum MarkerKind {
     Saved,
     Warning,
     Resumed,
+    /// It began with another run's weights.
+    Branched,
 }
 
 impl MarkerKind {
@@ -33,6 +37,7 @@ impl MarkerKind {
             Self::Saved => 'S',
             Self::Warning => '!',
             Self::Resumed => 'R',
+            Self::Branched => 'F',
         }
     }
 }

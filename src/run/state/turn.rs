@@ -1,12 +1,14 @@
 //! One change of a dial, as a history lists it.
 
+use crate::protocol::Dial;
 use crate::protocol::Step;
 use crate::protocol::command::CommandId;
-use crate::protocol::controls::Dial;
 use crate::protocol::timed::Stair;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Turn {
+    /// Number of the record that it was made of.
+    pub seq: u64,
     /// The first step under the new value.
     pub step: Step,
     pub dial: Dial,

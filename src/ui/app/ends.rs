@@ -1,17 +1,19 @@
 //! What the loop is given from outside: where frames go, who reads folders and keeps files, and how it was left.
 
 use crate::run::RunState;
+use crate::run::checkpoints::{Found, Pinned};
 use crate::run::shelf::Entry;
 use crate::ui::glyphs::Glyphs;
 use crate::ui::graphics::{Graphics, Placement};
 use crate::ui::intent::{Leave, Place};
 use crate::ui::keymap::Keymap;
-use crate::ui::screen::Motion;
+use crate::ui::screen::{BranchWish, Motion};
 use crate::ui::terminal::{Drawn, LinkSpeed, Written};
 use crate::ui::theme::Themes;
 use crossbeam_channel::Receiver;
 use ratatui::Frame;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Where frames go.
@@ -47,6 +49,12 @@ pub trait Shelf {
     fn look(&self);
     /// Reads a whole run for its curves.
     fn open(&self, id: &str);
+    /// Which checkpoints the run in this folder has.
+    fn checkpoints(&self, folder: &str);
+    fn pin(&self, checkpoint: &Path, pinned: Pinned);
+    fn remove(&self, checkpoint: &Path);
+    /// Begins a run in the background that branches off the one in this folder.
+    fn fork(&self, folder: &str, wish: &BranchWish);
     fn answers(&self) -> Receiver<Shelved>;
 }
 
@@ -58,6 +66,11 @@ pub enum Shelved {
         id: String,
         found: Result<Arc<RunState>, String>,
     },
+    /// Newest first.
+    Checkpoints(Vec<Found>),
+    /// A checkpoint was pinned or deleted, or could not be.
+    Changed(Result<(), String>),
+    Forked(Result<String, String>),
 }
 
 /// Where frames are kept: the loop itself writes no files.
@@ -87,6 +100,8 @@ pub struct Options {
     /// What the local clock is ahead of UTC, in seconds, where that is known.
     pub ahead_s: Option<i32>,
     pub shelf: Option<Box<dyn Shelf>>,
+    /// What is known of the run before its first record comes: of one that is attached to.
+    pub known: Option<RunState>,
 }
 
 /// How the screen was left, and what was known of the run then.

@@ -9,7 +9,7 @@ use crate::protocol::{Dial, StopWhen};
 use crate::run::RunState;
 use crate::ui::glyphs::Glyphs;
 use crate::ui::layout::View;
-use crate::ui::screen::{SMOOTHING, X};
+use crate::ui::screen::{self, BranchWish, SMOOTHING, X, change_of_config};
 
 /// What is meant.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +43,11 @@ pub enum Spoken {
     /// Where to, where that was said.
     Write(Option<(String, Kind)>),
     Help(String),
+    Checkpoints,
+    /// Go back to a checkpoint, or begin a run beside this one.
+    Branch(screen::Kind, BranchWish),
+    Detach,
+    Take,
     Quit,
 }
 
@@ -101,6 +106,11 @@ pub const WORDS: &[Word] = &[
     word("theme", "theme NAME", "other colours"),
     word("glyphs", "glyphs braille | half | ascii", "what curves and borders are drawn with"),
     word("write", "write [FILE.txt | FILE.ans | FILE.svg]", "save what the screen shows"),
+    word("checkpoints", "checkpoints", "list them: go back to one, begin another run from it, pin or delete it"),
+    word("rewind", "rewind STEP [KEY=VALUE ...]", "save and stop, and go on in a new run from that checkpoint"),
+    word("fork", "fork STEP [KEY=VALUE ...]", "begin a run from that checkpoint beside this one, without a screen"),
+    word("detach", "detach", "leave; training goes on"),
+    word("take", "take", "steer from here, whoever does so now"),
     word("help", "help [WORD]", "keys and commands, those with that word"),
     word("quit", "quit", "leave: asks how to stop"),
 ];
@@ -182,9 +192,21 @@ pub fn parse(text: &str, known: Known) -> Result<Spoken, String> {
             one_of("set of glyphs", rest, &names).map(|at| Spoken::Glyphs(GLYPHS[at].1))
         }
         "write" => write(after(text, 1)),
+        "checkpoints" => alone(Spoken::Checkpoints),
+        "rewind" => branch(rest, usage()).map(|wish| Spoken::Branch(screen::Kind::Rewind, wish)),
+        "fork" => branch(rest, usage()).map(|wish| Spoken::Branch(screen::Kind::Beside, wish)),
+        "detach" => alone(Spoken::Detach),
+        "take" => alone(Spoken::Take),
         "help" => Ok(Spoken::Help(rest.join(" "))),
         _ => alone(Spoken::Quit),
     }
+}
+
+fn branch(rest: &[&str], usage: String) -> Result<BranchWish, String> {
+    let [step, sets @ ..] = rest else { return Err(usage) };
+    let step = step.parse().map_err(|_| format!("'{step}' is no step; {usage}"))?;
+    sets.iter().try_for_each(|set| change_of_config(set))?;
+    Ok(BranchWish { step, sets: sets.iter().map(|set| (*set).to_string()).collect() })
 }
 
 /// A command by its name or the only one that begins so.

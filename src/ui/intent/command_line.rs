@@ -6,12 +6,13 @@ use super::steering::{schedule, set, steers, undo};
 use super::{Effect, Place, ask, evaluate, perform};
 use crate::protocol::{Change, Command, Flow, StopWhen};
 use crate::run::RunState;
+use crate::run::session::Access;
 use crate::run::state::Phase;
 use crate::ui::command_line::parse::{Spoken, parse};
 use crate::ui::command_line::{CommandLine, Known, Typed, remember};
 use crate::ui::keymap::Intent;
 use crate::ui::layout::View;
-use crate::ui::screen::{Asked, Dialog, Half, Pending, Screen, Search};
+use crate::ui::screen::{Asked, BranchWish, Branching, Dialog, Half, Pending, Screen, Search};
 use crossterm::event::KeyEvent;
 
 pub(super) fn key(screen: &mut Screen, state: &RunState, mut line: CommandLine, event: &KeyEvent) -> Vec<Effect> {
@@ -60,6 +61,10 @@ fn run(screen: &mut Screen, state: &RunState, spoken: Spoken) -> Result<Vec<Effe
             | Spoken::Glyphs(_)
             | Spoken::Write(_)
             | Spoken::Help(_)
+            | Spoken::Checkpoints
+            | Spoken::Branch(..)
+            | Spoken::Detach
+            | Spoken::Take
             | Spoken::Quit => {}
         }
     }
@@ -124,6 +129,15 @@ fn run(screen: &mut Screen, state: &RunState, spoken: Spoken) -> Result<Vec<Effe
             let search = if word.is_empty() { Search::Off } else { Search::Found(word) };
             screen.dialog = Some(Dialog::Help { search, scroll: 0 });
         }
+        Spoken::Checkpoints => return Ok(perform(screen, state, Intent::Checkpoints)),
+        // Shown once more before it begins, with what it costs.
+        Spoken::Branch(kind, BranchWish { step, sets }) => {
+            screen.dialog = Some(Dialog::Branch(Branching { sets: sets.join(" "), ..Branching::new(step, kind) }));
+        }
+        Spoken::Detach => return Ok(perform(screen, state, Intent::Detach)),
+        Spoken::Take if screen.access == Access::Steer => return Err("this screen steers already".into()),
+        Spoken::Take if !screen.may_take => return Err("this run is only watched: nothing can be changed".into()),
+        Spoken::Take => return Ok(vec![Effect::TakeLease]),
         Spoken::Quit => return Ok(perform(screen, state, Intent::Quit)),
     }
     Ok(Vec::new())

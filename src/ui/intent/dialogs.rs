@@ -1,7 +1,7 @@
 //! Keys while a dialog is open: it has them all, and what it was opened for is asked only with Enter.
 
 use super::steering::{FROM_ZERO, schedule, set};
-use super::{Effect, LONGEST_NOTE, Place, ask, stop};
+use super::{Effect, LONGEST_NOTE, Leave, Place, ask, stop};
 use crate::protocol::command::SaveOnStop;
 use crate::protocol::{Command, Stop, StopWhen};
 use crate::run::RunState;
@@ -54,6 +54,7 @@ pub(super) fn quit(screen: &mut Screen, choice: usize, event: &KeyEvent) -> Vec<
             0 => return stop(Stop::NOW_AND_SAVE),
             1 => return stop(Stop { when: StopWhen::AfterEpoch, save: SaveOnStop::Save }),
             2 => screen.dialog = Some(Dialog::Discard { choice: 0 }),
+            3 => return vec![Effect::Leave(Leave::Detached)],
             _ => {}
         },
         code => screen.dialog = Some(Dialog::Quit { choice: choose(choice, QUIT.len(), code) }),

@@ -22,7 +22,9 @@ pub(super) fn dials(state: &RunState) -> &[Dial] {
 
 /// Why nothing can be changed at present.
 pub(super) fn steers(screen: &Screen, state: &RunState) -> Result<(), &'static str> {
-    if screen.access == Access::ReadOnly {
+    if screen.access == Access::ReadOnly && screen.may_take {
+        Err("another screen steers this run; :take steers it from here")
+    } else if screen.access == Access::ReadOnly {
         Err("this run is only watched: nothing can be changed")
     } else if is_over(state) {
         Err("training is over: nothing can be changed")

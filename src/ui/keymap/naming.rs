@@ -140,6 +140,8 @@ impl Intent {
             Self::Quit => "quit",
             Self::Interrupt => "interrupt",
             Self::Suspend => "suspend",
+            Self::Detach => "detach",
+            Self::Checkpoints => "checkpoints",
             Self::Repaint => "repaint",
             Self::NextPane => "next-pane",
             Self::PreviousPane => "previous-pane",

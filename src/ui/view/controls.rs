@@ -124,6 +124,9 @@ fn proposal(pen: &Pen, dials: &[Dial]) -> Line<'static> {
     let pending = chosen.or_else(|| pen.screen.pending.values().next());
     match pending {
         None if is_over(pen.state) => Line::from(pen.span(Tone::Dim, "as they were at the end")),
+        None if pen.screen.access == Access::ReadOnly && pen.screen.may_take => {
+            Line::from(pen.span(Tone::Dim, "only looking; :take"))
+        }
         None if pen.screen.access == Access::ReadOnly => Line::from(pen.span(Tone::Dim, "as recorded")),
         None => {
             let key = |intent| pen.screen.keymap.key_of(Scope::Controls, intent);

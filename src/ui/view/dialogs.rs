@@ -1,12 +1,12 @@
 //! What lies over the panes and has the keys: help, quit, the edit line, the news that a run failed.
 
-use super::{Pen, command_line, evaluate, history, lines_at};
+use super::{Pen, branch, command_line, evaluate, history, lines_at};
 use crate::protocol::{Dial, Outcome, Step};
 use crate::run::state::Phase;
 use crate::ui::command_line::parse::WORDS;
 use crate::ui::keymap::{Intent, KEYMAP, Scope};
 use crate::ui::layout::centred;
-use crate::ui::screen::{DISCARD, Dialog, Editor, Field, GIVE_UP, QUIT, SUSPEND, Search, WRITE};
+use crate::ui::screen::{DETACH, DISCARD, Dialog, Editor, Field, GIVE_UP, QUIT, SUSPEND, Search, WRITE};
 use crate::ui::theme::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -41,6 +41,13 @@ pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
             choices(pen, "Give the evaluation up?", &text, &GIVE_UP, *choice, area, buffer);
         }
         Some(Dialog::Failed) => failed(pen, area, buffer),
+        Some(Dialog::Detach { choice }) => {
+            let text = "rematch attach brings a screen back.";
+            choices(pen, "Detach?", text, &DETACH, *choice, area, buffer);
+        }
+        Some(Dialog::Checkpoints { row }) => branch::list(pen, *row, area, buffer),
+        Some(Dialog::Branch(branching)) => branch::branch(pen, branching, area, buffer),
+        Some(Dialog::Forget { step, typed }) => branch::forget(pen, *step, typed, area, buffer),
     }
 }
 

@@ -171,7 +171,7 @@ fn marks(pen: &Pen, area: Rect, other: &str, buffer: &mut Buffer) {
         let by = match marker.kind {
             _ if marker.by_person => "person",
             MarkerKind::Dial(_) => "schedule",
-            MarkerKind::Saved | MarkerKind::Warning | MarkerKind::Resumed => "rematch",
+            MarkerKind::Saved | MarkerKind::Warning | MarkerKind::Resumed | MarkerKind::Branched => "rematch",
         };
         let tone = if marker.kind == MarkerKind::Warning { Tone::Warn } else { Tone::Text };
         let mut row = Line::from(vec![

@@ -229,7 +229,7 @@ fn crosshair(pen: &Pen, step: u64, line: &mut Line<'static>) {
         let who = match marker.kind {
             _ if marker.by_person => " by a person",
             MarkerKind::Dial(_) => " by schedule",
-            MarkerKind::Saved | MarkerKind::Warning | MarkerKind::Resumed => " by itself",
+            MarkerKind::Saved | MarkerKind::Warning | MarkerKind::Resumed | MarkerKind::Branched => " by itself",
         };
         let note = marker.note.as_ref().map_or_else(String::new, |n| format!(" ({n})"));
         line.push_span(pen.span(Tone::Warn, format!("  {}{who}{note}", marker.text)));

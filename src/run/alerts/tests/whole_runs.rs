@@ -61,7 +61,7 @@ fn healthy(seed: u64) -> Vec<Event> {
         events.push(Event::Evaluated(look(step, natural, adversarial)));
         events.push(watched(step, adversarial + 0.05 + waver(0.02)));
         events.push(Event::EpochFinished(EpochFinished { epoch, step, train_seconds: 1.0, evaluation_seconds: 0.0 }));
-        events.push(Event::Saved(Saved { step, by: None, path: "x".into(), bytes: 1 << 20, ms: 1 }));
+        events.push(Event::Saved(Saved { step, by: None, path: "x".into(), bytes: 1 << 20, ms: 1, held_ms: None }));
     }
     events
 }
@@ -89,7 +89,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         5 => machine(a, b),
         6 => Event::EpochFinished(EpochFinished { epoch: step, step, train_seconds: a, evaluation_seconds: b }),
         7 => turned(step, a.clamp(-1e6, 1e6), b.clamp(-1e6, 1e6)),
-        _ => Event::Saved(Saved { step, by: None, path: String::new(), bytes: step, ms: 0 }),
+        _ => Event::Saved(Saved { step, by: None, path: String::new(), bytes: step, ms: 0, held_ms: None }),
     })
 }
 

@@ -1,0 +1,90 @@
+//! The words of how training runs and how its screen looks, which several commands share.
+
+use clap::{Args, ValueEnum};
+use rematch::config::DeviceChoice;
+use rematch::ui::settings::OnHangUp;
+use std::path::PathBuf;
+
+/// How training runs and is shown.
+#[derive(Args, Clone)]
+pub struct How {
+    /// auto, cpu, cuda or cuda:N
+    #[arg(long, default_value = "auto")]
+    pub device: DeviceChoice,
+    /// CPU threads for training [default: one a core; of a run that goes on, as many as before]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// What to show [default: tui on a terminal, else plain]
+    #[arg(long, value_enum)]
+    pub ui: Option<Ui>,
+    /// Train in the background, without a terminal; rematch attach shows the run
+    #[arg(long, conflicts_with = "ui")]
+    pub detach: bool,
+    /// What training does when its terminal is lost: continue or save-and-stop [default: the setting, else continue]
+    #[arg(long, value_name = "WHAT", value_parser = on_hangup)]
+    pub on_hangup: Option<OnHangUp>,
+    #[command(flatten)]
+    pub look: Look,
+}
+
+fn on_hangup(text: &str) -> Result<OnHangUp, String> {
+    let names: Vec<&str> = OnHangUp::ALL.iter().map(|answer| answer.name()).collect();
+    OnHangUp::ALL.iter().copied().find(|answer| answer.name() == text).ok_or_else(|| format!("allowed: {}", names.join(", ")))
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Ui {
+    /// The screen
+    Tui,
+    /// A line an epoch and a final table
+    Plain,
+    /// Every record of events.jsonl as it is written
+    Json,
+    /// Nothing
+    None,
+}
+
+/// How the screen looks.
+#[derive(Args, Clone)]
+pub struct Look {
+    /// Colours by meaning: default, light, ansi16, mono, high-contrast, or a file in TOML; T turns it on the screen
+    #[arg(long, value_name = "NAME|FILE")]
+    pub theme: Option<String>,
+    /// Own keys, a file in TOML [default: keys.toml in the folder of the settings; `rematch keys` prints one]
+    #[arg(long, value_name = "FILE")]
+    pub keys: Option<PathBuf>,
+    /// Colours [default: what the terminal says it can do]
+    #[arg(long, value_enum)]
+    pub color: Option<Colour>,
+    /// What charts are drawn with [default: braille, ascii where the locale is not UTF-8]
+    #[arg(long, value_enum)]
+    pub glyphs: Option<Glyphs>,
+    /// What pictures are drawn with: pixels in the way of kitty where the terminal says that it takes them, or cells
+    #[arg(long, value_enum)]
+    pub graphics: Option<Graphics>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Graphics {
+    Auto,
+    Kitty,
+    Cells,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    Truecolor,
+    #[value(name = "256")]
+    Ansi256,
+    #[value(name = "16")]
+    Ansi16,
+    Light,
+    Mono,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Glyphs {
+    Braille,
+    Half,
+    Ascii,
+}

@@ -1,0 +1,201 @@
+//! Lets a worker train what a command describes, and shows it: on the screen, as lines, or detached from the terminal.
+//!
+//! `train`, `resume`, `fork` and `repeat` differ in what is trained and where its folder comes from; everything else is here. The
+//! process that a shell started may be let go while training goes on ([`shim`]).
+
+mod early;
+mod headless;
+mod screen;
+pub mod shim;
+
+use crate::cli::{How, Ui};
+use crate::commands::settings;
+use crate::commands::{Failed, openmp};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use rematch::config::{Config, check};
+use rematch::data::DataSet;
+use rematch::protocol::event::Started;
+use rematch::protocol::{Command, CommandId, Outcome, Request, Stop};
+use rematch::run::lease::Lease;
+use rematch::run::lookout::{self, Lookout};
+use rematch::run::recorder::Recorder;
+use rematch::run::server::Server;
+use rematch::run::store::RunFolder;
+use rematch::telemetry;
+use rematch::train::worker::{Fault, note_panic_places};
+use rematch::train::{self, Attended, Options, Trouble};
+use rematch::ui::event::Signal;
+use rematch::ui::settings::OnHangUp;
+use rematch::ui::terminal;
+use shim::Shim;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Requests that may wait; a worker looks for them between any two steps.
+const REQUESTS: usize = 1024;
+/// Ids of what signals ask for, apart from those of viewers.
+const SIGNAL_IDS: u64 = 1 << 32;
+
+/// Makes the run's folder, or opens it again, once everything is known to fit. Gets the config as it is kept, and what will train.
+pub type Place = Box<dyn FnOnce(&str, &Started) -> anyhow::Result<(RunFolder, Recorder)> + Send>;
+
+/// What is to be trained.
+pub struct Job {
+    pub config: Config,
+    pub options: Options,
+    /// The folder of runs around its own.
+    pub runs: PathBuf,
+    pub place: Place,
+}
+
+/// A run that trains.
+struct Begun {
+    folder: RunFolder,
+    recorder: Recorder,
+    /// The first record of this process.
+    from: u64,
+    trouble: Trouble,
+    worker: JoinHandle<()>,
+    machine: telemetry::Telemetry,
+    lookout: Lookout,
+    /// Where others can attach; without it nobody can, and why.
+    server: Result<Server, String>,
+}
+
+/// Trains and shows it as asked. The exit code.
+pub fn run(job: Job, how: &How) -> anyhow::Result<u8> {
+    let dress = settings::dress(&how.look)?;
+    let on_hangup = how.on_hangup.unwrap_or(dress.settings.on_hangup);
+    let ui = if how.detach { Ui::None } else { crate::commands::screen::choose(how.ui, &dress) };
+    if ui == Ui::Tui {
+        // Before anything is made: a run that nobody can see is not what was asked for.
+        terminal::available()?;
+    }
+    openmp::settle();
+    // The terminal's own process is the one that can be let go; it must be told apart before there are threads.
+    let shim = if ui == Ui::Tui || how.detach { Some(shim::split()?) } else { None };
+    train::device::tune_allocator();
+    terminal::install_panic_hook(|_| {});
+    note_panic_places();
+    let (ask, requests) = bounded(REQUESTS);
+    let (signal, heard) = bounded(16);
+    let lines = Lines { ask, signal, heard, on_hangup };
+    match (ui, shim) {
+        (Ui::Tui, Some(shim)) => screen::run(job, dress, requests, lines, (shim, &how.look)),
+        (Ui::Tui | Ui::Plain | Ui::Json | Ui::None, shim) => headless::run(job, ui, requests, lines, shim),
+    }
+}
+
+/// What a run hears from outside.
+struct Lines {
+    ask: Sender<Request>,
+    signal: Sender<Signal>,
+    heard: Receiver<Signal>,
+    on_hangup: OnHangUp,
+}
+
+/// Everything is there but the run's folder.
+struct Ready {
+    prepared: train::Prepared,
+    /// The config as it is kept with the run.
+    resolved: String,
+    place: Place,
+}
+
+fn prepare(job: Job, data: DataSet, attended: Attended) -> anyhow::Result<Ready> {
+    let Job { config, options, place, .. } = job;
+    let options = Options {
+        attended,
+        cache: rematch::train::robust_set::usual_folder(),
+        fault: std::env::var("REMATCH_FAULT").ok().and_then(|text| Fault::parse(&text)),
+        ..options
+    };
+    let resolved = check::to_toml(&config);
+    Ok(Ready { prepared: train::prepare(config, data, options)?, resolved, place })
+}
+
+/// Makes the run's folder and lets the worker go.
+fn begin(
+    Ready { prepared, resolved, place }: Ready,
+    requests: Receiver<Request>,
+    ask: &Sender<Request>,
+    attended: Attended,
+    lease: &Lease,
+) -> anyhow::Result<Begun> {
+    let (folder, recorder) = place(&resolved, &prepared.started)?;
+    let from = recorder.recorded();
+    let trouble = prepared.trouble.clone();
+    let worker = prepared.begin(&folder, recorder.clone(), requests);
+    let machine = telemetry::spawn(recorder.clone(), Duration::from_secs(1), folder.path());
+    let pause = (attended == Attended::Yes).then(|| ask.clone());
+    let lookout = lookout::spawn(recorder.clone(), pause);
+    let said = trouble.clone();
+    let server = Server::start(&folder.now(), folder.id(), recorder.clone(), ask.clone(), lease.clone(), move || said.now())
+        .map_err(|error| error.to_string());
+    Ok(Begun { folder, recorder, from, trouble, worker, machine, lookout, server })
+}
+
+fn end(begun: Begun) {
+    // Its panics are caught inside; what is left is nothing to add to.
+    let _ = begun.worker.join();
+    drop((begun.machine, begun.lookout, begun.server));
+}
+
+fn outcome(folder: &RunFolder, outcome: Option<Outcome>) -> anyhow::Result<Outcome> {
+    let silent = || Failed(format!("{}: the worker ended without a word; see {}", folder.id(), folder.events().display()));
+    outcome.ok_or_else(|| silent().into())
+}
+
+/// Where nobody follows a run any more nobody else would end it. One that has ended does not hear it.
+fn stop(ask: &Sender<Request>) {
+    let _ = ask.try_send(Request { id: CommandId(SIGNAL_IDS * 4), command: Command::Stop(Stop::NOW_AND_SAVE) });
+}
+
+/// Ends the process now, whatever the worker does.
+fn leave_at_once(checkpoints: &Path) -> ! {
+    let _ = writeln!(std::io::stderr(), "rematch: left at once; the newest checkpoint is in {}", checkpoints.display());
+    // SAFETY: ends the process and does nothing else. The orderly exit would take libtorch down under the worker, which is
+    // still inside it, and end in a crash.
+    unsafe { libc::_exit(130) }
+}
+
+/// Without a screen: a first signal saves and stops, the third Ctrl-C waits for nothing more; SIGUSR1 saves. A lost terminal must not end
+/// a night's run, unless somebody wants just that.
+fn obey_signals(heard: Receiver<Signal>, ask: Sender<Request>, checkpoints: PathBuf, on_hangup: OnHangUp) {
+    std::thread::spawn(move || {
+        let mut interrupts = 0;
+        for (n, signal) in heard.iter().enumerate() {
+            let command = match signal {
+                Signal::HangUp if on_hangup == OnHangUp::SaveAndStop => Command::Stop(Stop::NOW_AND_SAVE),
+                Signal::HangUp | Signal::Continue => continue,
+                Signal::Save => Command::SaveCheckpoint,
+                Signal::Terminate => Command::Stop(Stop::NOW_AND_SAVE),
+                Signal::Interrupt => {
+                    interrupts += 1;
+                    if interrupts == 3 {
+                        leave_at_once(&checkpoints);
+                    }
+                    Command::Stop(Stop::NOW_AND_SAVE)
+                }
+            };
+            let _ = ask.try_send(Request { id: CommandId(SIGNAL_IDS + n as u64), command });
+        }
+    });
+}
+
+/// What a person reads when a run goes on without them.
+fn farewell(begun: &Begun) -> String {
+    let place = begun.folder.now();
+    let place = place.display();
+    match &begun.server {
+        Ok(_) => format!("training goes on as process {}; come back with: rematch attach {place}", std::process::id()),
+        Err(why) => format!("training goes on as process {}, in {place}; nobody can attach to it: {why}", std::process::id()),
+    }
+}
+
+/// Lets the terminal's process go, and the terminal with it: what is still printed goes to a file of the run.
+fn let_go(shim: Shim, begun: &Begun) {
+    shim.let_go(&begun.folder.now().join("console.log"));
+}
