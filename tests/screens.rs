@@ -4,6 +4,8 @@
 
 #[path = "screens/alerts.rs"]
 mod alerts;
+#[path = "screens/branch.rs"]
+mod branch;
 #[path = "screens/charts.rs"]
 mod charts;
 #[path = "screens/command_line.rs"]
@@ -86,6 +88,7 @@ fn press(screen: &mut Screen, state: &RunState, keys: &str) -> Vec<Effect> {
         '\n' => KeyCode::Enter,
         '\x1b' => KeyCode::Esc,
         '\t' => KeyCode::Tab,
+        '\x08' => KeyCode::Backspace,
         c => KeyCode::Char(c),
     };
     keys.chars().flat_map(|c| intent::key(screen, state, &KeyEvent::new(code(c), KeyModifiers::NONE))).collect()
@@ -402,6 +405,7 @@ fn the_loop_shows_asks_is_answered_and_leaves() {
             ahead_s: None,
             shelf: None,
             known: None,
+            better: None,
         };
         app::run(Session::live(records, to_worker), &mut surface, &input, &signals, options, &now_ms).why
     });

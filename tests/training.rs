@@ -4,6 +4,8 @@
 
 #[path = "training/examine.rs"]
 mod examine;
+#[path = "training/lasting.rs"]
+mod lasting;
 #[path = "training/methods.rs"]
 mod methods;
 #[path = "training/squares.rs"]

@@ -10,9 +10,6 @@ pub struct Resume {
     pub run: PathBuf,
     #[arg(long, default_value = "runs", value_name = "DIR")]
     pub runs: PathBuf,
-    /// Go on from this checkpoint and not from the newest whole one
-    #[arg(long, value_name = "STEP")]
-    pub at: Option<u64>,
     /// Do not make changes again that were made by hand after that checkpoint
     #[arg(long)]
     pub forget_changes: bool,

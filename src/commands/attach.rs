@@ -3,12 +3,12 @@
 use super::{beside, rewind, screen, settings};
 use crate::cli::Attach;
 use anyhow::{anyhow, bail};
-use crossbeam_channel::bounded;
+use crossbeam_channel::{Receiver, bounded};
 use rematch::headless;
 use rematch::protocol::wire::{Role, Take};
 use rematch::run::RunState;
 use rematch::run::link;
-use rematch::run::live;
+use rematch::run::live::{self, Exact, Glimpse};
 use rematch::run::recorder::now_ms;
 use rematch::run::store::{Owner, RunFolder};
 use rematch::ui::intent::Leave;
@@ -32,8 +32,9 @@ pub fn run(args: &Attach) -> anyhow::Result<u8> {
         (false, false) => (Role::Steer, Take::IfFree),
     };
     // The log first: what comes while it is read is asked for from where it ended.
-    let known = live::catch_up(&folder)?;
+    let Glimpse { state: known, exact } = live::glimpse(&folder)?;
     let link = link::connect(folder.path(), role, take, known.next_seq)?;
+    let better = (exact == Exact::No).then(|| behind(folder.clone()));
     let ahead = link.welcome().now_ms as i64 - now_ms() as i64;
     let (signal, heard) = bounded(16);
     let _signals = signals::listen(signal)?;
@@ -48,6 +49,7 @@ pub fn run(args: &Attach) -> anyhow::Result<u8> {
         preparing: None,
         runs: runs.clone(),
         known: Some(known),
+        better,
         clock_ahead_ms: ahead,
     };
     let left = screen::show(link.into_session(), setting, |_| {})?;
@@ -69,6 +71,18 @@ pub fn run(args: &Attach) -> anyhow::Result<u8> {
         let _ = writeln!(out, "training goes on; come back with: rematch attach {}", folder.path().display());
     }
     Ok(0)
+}
+
+/// Reads the whole log while the first frames are shown.
+fn behind(folder: RunFolder) -> Receiver<RunState> {
+    let (to, from) = bounded(1);
+    std::thread::spawn(move || {
+        // What went wrong with it has not gone wrong before: the first picture stays.
+        if let Ok(state) = live::catch_up(&folder) {
+            let _ = to.send(state);
+        }
+    });
+    from
 }
 
 /// The run that was named, or the only one that trains.

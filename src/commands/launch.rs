@@ -125,6 +125,7 @@ fn begin(
     lease: &Lease,
 ) -> anyhow::Result<Begun> {
     let (folder, recorder) = place(&resolved, &prepared.started)?;
+    folder.sign()?;
     let from = recorder.recorded();
     let trouble = prepared.trouble.clone();
     let worker = prepared.begin(&folder, recorder.clone(), requests);

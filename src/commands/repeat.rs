@@ -24,7 +24,7 @@ mod working {
     use rematch::run::recorder::Recorder;
     use rematch::run::store::{RunFolder, free_id};
     use rematch::train::{Options, checkpoint};
-    use std::io::Write as _;
+    use std::fmt::Write as _;
     use std::sync::{Arc, Mutex, PoisonError};
 
     pub fn run(args: &Repeat) -> anyhow::Result<u8> {
@@ -102,14 +102,14 @@ mod working {
         for found in compared {
             let step = found.state.step;
             let Ok(other) = checkpoints::at(&repeated.checkpoints(), step) else {
-                text += &format!("step {step}: the repetition has no checkpoint there; it was stopped before\n");
+                writeln!(text, "step {step}: the repetition has no checkpoint there; it was stopped before")?;
                 code = 1;
                 break;
             };
             match checkpoint::difference(&found.path, &other.path)? {
                 None => same.push(step.to_string()),
                 Some(what) => {
-                    text += &format!("step {step}: DIFFERENT ({what})\n");
+                    writeln!(text, "step {step}: DIFFERENT ({what})")?;
                     code = 1;
                     break;
                 }
@@ -122,10 +122,10 @@ mod working {
         }
         if code != 0 {
             for reason in reasons(history, now) {
-                text += &format!("  {reason}\n");
+                writeln!(text, "  {reason}")?;
             }
         }
-        std::io::stdout().write_all(text.as_bytes())?;
+        std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes())?;
         Ok(code)
     }
 

@@ -50,6 +50,7 @@ pub fn run(args: &Replay) -> anyhow::Result<u8> {
                 preparing: None,
                 runs: beside(&args.runs, &folder),
                 known: None,
+                better: None,
                 clock_ahead_ms: 0,
             };
             let left = screen::show(Session::replay(records), setting, |_| {})?;

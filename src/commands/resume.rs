@@ -38,7 +38,7 @@ mod working {
         }
         checkpoints::tidy(&folder.checkpoints());
         let mut notes = Vec::new();
-        let found = chosen(args, &folder, &mut notes)?;
+        let found = chosen(&folder, &mut notes);
         if found.is_none() && history.first.parent.is_some() {
             bail!(
                 "{}: it began from a checkpoint, and none is left that is whole; fork its parent again",
@@ -85,17 +85,12 @@ mod working {
     }
 
     /// The checkpoint to go on from; `None`: there is none, and it begins anew.
-    fn chosen(args: &Resume, folder: &RunFolder, notes: &mut Vec<String>) -> anyhow::Result<Option<Found>> {
-        if let Some(step) = args.at {
-            let found = checkpoints::at(&folder.checkpoints(), step)?;
-            checkpoints::verify(&found.path)?;
-            return Ok(Some(found));
-        }
+    fn chosen(folder: &RunFolder, notes: &mut Vec<String>) -> Option<Found> {
         let (found, passed) = checkpoints::newest_sound(&folder.checkpoints());
         let instead =
             found.as_ref().map_or_else(|| "the run begins anew".into(), |found| format!("going on from {}", name(found)));
         notes.extend(passed.into_iter().map(|why| format!("a checkpoint was passed over: {why}; {instead}")));
-        Ok(found)
+        found
     }
 
     /// The first record that the checkpoint knows nothing of. Older checkpoints do not say it; then what came at later steps is meant.

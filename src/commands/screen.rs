@@ -41,6 +41,8 @@ pub struct Setting<'a> {
     pub runs: PathBuf,
     /// The run so far, of one that is attached to.
     pub known: Option<RunState>,
+    /// The same with all of its reports, once it is read.
+    pub better: Option<Receiver<RunState>>,
     /// What the clock of the process that trains is ahead of this one's.
     pub clock_ahead_ms: i64,
 }
@@ -74,6 +76,7 @@ pub fn show(session: Session, setting: Setting, said: impl FnMut(String) + Send 
         ahead_s,
         preparing: setting.preparing,
         known: setting.known,
+        better: setting.better,
         shelf: shelf::Reader::spawn(setting.runs).map(|reader| Box::new(reader) as Box<dyn app::Shelf>),
     };
     let left = app::run(session, &mut surface, &input, setting.signals, options, &|| {

@@ -20,6 +20,7 @@ use crate::config::Eps;
 use crate::protocol::{Controls, Step, Timed};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -203,7 +204,7 @@ pub fn write(checkpoints: &Path, state: &State, files: &[(&str, Vec<u8>)]) -> Re
         let mut bytes = 0;
         for (name, contents) in files.iter().map(|(name, contents)| (*name, contents)).chain([(STATE, &state_json)]) {
             write_atomically(&partial.join(name), contents)?;
-            sums += &format!("{}  {name}\n", hex(&Sha256::digest(contents)));
+            let _ = writeln!(sums, "{}  {name}", hex(&Sha256::digest(contents))); // writing to a String does not fail
             bytes += contents.len() as u64;
         }
         if path.join(PINNED).exists() {
@@ -237,7 +238,10 @@ fn put(checkpoints: &Path, partial: &Path, name: &str) -> io::Result<()> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Clears away what a process that was killed left half done: nobody else may be writing to the run.
@@ -422,6 +426,16 @@ pub fn remove(checkpoint: &Path) -> io::Result<()> {
     let _ = fs::remove_dir_all(&away);
     fs::rename(checkpoint, &away)?;
     fs::remove_dir_all(away)
+}
+
+/// Removes what training wrote by itself after this step, which it has gone back behind: those weights are not the run's any more.
+pub fn forget_after(checkpoints: &Path, step: Step) {
+    for found in list(checkpoints) {
+        let by_itself = matches!(found.state.reason, Reason::Periodic | Reason::Best | Reason::BeforeChange);
+        if found.state.step > step && by_itself && found.pinned == Pinned::No {
+            let _ = remove(&found.path);
+        }
+    }
 }
 
 /// Puts a checkpoint into another run, which begins from it: the same files, and a state of its own.

@@ -3,9 +3,10 @@
 use super::RunState;
 use super::link;
 use super::listing::{RunSummary, Standing, clock, harmless, summarised};
-use super::replay::{LogError, read_log};
+use super::replay::{LogError, read_log, routine};
 use super::state::Phase;
 use super::store::{Owner, RunFolder, StoreError};
+use crate::protocol::{Event, FORMAT, Record};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::io::ErrorKind;
@@ -44,11 +45,149 @@ pub fn runs(folder: &Path) -> Result<Vec<RunFolder>, StoreError> {
 /// # Errors
 /// When the log cannot be read, or is damaged.
 pub fn catch_up(folder: &RunFolder) -> Result<RunState, LogError> {
+    let path = folder.events();
+    let bytes = std::fs::read(&path).map_err(|source| LogError::Unreadable { path: path.clone(), source })?;
+    if let Some(state) = folded(&bytes) {
+        return Ok(state);
+    }
+    // Something is wrong with it, and reading it line by line says what and where.
     let mut state = RunState::default();
-    for record in read_log(&folder.events())? {
+    for record in read_log(&path)? {
         state.apply(&record?);
     }
     Ok(state)
+}
+
+/// A log of less than this is folded whole before anybody would notice.
+const SHORT: usize = 4 << 20;
+/// Of a longer one so many reports make a first picture.
+const SAMPLED: usize = 6_000;
+
+/// What a first frame is drawn from.
+pub struct Glimpse {
+    pub state: RunState,
+    pub exact: Exact,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exact {
+    Yes,
+    /// Reports were passed over; [`catch_up`] has all of them, a moment later.
+    No,
+}
+
+/// The run so far within a few hundredths of a second, however long it is: everything that happened, and of the reports and the
+/// machine's load enough for a picture.
+///
+/// # Errors
+/// As [`catch_up`].
+pub fn glimpse(folder: &RunFolder) -> Result<Glimpse, LogError> {
+    let path = folder.events();
+    let bytes = std::fs::read(&path).map_err(|source| LogError::Unreadable { path, source })?;
+    if bytes.len() >= SHORT
+        && let Some(state) = sampled(&bytes)
+    {
+        return Ok(Glimpse { state, exact: Exact::No });
+    }
+    catch_up(folder).map(|state| Glimpse { state, exact: Exact::Yes })
+}
+
+/// `None` where a line is no record, or not the next.
+fn sampled(bytes: &[u8]) -> Option<RunState> {
+    let whole = &bytes[..=bytes.iter().rposition(|byte| *byte == b'\n')?];
+    let lines = || whole.split_inclusive(|byte| *byte == b'\n');
+    let all = lines().filter(|line| routine(line).is_some()).count();
+    let every = all.div_ceil(SAMPLED).max(1);
+    let mut state = RunState::default();
+    let (mut next, mut passed) = (0, 0);
+    for line in lines() {
+        if let Some(seq) = routine(line) {
+            passed += 1;
+            // The newest ones are what a person looks at first.
+            if seq == next && !passed_over(passed, every, all) {
+                let mut record: Record = serde_json::from_slice(line).ok()?;
+                if let Event::Progress(progress) = &mut record.event {
+                    // It stands for those before it, so that the pace comes out right.
+                    progress.steps = progress.step.saturating_sub(state.step).max(progress.steps);
+                }
+                state.apply(&record);
+            } else if seq != next {
+                return None;
+            }
+            next += 1;
+            continue;
+        }
+        let record: Record = serde_json::from_slice(line).ok()?;
+        if record.seq != next || newer(&record) {
+            return None;
+        }
+        next += 1;
+        state.apply(&record);
+    }
+    state.next_seq = next;
+    Some(state)
+}
+
+fn passed_over(number: usize, every: usize, all: usize) -> bool {
+    !number.is_multiple_of(every) && number + 200 < all
+}
+
+/// Bytes that one thread parses before another's come.
+const PIECE: usize = 256 << 10;
+/// More threads than this do not parse a log sooner than it is folded.
+const MOST_THREADS: usize = 4;
+
+/// All whole lines folded; `None` where one of them is no record, or not the next. Parsing costs ten times as much as folding, so that
+/// several threads parse ahead of one that folds: a person waits for this.
+fn folded(bytes: &[u8]) -> Option<RunState> {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(MOST_THREADS);
+    let pieces = pieces(bytes);
+    let pieces = pieces.as_slice();
+    std::thread::scope(|scope| {
+        let parsed: Vec<_> = (0..threads)
+            .map(|first| {
+                let (to, from) = crossbeam_channel::bounded(2);
+                scope.spawn(move || {
+                    for piece in pieces.iter().skip(first).step_by(threads) {
+                        let lines = piece.split_inclusive(|byte| *byte == b'\n');
+                        let records = lines.map(serde_json::from_slice::<Record>).collect::<Result<Vec<_>, _>>();
+                        if to.send(records.ok()).is_err() {
+                            return;
+                        }
+                    }
+                });
+                from
+            })
+            .collect();
+        let mut state = RunState::default();
+        for number in 0..pieces.len() {
+            for record in parsed[number % threads].recv().ok()?? {
+                if record.seq != state.next_seq || newer(&record) {
+                    return None;
+                }
+                state.apply(&record);
+            }
+        }
+        Some(state)
+    })
+}
+
+fn newer(record: &Record) -> bool {
+    matches!(&record.event, Event::Started(started) if started.format > FORMAT)
+}
+
+/// The whole lines of a log in pieces; what follows the last line feed belongs to none.
+fn pieces(bytes: &[u8]) -> Vec<&[u8]> {
+    let line_end = |from: usize| bytes[from..].iter().position(|byte| *byte == b'\n').map(|at| from + at + 1);
+    let (mut pieces, mut from) = (Vec::new(), 0);
+    while let Some(end) = line_end((from + PIECE).min(bytes.len())).or_else(|| {
+        let last = bytes[from..].iter().rposition(|byte| *byte == b'\n')?;
+        Some(from + last + 1)
+    }) {
+        pieces.push(&bytes[from..end]);
+        from = end;
+    }
+    pieces
 }
 
 /// One that trains, as a row and as JSON.
@@ -143,4 +282,66 @@ pub fn table(all: &[Live]) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::event::Voice;
+    use crate::run::recorder::line;
+
+    fn lines(count: u64) -> Vec<u8> {
+        let said = |seq| Event::Said { source: Voice::Rematch, line: format!("line {seq} {}", "x".repeat(100)) };
+        (0..count).flat_map(|seq| line(&Record { seq, at_ms: seq, event: said(seq) }).expect("JSON")).collect()
+    }
+
+    #[test]
+    fn pieces_are_folded_in_their_order_however_many_there_are() {
+        for count in [0, 1, 2, 1_999, 9_000] {
+            let bytes = lines(count);
+            let state = folded(&bytes).expect("whole lines");
+            assert_eq!((state.next_seq, state.said), (count, count));
+            let all: usize = pieces(&bytes).iter().map(|piece| piece.len()).sum();
+            assert_eq!(all, bytes.len());
+        }
+    }
+
+    #[test]
+    fn a_first_picture_has_everything_that_happened_and_the_newest_reports() {
+        let log = include_str!("../../assets/demo/events.jsonl");
+        let records: Vec<Record> = log.lines().map(|line| serde_json::from_str(line).expect("a record")).collect();
+        // The demo's reports, again and again.
+        let reports: Vec<&Record> = records.iter().filter(|r| matches!(r.event, Event::Progress(_))).collect();
+        let mut bytes = line(&records[0]).expect("JSON");
+        for seq in 1..20_000 {
+            let mut record = reports[seq as usize % reports.len()].clone();
+            if let Event::Progress(progress) = &mut record.event {
+                (progress.step, progress.steps) = (seq, 1);
+            }
+            bytes.extend(line(&Record { seq, at_ms: records[0].at_ms + 10 * seq, ..record }).expect("JSON"));
+        }
+        let (picture, exact) = (sampled(&bytes).expect("whole"), folded(&bytes).expect("whole"));
+        assert_eq!((picture.next_seq, picture.step), (exact.next_seq, exact.step));
+        assert!(
+            (picture.step_seconds / exact.step_seconds - 1.0).abs() < 0.05,
+            "{} {}",
+            picture.step_seconds,
+            exact.step_seconds
+        );
+        let points = |state: &RunState| state.series.values().next().map_or(0, crate::run::Series::len);
+        assert!(points(&picture) < 8_000 && points(&exact) == 19_999, "{} {}", points(&picture), points(&exact));
+        assert!(sampled(&bytes[1..]).is_none());
+    }
+
+    #[test]
+    fn a_torn_tail_is_left_out_and_damage_is_found() {
+        let bytes = lines(3_000);
+        let torn = folded(&bytes[..bytes.len() - 5]).expect("whole lines");
+        assert_eq!(torn.next_seq, 2_999);
+        let mut damaged = bytes.clone();
+        damaged[bytes.len() / 2] = 0;
+        assert!(folded(&damaged).is_none());
+        let first = bytes.iter().position(|byte| *byte == b'\n').expect("lines") + 1;
+        assert!(folded(&bytes[first..]).is_none(), "the first record is missing");
+    }
 }

@@ -213,7 +213,7 @@ struct PeekStarted {
 
 /// The number of a line that is `Progress` or `Machine`, by its first bytes alone: parsing costs some fifty times as much.
 /// Whatever is not written exactly as the recorder writes is none, and gets parsed.
-fn routine(line: &[u8]) -> Option<u64> {
+pub(super) fn routine(line: &[u8]) -> Option<u64> {
     let (seq, rest) = leading_number(line.strip_prefix(b"{\"seq\":")?)?;
     let (_, rest) = leading_number(rest.strip_prefix(b",\"at_ms\":")?)?;
     let kind = rest.strip_prefix(b",\"event\":{\"")?;

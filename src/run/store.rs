@@ -11,7 +11,7 @@
 use super::recorder::now_ms;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt as _, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -206,6 +206,15 @@ impl RunFolder {
         self.held.clone()
     }
 
+    /// Writes this process into the lock, where another one took it: of two that a process has split into, the one that trains.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn sign(&self) -> Result<(), StoreError> {
+        let Some(anchor) = self.anchor() else { return Ok(()) };
+        sign(&anchor.lock).map_err(io_error("write", &anchor.path.join(LOCK)))
+    }
+
     fn anchor(&self) -> Option<MutexGuard<'_, Anchor>> {
         self.held.as_ref().map(|held| held.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -327,7 +336,7 @@ impl Drop for Partial {
 
 fn take_lock(path: &Path) -> Result<File, StoreError> {
     let failed = io_error("lock", path);
-    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(&failed)?;
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(&failed)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -336,9 +345,13 @@ fn take_lock(path: &Path) -> Result<File, StoreError> {
         }
         Err(TryLockError::Error(source)) => return Err(failed(source)),
     }
-    file.set_len(0).map_err(&failed)?;
-    file.write_all(format!("{}\n", std::process::id()).as_bytes()).map_err(&failed)?;
+    sign(&file).map_err(&failed)?;
     Ok(file)
+}
+
+fn sign(lock: &File) -> io::Result<()> {
+    lock.set_len(0)?;
+    lock.write_all_at(format!("{}\n", std::process::id()).as_bytes(), 0)
 }
 
 fn pid_in(lock: &Path) -> String {

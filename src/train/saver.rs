@@ -115,7 +115,9 @@ impl Saver {
         write(state, files, &self.place)
     }
 
-    pub fn prune(&self) {
+    /// After the last checkpoint of a run, which is at `step`.
+    pub fn prune(&self, step: Step) {
+        checkpoints::forget_after(&self.place.folder.checkpoints(), step);
         checkpoints::prune(&self.place.folder.checkpoints(), self.place.keep);
     }
 }

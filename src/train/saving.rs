@@ -168,7 +168,7 @@ impl Trainer {
         };
         ends.trouble.set(Slot::Checkpoint, None);
         tell(ends, Event::Saved(saved(&written, self.step, None, begin, Some(begin.elapsed().as_millis() as u64))))?;
-        ends.saver.prune();
+        ends.saver.prune(self.step);
         Ok(())
     }
 }

@@ -73,6 +73,9 @@ struct App<'a, S: Surface> {
     leaving: Leaving,
     /// No more records will come.
     over: bool,
+    /// What came since the first picture, while the whole log is still being read.
+    since: Vec<Arc<Record>>,
+    better: Option<Receiver<RunState>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -128,6 +131,8 @@ pub fn run(
         pressed_ms: 0,
         leaving: Leaving::No,
         over: false,
+        since: Vec::new(),
+        better: options.better,
     };
     app.screen.may_take = app.session.may_take();
     app.screen.caught_up(&app.state);
@@ -141,6 +146,7 @@ impl<S: Surface> App<'_, S> {
         let mut records: Receiver<Arc<Record>> = self.session.records().clone();
         let keys = input.clone();
         let mut calls = signals.clone();
+        let mut better = self.better.clone().unwrap_or_else(never);
         let mut shelved = self.shelf.as_ref().map_or_else(never, |shelf| shelf.answers());
         loop {
             if self.draw_if_due().is_err() {
@@ -184,6 +190,10 @@ impl<S: Surface> App<'_, S> {
                     Ok(signal) => left = self.signal(signal),
                     Err(_) => calls = never(),
                 },
+                recv(better) -> whole => {
+                    better = never();
+                    self.complete(whole.ok());
+                }
                 recv(shelved) -> answer => match answer {
                     Ok(answer) => self.read(answer),
                     Err(_) => shelved = never(),
@@ -197,8 +207,15 @@ impl<S: Surface> App<'_, S> {
         }
     }
 
-    fn take_in(&mut self, record: &Record) {
+    fn take_in(&mut self, record: &Arc<Record>) {
+        // The whole log may have been ahead of the line.
+        if record.seq < self.state.next_seq && self.state.started.is_some() {
+            return;
+        }
         self.state.apply(record);
+        if self.better.is_some() {
+            self.since.push(Arc::clone(record));
+        }
         self.screen.saw(record, &self.state);
         if matches!(record.event, Event::Started(_)) {
             self.look_at_parent();
@@ -231,22 +248,6 @@ impl<S: Surface> App<'_, S> {
             Shelved::Forked(Ok(said)) => self.screen.toast(Mood::Good, said),
             Shelved::Forked(Err(why)) => self.screen.toast(Mood::Bad, format!("! {why}")),
         }
-        self.mark(Dirty::Data);
-    }
-
-    /// No more records will come.
-    fn ended(&mut self) {
-        if self.trouble.is_some() && self.screen.access == Access::Steer && !is_over(&self.state) {
-            let why = self.trouble.as_ref().and_then(|trouble| trouble());
-            let why = why.unwrap_or_else(|| "see the run folder".into());
-            self.screen.toast(Mood::Bad, format!("! the worker ended without a last word: {why}"));
-        }
-        if let Some(why) = self.session.lost().filter(|_| !is_over(&self.state)) {
-            self.screen.toast(Mood::Bad, format!("! the line to the training process is gone: {why}"));
-        }
-        // Nobody listens any more, so q must not offer to stop anything.
-        self.screen.access = Access::ReadOnly;
-        (self.screen.may_take, self.over) = (false, true);
         self.mark(Dirty::Data);
     }
 

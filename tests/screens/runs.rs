@@ -391,6 +391,7 @@ fn the_folder_is_looked_at_when_its_view_is_turned_to_and_now_and_then() {
             trouble: None,
             shelf: Some(Box::new(Told { asked, answers })),
             known: None,
+            better: None,
         };
         let now_ms = move || now.load(Ordering::Relaxed);
         app::run(Session::replay(records), &mut surface, &input, &signals, options, &now_ms).why

@@ -8,7 +8,7 @@ use rematch::protocol::event::Split;
 const TRAIN: BatchNormMode = BatchNormMode::Train;
 const EVAL: BatchNormMode = BatchNormMode::Eval;
 
-fn every_method() -> Vec<Method> {
+pub fn every_method() -> Vec<Method> {
     let (steps, step_size, reduction) = (2, Eps(0.05), Reduction::ImagesAndClasses);
     vec![
         Method::FastAt(FastAt { steps: 1, step_size: Eps(0.125), batch_norm: TRAIN }),
@@ -23,7 +23,7 @@ fn every_method() -> Vec<Method> {
     ]
 }
 
-fn of(method: Method, teacher: &Path, epochs: u64) -> Config {
+pub fn of(method: Method, teacher: &Path, epochs: u64) -> Config {
     let learns = matches!(method, Method::Rrm(_) | Method::Kd(_) | Method::Rdt(_) | Method::Ard(_) | Method::Rslad(_));
     let teacher = learns.then(|| Teacher { checkpoint: teacher.display().to_string(), torchscript: TorchScript::No });
     let mut config = Config { teacher, ..config(method, epochs) };
@@ -101,7 +101,7 @@ fn every_dial_of_every_method_turns_and_what_it_turns_changes_the_weights() {
     }
 }
 
-fn broken(answer: Answer) -> Config {
+pub fn broken(answer: Answer) -> Config {
     // A learning rate at which robustness goes up and down by itself.
     let method = Method::FastAt(FastAt { steps: 1, step_size: Eps(0.3), batch_norm: TRAIN });
     let mut config = config(method, 60);

@@ -50,6 +50,7 @@ pub(super) fn run(
         preparing: Some(Box::new(move || early(&doing).doing.clone())),
         runs: runs.clone(),
         known: None,
+        better: None,
         clock_ahead_ms: 0,
     };
     let shown = screen::show(Session::with_seat(records, ask.clone(), seat), setting, move |line| early(&said).say(line));

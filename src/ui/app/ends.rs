@@ -102,6 +102,8 @@ pub struct Options {
     pub shelf: Option<Box<dyn Shelf>>,
     /// What is known of the run before its first record comes: of one that is attached to.
     pub known: Option<RunState>,
+    /// The same in full, where what is known is only enough for a first picture.
+    pub better: Option<Receiver<RunState>>,
 }
 
 /// How the screen was left, and what was known of the run then.

@@ -1,9 +1,10 @@
 //! What the loop looks at beside records and keys: the folder of runs, the checkpoints, who steers.
 
 use super::{App, Dirty, Surface};
+use crate::run::RunState;
 use crate::run::session::Access;
 use crate::ui::layout::View;
-use crate::ui::screen::{Checkpoints, Dialog, Mood, Toggled};
+use crate::ui::screen::{Checkpoints, Dialog, Mood, Toggled, is_over};
 
 impl<S: Surface> App<'_, S> {
     /// Looks at the folder of runs when its view is turned to, and from time to time while it is shown.
@@ -19,6 +20,20 @@ impl<S: Surface> App<'_, S> {
             self.screen.checkpoints = Checkpoints::Asked;
             self.shelf(|shelf, folder| shelf.checkpoints(folder));
         }
+    }
+
+    /// The whole run takes the first picture's place, with what has come since.
+    pub(super) fn complete(&mut self, whole: Option<RunState>) {
+        self.better = None;
+        let since = std::mem::take(&mut self.since);
+        let Some(mut whole) = whole else { return };
+        for record in since {
+            if record.seq >= whole.next_seq {
+                whole.apply(&record);
+            }
+        }
+        self.state = whole;
+        self.mark(Dirty::Data);
     }
 
     /// A run that branched off another is seen before that one's curves.
@@ -62,5 +77,21 @@ impl<S: Surface> App<'_, S> {
             shelf.look();
             self.screen.runs.asked(self.screen.now_ms);
         }
+    }
+
+    /// No more records will come.
+    pub(super) fn ended(&mut self) {
+        if self.trouble.is_some() && self.screen.access == Access::Steer && !is_over(&self.state) {
+            let why = self.trouble.as_ref().and_then(|trouble| trouble());
+            let why = why.unwrap_or_else(|| "see the run folder".into());
+            self.screen.toast(Mood::Bad, format!("! the worker ended without a last word: {why}"));
+        }
+        if let Some(why) = self.session.lost().filter(|_| !is_over(&self.state)) {
+            self.screen.toast(Mood::Bad, format!("! the line to the training process is gone: {why}"));
+        }
+        // Nobody listens any more, so q must not offer to stop anything.
+        self.screen.access = Access::ReadOnly;
+        (self.screen.may_take, self.over) = (false, true);
+        self.mark(Dirty::Data);
     }
 }

@@ -73,5 +73,5 @@ pub fn change(set: &str) -> Result<(), String> {
     }
     let names: Vec<&'static str> = KEYS.iter().map(|key| key.path).collect();
     let meant = nearest(path, &names).map_or_else(String::new, |name| format!("; did you mean {name}?"));
-    Err(format!("'{path}' is no key of a config{meant}"))
+    Err(format!("no key '{path}'{meant}"))
 }
