@@ -14,8 +14,8 @@
 //!          ^                                                            |
 //!          | Request                                                    v
 //!    +-----+------- Session { records, requests } <---- Recorder: seq, time, append ---- runs/<id>/
-//!    |                        ^                               ^
-//!    |                      replay                    telemetry thread (1 Hz); lookout thread (alerts, from the records)
+//!    |                        ^            ^                  ^
+//!    |                      replay   attach: run::server      telemetry thread (1 Hz); lookout thread (alerts, from the records)
 //!    v
 //!  RunState.apply(&Record)  ->  ui: keys -> intents; draw(&RunState, &Screen)
 //!                           ->  headless lines or JSON, exit code  ->  tables of runs  ->  tests
@@ -42,9 +42,16 @@
 //! **Invariant: the viewing half needs no libtorch.** The cargo feature `torch` (default) gates `nn`, `attacks`, `methods`
 //! and `train`; everything else builds without it.
 //!
-//! **Invariant: a run is reproducible.** Randomness is a function of (seed, step, purpose), so resuming needs no generator state.
+//! **Invariant: a run is reproducible.** Randomness is a function of (seed, step, purpose), so resuming needs no generator state. What a
+//! person asked for is in the log with its step (`run::script`): a resumed run does it again where it was lost, a repeated one from the
+//! start. A checkpoint says which record is the first that it knows nothing of.
 //!
-//! **Invariant: no half-written file ever has a final name.** Write beside, sync, rename; `Saved` is said after the rename.
+//! **Invariant: one process writes a run, at most one screen steers it.** The lock of the folder (`run::store`) and the lease
+//! (`run::lease`). The training process serves others over a socket of the run's folder (`run::server`, `run::link`); nothing from a socket or
+//! a folder is executed, and no client can hold training up. `commands::launch::shim` is how a terminal is let go while training goes on.
+//!
+//! **Invariant: no half-written file ever has a final name.** Write beside, sync, rename; `Saved` is said after the rename. Checkpoints are copied to the
+//! host by the worker and written by a thread of their own (`train::saver`), one at a time.
 //!
 //! **Invariant: schedules are pure functions of the step**, multiplied by the live scale, never mutated state.
 //!

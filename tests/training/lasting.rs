@@ -10,13 +10,17 @@ use rematch::run::script::Script;
 
 fn script(ended: &Ended) -> Script {
     let mut script = Script::default();
-    ended.records.iter().for_each(|record| script.see(record));
+    for record in &ended.records {
+        script.see(record);
+    }
     script
 }
 
 fn planned(ended: &Ended) -> Vec<Planned> {
     let mut plan = Plan::default();
-    ended.records.iter().for_each(|record| plan.see(record));
+    for record in &ended.records {
+        plan.see(record);
+    }
     plan.changes()
 }
 
@@ -124,7 +128,9 @@ fn the_best_the_last_and_the_way_back_from_a_change_are_kept() {
     run.until("its answer", |e| matches!(e, Event::Controlled { by: Some(by), .. } if *by == near));
     let ended = run.end();
     let found = checkpoints::list(&ended.folder.join("checkpoints"));
-    found.iter().for_each(|found| checkpoints::verify(&found.path).unwrap());
+    for found in &found {
+        checkpoints::verify(&found.path).unwrap();
+    }
     let of = |reason| found.iter().filter(|f| f.state.reason == reason).map(|f| f.state.step).collect::<Vec<_>>();
     assert_eq!(of(Reason::Final), [200]);
     // That of the last step has become the final one.
