@@ -104,7 +104,7 @@ fn hang_ups(count: u64, reference: &Reference, seed: u64) {
     let (mut home, mut dice) = (Home::new(), Stream::new(seed + 1));
     let (mut busy, mut compared) = (Vec::new(), 0);
     for n in 0..count {
-        let then = if n % 2 == 0 { Then::Trains } else { Then::Waits(WATCHED) };
+        let then = [Then::Trains, Then::Waits(WATCHED), Then::Begins][n as usize % 3];
         let hung_up = hang_ups::hang_up(&mut home, &ERM, reference, &format!("hung-{n}"), then, &mut dice);
         busy.extend(hung_up.busy.map(|share| 100.0 * share));
         compared += hung_up.compared;

@@ -26,7 +26,7 @@ pub fn take_away(home: &mut Home, recipe: &Recipe, reference: &Reference, name: 
     let run = runs.join(name);
     let mut trainee = home.train(recipe, &runs, name, 2);
     trainee.until("the first checkpoint", || checkpoints::list(&run.join("checkpoints")).pop());
-    let at = Instant::now() + some_of(reference.took.mul_f64(0.5), dice);
+    let at = Instant::now() + some_of(reference.took.mul_f64(0.85), dice);
     while Instant::now() < at && trainee.over().is_none() {
         breathe(); // any moment will do
     }

@@ -1,6 +1,6 @@
 //! A terminal that goes away while a run trains under it, or is paused.
 
-use super::session::{Session, text};
+use super::session::{Seen, Session, text};
 use super::{Home, PROGRAM, Recipe, Reference, breathe, log, some_of, wait_for};
 use rematch::protocol::wire::{Role, Take};
 use rematch::protocol::{Change, Command, Event, Flow};
@@ -18,6 +18,8 @@ const TICKS: f64 = 100.0;
 pub enum Then {
     /// It trains on.
     Trains,
+    /// It may not have begun yet, and does all the same.
+    Begins,
     /// It is paused before, and told to go on by a viewer; meanwhile it is watched for so long.
     Waits(Duration),
 }
@@ -36,9 +38,20 @@ pub fn hang_up(home: &mut Home, recipe: &Recipe, reference: &Reference, name: &s
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let env = [("GOMP_SPINCOUNT", "0"), ("LANG", "C.UTF-8")];
     let mut session = Session::start(Path::new(PROGRAM), &words, &env, (80, 24));
-    session.until("the run", |seen| text(seen).contains("RUNNING") || text(seen).contains("COMPLETED"));
+    let begun = |seen: &Seen| text(seen).contains("RUNNING") || text(seen).contains("COMPLETED");
+    match then {
+        Then::Begins => session.until("the screen", |seen| seen.emulator.screen().alternate_screen()),
+        Then::Trains | Then::Waits(_) => session.until("the run", begun),
+    }
     let mut busy = None;
     match then {
+        Then::Begins => {
+            let until = Instant::now() + some_of(Duration::from_millis(400), dice);
+            while Instant::now() < until {
+                breathe(); // any moment will do
+            }
+            session.hang_up(b"");
+        }
         Then::Trains => {
             let until = Instant::now() + some_of(reference.took.mul_f64(0.7), dice);
             while Instant::now() < until {

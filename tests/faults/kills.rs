@@ -102,7 +102,7 @@ pub fn kill(home: &mut Home, recipe: &Recipe, reference: &Reference, wanted: u64
             if matches!(left.records.last().unwrap().event, Event::Finished(_)) {
                 // Killed after its last word: there is nothing to go on with, and it says so.
                 let ended = trainee.end();
-                assert!(ended.code == Some(1) && ended.said.contains("has completed"), "{ended:?}");
+                assert!(ended.code == Some(2) && ended.said.contains("has completed"), "{ended:?}");
                 all.compared += reference.check_completed(&run);
                 all.completed += 1;
                 break;
