@@ -186,6 +186,7 @@ fn pairs(count: u64) {
     const LONG: Recipe = Recipe { method: "erm", epochs: 100, more: &["checkpoint.every_epochs=10"] };
     let mut home = Home::new();
     let (mut in_steps, mut by_clock, mut quiet, mut rate) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut used, mut senders) = (Vec::new(), Vec::new());
     for n in 0..count {
         let mut run = |flooded: bool| {
             let name = format!("pair-{n}-{flooded}");
@@ -202,10 +203,14 @@ fn pairs(count: u64) {
         by_clock.push(100.0 * (with.by_clock / without.by_clock - 1.0));
         quiet.push(without.in_steps);
         rate.push(with.messages);
+        used.push(with.used - without.used);
+        senders.push(with.senders - without.senders);
     }
     if count > 0 {
         println!("steps a second without rubbish: {}", spread(quiet));
         println!("messages a second in the flood: {}", spread(rate));
+        println!("seconds of a processor that the program used more under rubbish: {}", spread(used));
+        println!("seconds of a processor that the senders used: {}", spread(senders));
         println!("% more steps a second of training time with rubbish, by pair: {}", spread(in_steps));
         println!("% more steps a second by the clock with rubbish, by pair: {}", spread(by_clock));
     }

@@ -81,11 +81,22 @@ fn pid(run: &Path) -> u32 {
     fs::read_to_string(run.join("lock")).unwrap().trim().parse().unwrap()
 }
 
+/// Seconds of a processor that this process used, and those that it started and waited for.
+pub fn used() -> (f64, f64) {
+    let fields = times("self");
+    ((fields[0] + fields[1]) as f64 / TICKS, (fields[2] + fields[3]) as f64 / TICKS)
+}
+
 fn ticks(pid: u32) -> u64 {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    times(&pid.to_string())[..2].iter().sum()
+}
+
+/// In user and system mode, and of children in user and system mode.
+fn times(process: &str) -> [u64; 4] {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     // The name in brackets may hold anything.
     let fields: Vec<&str> = stat[stat.rfind(')').unwrap()..].split_whitespace().collect();
-    fields[12].parse::<u64>().unwrap() + fields[13].parse::<u64>().unwrap()
+    [12, 13, 14, 15].map(|at| fields[at].parse().unwrap())
 }
 
 /// The share of a processor that it uses in this time.

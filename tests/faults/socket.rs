@@ -3,6 +3,7 @@
 //! No line asks the run to stop; whatever else a damaged line happens to ask for may be done.
 
 use super::files::damage;
+use super::hang_ups::used;
 use super::{Home, Recipe, breathe, lines, log, reached, wait_for};
 use rematch::config::Dial;
 use rematch::protocol::wire::{Hello, LONGEST_ASKED, NO_RECORDS, Role, Take, ToClient, ToServer, WIRE, line, program};
@@ -211,17 +212,22 @@ pub struct Speed {
     pub by_clock: f64,
     /// Messages a second meanwhile.
     pub messages: f64,
+    /// Seconds of a processor that the program used, and those that the senders did.
+    pub used: f64,
+    pub senders: f64,
 }
 
 /// A fixed run, with or without rubbish at this pause between the messages of each of the senders.
 pub fn speed(home: &mut Home, recipe: &Recipe, name: &str, flooded: Option<Duration>) -> Speed {
     let runs = home.runs();
     let run = runs.join(name);
+    let (own, others) = used();
     let mut trainee = home.train(recipe, &runs, name, 2);
     trainee.until("the socket", || link::status(&run).ok());
     let flood = flooded.map(|pause| Flood::begin(&run, u64::MAX, pause, Mixture::Harmless, 1));
     trainee.completes();
     let sent = flood.map_or(0, |flood| flood.stop().0);
+    let now = used();
     let records = log(&run).unwrap().records;
     let first = records.iter().find(|record| matches!(record.event, Event::Progress(_))).unwrap();
     let last = records.last().unwrap();
@@ -231,5 +237,7 @@ pub fn speed(home: &mut Home, recipe: &Recipe, name: &str, flooded: Option<Durat
         in_steps: finished.step as f64 / finished.train_seconds,
         by_clock: (finished.step - progress.step) as f64 / seconds,
         messages: sent as f64 / seconds,
+        used: now.1 - others,
+        senders: now.0 - own,
     }
 }
