@@ -223,7 +223,10 @@ pub fn write(checkpoints: &Path, state: &State, files: &[(&str, Vec<u8>)]) -> Re
 /// Gives a whole folder its name.
 fn put(checkpoints: &Path, partial: &Path, name: &str) -> io::Result<()> {
     let path = checkpoints.join(name);
-    if path.exists() {
+    if path.exists() && exchanged(partial, &path) {
+        // What was there has the other's name now.
+        fs::remove_dir_all(partial)?;
+    } else if path.exists() {
         // A folder cannot be renamed over another one. The old one is out of the way only for this moment, and `tidy` puts it back
         // where this moment was the last.
         let old = checkpoints.join(format!(".{name}.old"));
@@ -235,6 +238,14 @@ fn put(checkpoints: &Path, partial: &Path, name: &str) -> io::Result<()> {
         fs::rename(partial, &path)?;
     }
     fs::File::open(checkpoints)?.sync_all()
+}
+
+/// Two folders change their names in one step, where the file system can do that.
+fn exchanged(one: &Path, other: &Path) -> bool {
+    #[cfg(target_os = "linux")]
+    return rustix::fs::renameat_with(rustix::fs::CWD, one, rustix::fs::CWD, other, rustix::fs::RenameFlags::EXCHANGE).is_ok();
+    #[cfg(not(target_os = "linux"))]
+    return false;
 }
 
 fn hex(bytes: &[u8]) -> String {

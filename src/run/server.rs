@@ -37,6 +37,8 @@ const FAREWELL: Duration = Duration::from_millis(500);
 const CUT: Duration = Duration::from_millis(300);
 /// How long nothing is accepted when the system has no more descriptors.
 const BREATH: Duration = Duration::from_millis(100);
+/// So long after nonsense connections are taken one after the other.
+const REMEMBERED: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Error)]
 pub enum ServerError {
@@ -57,10 +59,19 @@ struct Limits {
     viewers: usize,
     /// Of all kinds, with those that have said nothing yet.
     connections: usize,
+    /// Between two connections, while somebody talks nonsense: each costs a thread and a fraction of a millisecond of the processor
+    /// that training needs.
+    pace: Duration,
 }
 
 impl Limits {
-    const USUAL: Self = Self { silent: Duration::from_secs(5), stalled: Duration::from_secs(10), viewers: 8, connections: 16 };
+    const USUAL: Self = Self {
+        silent: Duration::from_secs(5),
+        stalled: Duration::from_secs(10),
+        viewers: 8,
+        connections: 16,
+        pace: Duration::from_millis(50),
+    };
 }
 
 /// Serves one run until it is dropped, which tells the clients, takes the socket away and lasts less than a second.
@@ -92,6 +103,8 @@ struct House {
     guests: Mutex<Guests>,
     left: Condvar,
     strangers: AtomicU64,
+    /// When somebody last talked nonsense.
+    nonsense: Mutex<Option<Instant>>,
     /// Disconnected when the server is dropped.
     stop: Receiver<Infallible>,
     /// How many records there were then.
@@ -173,6 +186,7 @@ impl Server {
             guests: Mutex::default(),
             left: Condvar::new(),
             strangers: AtomicU64::new(0),
+            nonsense: Mutex::new(None),
             stop: stopped,
             last: AtomicU64::new(0),
         });
@@ -180,7 +194,10 @@ impl Server {
         let acceptor = thread::Builder::new().name("attach".into()).spawn(move || {
             while awaited(&listener, &woken) == Awaited::Client {
                 match listener.accept() {
-                    Ok((stream, _)) => within.receive(stream),
+                    Ok((stream, _)) => {
+                        within.receive(stream);
+                        within.keep_pace();
+                    }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     Err(_) => thread::sleep(BREATH),
                 }
@@ -243,6 +260,17 @@ fn awaited(listener: &impl std::os::fd::AsFd, woken: &UnixStream) -> Awaited {
 }
 
 impl House {
+    /// Somebody talked nonsense, and is sent away.
+    fn heard_nonsense(&self) {
+        *held(&self.nonsense) = Some(Instant::now());
+    }
+
+    fn keep_pace(&self) {
+        if held(&self.nonsense).is_some_and(|at| at.elapsed() < REMEMBERED) {
+            thread::sleep(self.limits.pace);
+        }
+    }
+
     /// Hands a new connection to a thread of its own, or turns it away.
     fn receive(self: &Arc<Self>, stream: UnixStream) {
         let Ok(peer) = socket::peer(&stream) else { return };
@@ -670,7 +698,7 @@ mod tests {
 
     #[test]
     fn ten_thousand_mangled_messages_change_nothing_for_a_client_that_behaves() {
-        let live = live();
+        let live = live_within(Limits { pace: Duration::ZERO, ..Limits::USUAL });
         live.recorder.record(said("a")).unwrap();
         let (mut good, _) = Raw::welcomed(&live, Hello { take: Take::Always, ..hello(0) });
         assert_eq!(good.seq(), 0);

@@ -11,7 +11,7 @@ use crate::protocol::command::CommandId;
 use crate::protocol::event::{Saved, Warning};
 use crate::protocol::{Event, Step};
 use crate::run::checkpoints::{self, CheckpointError, Keep, Reason, Written};
-use crate::run::recorder::Recorder;
+use crate::run::recorder::{Recorder, RecorderError};
 use crate::run::store::{RunFolder, Whereabouts};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::path::Path;
@@ -19,6 +19,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+/// So often it is tried to write into a folder that is not in its place before that is told.
+const PATIENT: u32 = 6;
 
 /// A checkpoint to be written.
 pub struct Job {
@@ -124,8 +127,12 @@ impl Saver {
 
 impl Drop for Saver {
     fn drop(&mut self) {
-        if self.standing() == Standing::Failing {
-            self.shared.dropped.store(u64::MAX, Ordering::Release);
+        // What is under way is finished, unless it cannot be.
+        while self.standing() != Standing::Idle {
+            if self.standing() == Standing::Failing {
+                self.shared.dropped.store(u64::MAX, Ordering::Release);
+            }
+            std::thread::sleep(Duration::from_millis(1));
         }
         drop(self.jobs.take());
         if let Some(thread) = self.thread.take() {
@@ -144,7 +151,7 @@ fn carry_out(job: Job, number: u64, shared: &Shared, place: &Place) {
     let Job { snapshot, by, begin, held } = job;
     let (state, files) = snapshot.encode();
     let given_up = || shared.dropped.load(Ordering::Acquire) >= number;
-    let mut told = false;
+    let (mut told, mut attempts) = (false, 0);
     let written = loop {
         match write(&state, &files, place) {
             Ok(written) => break Some(written),
@@ -156,9 +163,14 @@ fn carry_out(job: Job, number: u64, shared: &Shared, place: &Place) {
                 }
                 let message =
                     format!("{error}; it is tried again, and training waits at the next checkpoint until there is room");
-                place.trouble.set(Slot::Checkpoint, Some(message.clone()));
+                attempts += 1;
                 shared.failed.store(number, Ordering::Release);
-                if !std::mem::replace(&mut told, true) {
+                // A folder that was moved is followed within a second or two, and nobody need be troubled by that.
+                let patient = place.folder.whereabouts() != Whereabouts::Here && attempts < PATIENT;
+                if !patient {
+                    place.trouble.set(Slot::Checkpoint, Some(message.clone()));
+                }
+                if !patient && !std::mem::replace(&mut told, true) {
                     let _ = place.recorder.record(Event::Warned { step: Some(state.step), kind: Warning::DiskFull, message });
                 }
                 let deadline = Instant::now() + RETRY;
@@ -176,7 +188,10 @@ fn carry_out(job: Job, number: u64, shared: &Shared, place: &Place) {
         let held = Some(held.as_millis() as u64);
         let saved = Event::Saved(saved(&written, state.step, by, begin, held));
         // Where the disk is full the record waits for room as everything does: the checkpoint itself is there.
-        while let Err(error) = place.recorder.record(saved.clone()) {
+        while let Err(error @ (RecorderError::DiskFull { .. } | RecorderError::Unwritable { .. })) =
+            place.recorder.record(saved.clone())
+        {
+            shared.failed.store(number, Ordering::Release);
             place.trouble.set(Slot::Checkpoint, Some(error.to_string()));
             if given_up() {
                 break;

@@ -15,7 +15,7 @@ use super::cost::{Costs, thread_time};
 use super::event::{Focus, Input, Signal};
 use super::intent::{self, Effect, Leave};
 use super::layout::View;
-use super::screen::{Asked, BranchWish, Changed, Checkpoints, Dialog, Mood, Screen, is_over};
+use super::screen::{Asked, BranchWish, Changed, Checkpoints, Dialog, Mood, Screen, Trains, is_over};
 use super::terminal::Drawn;
 use super::view;
 use crate::protocol::{Command, Event, Record};
@@ -135,6 +135,10 @@ pub fn run(
         better: options.better,
     };
     app.screen.may_take = app.session.may_take();
+    if app.screen.may_take && app.trouble.is_none() {
+        // Whoever trains knows what troubles it.
+        app.screen.trains = Trains::Elsewhere;
+    }
     app.screen.caught_up(&app.state);
     app.look_at_parent();
     let why = app.watch(input, signals);

@@ -17,7 +17,7 @@ use super::command_line::parse::Kind;
 use super::evaluation::Row;
 use super::keymap::{Intent, Scope};
 use super::layout::{Pane, View};
-use super::screen::{Asked, BranchWish, Dialog, Mood, Motion, SMOOTHING, Screen, Search, is_over};
+use super::screen::{Asked, BranchWish, Dialog, Mood, Motion, SMOOTHING, Screen, Search, Trains, is_over};
 use crate::protocol::report::Report;
 use crate::protocol::{Change, Command, Flow, Step, Stop};
 use crate::run::RunState;
@@ -270,7 +270,9 @@ fn perform(screen: &mut Screen, state: &RunState, intent: Intent) -> Vec<Effect>
         Intent::Quit => screen.dialog = Some(Dialog::Quit { choice: 0 }),
         Intent::Interrupt => return interrupt(screen, state),
         // Where nothing trains, nothing need be asked.
-        Intent::Suspend if screen.access == Access::ReadOnly || is_over(state) => return vec![Effect::Suspend],
+        Intent::Suspend if screen.access == Access::ReadOnly || is_over(state) || screen.trains == Trains::Elsewhere => {
+            return vec![Effect::Suspend];
+        }
         Intent::Suspend => screen.dialog = Some(Dialog::Suspend { choice: 0 }),
         Intent::Detach => return branch::detach(screen, state),
         Intent::Checkpoints => return branch::open(screen),

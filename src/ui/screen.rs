@@ -52,6 +52,7 @@ pub struct Screen {
     pub access: Access,
     /// Whether it may become the one that steers.
     pub may_take: bool,
+    pub trains: Trains,
     /// The run's folder, as messages name it; of a run that has not started, the folder of all runs.
     pub folder: String,
     /// What goes on before the run starts.
@@ -203,6 +204,13 @@ pub enum Search {
     Found(String),
 }
 
+/// Where training goes on: what stops this process stops it too, or does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trains {
+    Here,
+    Elsewhere,
+}
+
 /// Whether things on the screen may go away by themselves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Motion {
@@ -238,6 +246,7 @@ impl Screen {
             motion: Motion::default(),
             access,
             may_take: false,
+            trains: Trains::Here,
             folder,
             preparing: String::new(),
             pace: None,

@@ -39,7 +39,10 @@ pub(super) fn serve(place: &Place, stream: UnixStream, pid: i32) {
     let mut lines = Lines::new(input, LONGEST_ASKED);
     let hello = match greeted(&mut lines, house.limits.silent) {
         Ok(hello) => hello,
-        Err(Some(reason)) => return reject(&stream, &reason),
+        Err(Some(reason)) => {
+            house.heard_nonsense();
+            return reject(&stream, &reason);
+        }
         Err(None) => return,
     };
     let kind = if hello.next == NO_RECORDS { Kind::Caller } else { Kind::Viewer };
@@ -139,6 +142,7 @@ impl Reader<'_> {
             }
         };
         if let Some(reason) = reason {
+            self.house.heard_nonsense();
             let _ = self.answer.send(ToClient::Bye { reason });
         }
     }
