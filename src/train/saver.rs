@@ -110,6 +110,13 @@ impl Saver {
         }
     }
 
+    /// Until nothing is under way that can be finished.
+    pub fn settle(&self) {
+        while self.standing() == Standing::Busy {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Writes one here and now. The thread is idle.
     ///
     /// # Errors

@@ -224,6 +224,8 @@ fn work(trainer: &mut Trainer, begin: Begin) {
     };
     let result = catch_unwind(AssertUnwindSafe(|| trainer.run(&mut ends)));
     let failed = |message: String| {
+        // One that is being written is as good as written.
+        ends.saver.settle();
         let newest = || checkpoint::newest_sound(&ends.folder.checkpoints()).0.map(|found| found.state.step);
         let run = ends.folder.id();
         Outcome::Failed { message: exhausted::explain(&message, trainer.config.train.batch, run, newest).unwrap_or(message) }
