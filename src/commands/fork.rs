@@ -20,7 +20,7 @@ mod working {
     use rematch::protocol::event::{Parent, Started};
     use rematch::run::checkpoints::{self, CheckpointError, FORMAT, Found, Reason, State};
     use rematch::run::recorder::Recorder;
-    use rematch::run::store::{RunFolder, free_id};
+    use rematch::run::store::{RunFolder, branch_id};
     use rematch::train::Options;
     use std::path::Path;
 
@@ -40,7 +40,7 @@ mod working {
         let runs = beside(&args.runs, &parent);
         let (around, name) = (runs.clone(), args.name.clone());
         let place = move |resolved: &str, started: &Started| {
-            let id = name.unwrap_or_else(|| free_id(&runs, parent.id(), "."));
+            let id = name.unwrap_or_else(|| branch_id(&runs, parent.id()));
             let folder = RunFolder::create(&runs, Some(&id), "fork", resolved)?;
             let recorder = Recorder::create(&folder)?;
             begin_from(&found, &folder, started)?;

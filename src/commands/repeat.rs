@@ -67,7 +67,7 @@ mod working {
         let (runs, name, base, keep) =
             (beside(&args.runs, &original), args.name.clone(), original.id().to_string(), made.clone());
         let place = move |resolved: &str, started: &Started| {
-            let id = name.unwrap_or_else(|| free_id(&runs, &format!("{base}.repeat"), "-"));
+            let id = name.unwrap_or_else(|| free_id(&runs, &format!("{base}.repeat")));
             let folder = RunFolder::create(&runs, Some(&id), "repeat", resolved)?;
             let recorder = Recorder::create(&folder)?;
             if let Some(found) = &start {

@@ -1,6 +1,6 @@
 //! Goes on as `rematch fork`: from the screen of a run to a new one from a checkpoint of it, in the same process and terminal.
 
-use crate::cli::{Colour, Glyphs, Graphics, Look};
+use crate::cli::Look;
 use clap::ValueEnum;
 use rematch::ui::screen::BranchWish;
 use std::ffi::OsString;
@@ -30,23 +30,16 @@ pub fn begin(folder: &Path, runs: &Path, wish: &BranchWish, look: &Look) -> anyh
 
 /// How the screen was asked to look.
 fn looks(look: &Look) -> Vec<OsString> {
-    let named = |value: Option<&dyn Fn() -> Option<String>>| value.and_then(|value| value());
-    let colour = || look.color.and_then(|c: Colour| c.to_possible_value()).map(|v| v.get_name().to_string());
-    let glyphs = || look.glyphs.and_then(|g: Glyphs| g.to_possible_value()).map(|v| v.get_name().to_string());
-    let graphics = || look.graphics.and_then(|g: Graphics| g.to_possible_value()).map(|v| v.get_name().to_string());
-    let mut words = Vec::new();
-    for (flag, value) in
-        [("--color", named(Some(&colour))), ("--glyphs", named(Some(&glyphs))), ("--graphics", named(Some(&graphics)))]
-    {
-        if let Some(value) = value {
-            words.extend([flag.into(), value.into()]);
-        }
-    }
-    if let Some(theme) = &look.theme {
-        words.extend(["--theme".into(), theme.into()]);
-    }
-    if let Some(keys) = &look.keys {
-        words.extend(["--keys".into(), keys.into()]);
-    }
-    words
+    let flags = [
+        ("--color", look.color.as_ref().and_then(named)),
+        ("--glyphs", look.glyphs.as_ref().and_then(named)),
+        ("--graphics", look.graphics.as_ref().and_then(named)),
+        ("--theme", look.theme.as_ref().map(OsString::from)),
+        ("--keys", look.keys.as_ref().map(OsString::from)),
+    ];
+    flags.into_iter().filter_map(|(flag, value)| Some([flag.into(), value?])).flatten().collect()
+}
+
+fn named<T: ValueEnum>(value: &T) -> Option<OsString> {
+    Some(value.to_possible_value()?.get_name().into())
 }

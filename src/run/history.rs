@@ -51,7 +51,9 @@ pub fn read(folder: &RunFolder) -> Result<History, LogError> {
                 state.apply(&record);
                 reached = reached.max(state.step);
             }
-            Err(error) => damage = Some(error),
+            Err(error @ (LogError::Malformed { .. } | LogError::Gap { .. })) => damage = Some(error),
+            // A newer program's log, or a disk that does not answer: nothing to cut away.
+            Err(error) => return Err(error),
         }
     }
     let torn = if log.bytes() < log.length() && damage.is_none() { Tail::Torn } else { Tail::Whole };

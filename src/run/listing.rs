@@ -5,12 +5,11 @@
 
 use super::replay::{Lines, LogError, Tail, read_lines};
 use super::state::{MarkerKind, Phase, RunState};
-use super::store::{Owner, RunFolder, StoreError, calendar};
+use super::store::{Owner, RunFolder, StoreError, calendar, ids};
 use crate::protocol::event::{Evaluated, Parent};
 use crate::protocol::{Dial, Outcome};
 use serde::Serialize;
 use std::fmt::Write;
-use std::io::ErrorKind;
 use std::path::Path;
 use unicode_width::UnicodeWidthStr;
 
@@ -130,22 +129,8 @@ impl From<&Evaluated> for Accuracies {
 /// # Errors
 /// When the folder itself cannot be read.
 pub fn summaries(runs: &Path) -> Result<Vec<Row>, StoreError> {
-    let failed = |source| StoreError::Io { doing: "list", path: runs.to_path_buf(), source };
-    let entries = match std::fs::read_dir(runs) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(failed(error)),
-    };
-    let mut rows = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(failed)?;
-        let id = entry.file_name().to_string_lossy().into_owned();
-        // Runs that are being put together start with a dot, and files are no runs.
-        if id.starts_with('.') || !entry.path().is_dir() {
-            continue;
-        }
-        rows.push(summary(runs, &entry.path()).map_err(|reason| Unreadable { id, reason }));
-    }
+    let mut rows: Vec<Row> =
+        ids(runs)?.into_iter().map(|id| summary(runs, &runs.join(&id)).map_err(|reason| Unreadable { id, reason })).collect();
     rows.sort_by_key(|row| match row {
         Ok(run) => (0, run.started_at_ms, run.id.clone()),
         Err(bad) => (1, 0, bad.id.clone()),

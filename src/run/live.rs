@@ -5,11 +5,10 @@ use super::link;
 use super::listing::{RunSummary, Standing, clock, harmless, summarised};
 use super::replay::{LogError, read_log, routine};
 use super::state::Phase;
-use super::store::{Owner, RunFolder, StoreError};
+use super::store::{Owner, RunFolder, StoreError, ids};
 use crate::protocol::{Event, FORMAT, Record};
 use serde::Serialize;
 use std::fmt::Write as _;
-use std::io::ErrorKind;
 use std::path::Path;
 use unicode_width::UnicodeWidthStr as _;
 
@@ -18,24 +17,8 @@ use unicode_width::UnicodeWidthStr as _;
 /// # Errors
 /// When the folder cannot be read.
 pub fn runs(folder: &Path) -> Result<Vec<RunFolder>, StoreError> {
-    let failed = |source| StoreError::Io { doing: "list", path: folder.to_path_buf(), source };
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(failed(error)),
-    };
-    let mut found = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(failed)?;
-        if entry.file_name().to_string_lossy().starts_with('.') {
-            continue;
-        }
-        if let Ok(run) = RunFolder::open(folder, &entry.path())
-            && run.owner() != Owner::Nobody
-        {
-            found.push(run);
-        }
-    }
+    let open = |id: &String| RunFolder::open(folder, &folder.join(id)).ok();
+    let mut found: Vec<RunFolder> = ids(folder)?.iter().filter_map(open).filter(|run| run.owner() != Owner::Nobody).collect();
     found.sort_by(|a, b| a.id().cmp(b.id()));
     Ok(found)
 }

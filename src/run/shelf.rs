@@ -11,12 +11,11 @@ pub mod whatif;
 use super::listing::{self, RunSummary, Standing};
 use super::replay::read_log;
 use super::state::{Marker, RunState};
-use super::store::{Owner, RunFolder, StoreError};
+use super::store::{Owner, RunFolder, StoreError, ids};
 use crate::config::Config;
 use crate::protocol::event::{Evaluated, Started};
 use measure::Number;
 use std::collections::HashMap;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -107,7 +106,7 @@ impl Shelf {
     pub fn look(&mut self) -> Result<Option<Vec<Entry>>, StoreError> {
         let mut changed = !self.looked;
         let mut known = HashMap::new();
-        for id in self.ids()? {
+        for id in ids(&self.runs)? {
             let path = self.runs.join(&id);
             let stamp = stamp(&path.join("events.jsonl"));
             match self.known.remove(&id) {
@@ -123,25 +122,6 @@ impl Shelf {
         self.known = known;
         self.looked = true;
         Ok(changed.then(|| self.known.values().map(|known| known.entry.clone()).collect()))
-    }
-
-    fn ids(&self) -> Result<Vec<String>, StoreError> {
-        let failed = |source| StoreError::Io { doing: "list", path: self.runs.clone(), source };
-        let entries = match std::fs::read_dir(&self.runs) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(failed(error)),
-        };
-        let mut ids = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(failed)?;
-            let id = entry.file_name().to_string_lossy().into_owned();
-            // Runs that are being put together start with a dot, and files are no runs.
-            if !id.starts_with('.') && entry.path().is_dir() {
-                ids.push(id);
-            }
-        }
-        Ok(ids)
     }
 
     /// The whole run, for its curves: as far as its log can be read.

@@ -382,13 +382,37 @@ fn sanitised(text: &str, length: usize) -> String {
     if id.is_empty() { "run".into() } else { id.into() }
 }
 
-/// `base` with `.2`, `.3`, ... or whatever stands between, the first that no run has.
-pub fn free_id(runs: &Path, base: &str, between: &str) -> String {
-    // Short enough for the number to fit.
-    let base = &base[..base.len().min(ID_LENGTH - 6)];
-    let plain = (between != ".").then(|| base.to_string());
-    let numbered = (2..).map(|number| format!("{base}{between}{number}"));
-    plain.into_iter().chain(numbered).find(|id| !is_taken(&runs.join(id))).unwrap_or_else(|| base.to_string())
+/// The names of a folder's runs, in no order; whether each can be read is not looked at. No folder: none.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn ids(runs: &Path) -> Result<Vec<String>, StoreError> {
+    let entries = match fs::read_dir(runs) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(io_error("list", runs)(error)),
+    };
+    let mut ids = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(io_error("list", runs))?;
+        let id = entry.file_name().to_string_lossy().into_owned();
+        // Runs that are being put together start with a dot, and files are no runs.
+        if !id.starts_with('.') && entry.path().is_dir() {
+            ids.push(id);
+        }
+    }
+    Ok(ids)
+}
+
+/// The first of `base.2`, `base.3`, ... that no run has; what cannot stand in a name is replaced.
+pub fn branch_id(runs: &Path, base: &str) -> String {
+    numbered(runs, base, '.')
+}
+
+/// `base`, or where a run has it the first of `base-2`, `base-3`, ... that none has.
+pub fn free_id(runs: &Path, base: &str) -> String {
+    let plain = sanitised(base, ID_LENGTH);
+    if is_taken(&runs.join(&plain)) { first_free(runs, &plain) } else { plain }
 }
 
 /// Anything but an empty folder, which is as good as none.
@@ -400,8 +424,13 @@ fn is_taken(path: &Path) -> bool {
 }
 
 fn first_free(runs: &Path, id: &str) -> String {
-    let stem = &id[..id.len().min(ID_LENGTH - 8)];
-    (2u32..10_000).map(|n| format!("{stem}-{n}")).find(|id| !is_taken(&runs.join(id))).unwrap_or_else(|| stem.to_string())
+    numbered(runs, id, '-')
+}
+
+fn numbered(runs: &Path, id: &str, between: char) -> String {
+    // Of a folder that a person named, which may be anything; short enough for the number to fit.
+    let stem = sanitised(id, ID_LENGTH - 8);
+    (2u32..10_000).map(|n| format!("{stem}{between}{n}")).find(|id| !is_taken(&runs.join(id))).unwrap_or_else(|| stem.clone())
 }
 
 /// `YYYYMMDD-HHMMSS` in UTC.
@@ -549,6 +578,21 @@ mod tests {
         fs::create_dir(runs.path().join("src")).unwrap();
         fs::write(runs.path().join("src").join(EVENTS), "{}\n").unwrap();
         assert_eq!(open("src").unwrap(), "src");
+    }
+
+    #[test]
+    fn a_branch_of_a_folder_with_any_name_has_a_name_that_can_be() {
+        let runs = tempfile::tempdir().unwrap();
+        fs::create_dir_all(runs.path().join("r.2").join("x")).unwrap();
+        assert_eq!(branch_id(runs.path(), "r"), "r.3");
+        assert_eq!(free_id(runs.path(), "r.2"), "r.2-2");
+        for name in ["\u{3bb}".repeat(60), "night \u{1f319}".repeat(20), String::new()] {
+            for id in [branch_id(runs.path(), &name), free_id(runs.path(), &format!("{name}.repeat"))] {
+                check_id(&id).unwrap();
+            }
+        }
+        assert_eq!(ids(runs.path()).unwrap(), ["r.2"]);
+        assert!(ids(&runs.path().join("none")).unwrap().is_empty());
     }
 
     #[test]

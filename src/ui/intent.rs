@@ -185,14 +185,7 @@ pub fn interrupt(screen: &mut Screen, state: &RunState) -> Vec<Effect> {
 }
 
 fn stop(stop: Stop) -> Vec<Effect> {
-    stop_with(stop, None)
-}
-
-fn stop_with(stop: Stop, wish: Option<BranchWish>) -> Vec<Effect> {
-    match wish {
-        Some(wish) => vec![Effect::Branch(stop, wish)],
-        None => vec![Effect::Ask(Command::Stop(stop), Asked::Stop(stop))],
-    }
+    vec![Effect::Ask(Command::Stop(stop), Asked::Stop(stop))]
 }
 
 /// Where keys are looked for, the first place winning.

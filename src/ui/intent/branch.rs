@@ -3,7 +3,7 @@
 
 use super::dialogs::choose;
 use super::steering::steers;
-use super::{Effect, Leave, stop_with};
+use super::{Effect, Leave};
 use crate::protocol::Stop;
 use crate::run::RunState;
 use crate::run::checkpoints::{Found, Pinned};
@@ -93,7 +93,7 @@ pub(super) fn branch(screen: &mut Screen, state: &RunState, mut branching: Branc
             // Nothing trains here: the new run takes this one's place at once.
             Ok(wish) if is_over(state) || screen.pace.is_some() => return vec![Effect::Leave(Leave::Branch(wish))],
             Ok(wish) => match steers(screen, state) {
-                Ok(()) => return stop_with(Stop::NOW_AND_SAVE, Some(wish)),
+                Ok(()) => return vec![Effect::Branch(Stop::NOW_AND_SAVE, wish)],
                 Err(why) => branching.fault = Some(why.into()),
             },
             Err(why) => branching.fault = Some(why),
