@@ -189,6 +189,25 @@ fn a_screen_is_left_and_the_shell_has_its_prompt_while_training_goes_on() {
 }
 
 #[test]
+fn whoever_looks_on_when_the_process_dies_is_told_and_told_what_to_do() {
+    let runs = tempfile::tempdir().unwrap();
+    says(0, &train_args(&runs, "r", &["-s", LONG, "--detach"]));
+    let log = Log::of(&runs, "r");
+    let mut looking = attach(&runs, &[]);
+    looking.says("RUNNING");
+    let pid: i32 = fs::read_to_string(log.0.join("lock")).unwrap().trim().parse().unwrap();
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    looking.says("is gone");
+    looking.type_in(b"q");
+    assert_eq!(looking.exit_code(), 1);
+    looking.assert_given_back();
+    looking.says("rematch resume");
+    let mut nowhere = vec!["attach", "r"];
+    nowhere.extend(on(&runs));
+    assert!(says(2, &nowhere).contains("there is no terminal to draw on"));
+}
+
+#[test]
 fn going_back_on_the_screen_begins_a_run_from_the_checkpoint_and_keeps_the_other() {
     let runs = tempfile::tempdir().unwrap();
     let mut run = screen(&train_args(&runs, "r", &["-s", LONG, "-s", "checkpoint.keep_last=3"]));

@@ -1,6 +1,6 @@
 //! `rematch attach`: the screen of a run that trains in another process. It catches up from the log and goes on from the socket.
 
-use super::{beside, rewind, screen, settings};
+use super::{Failed, beside, rewind, screen, settings};
 use crate::cli::Attach;
 use anyhow::{anyhow, bail};
 use crossbeam_channel::{Receiver, bounded};
@@ -18,7 +18,13 @@ use std::io::Write as _;
 pub fn run(args: &Attach) -> anyhow::Result<u8> {
     let folder = chosen(args)?;
     let dress = settings::dress(&args.look)?;
-    terminal::available()?;
+    if terminal::available().is_err() {
+        let log = folder.events();
+        bail!(
+            "attach shows a screen, and there is no terminal to draw on; rematch ps lists what trains, and {} has it all",
+            log.display()
+        );
+    }
     if folder.owner() == Owner::Nobody {
         let id = folder.id();
         bail!(
@@ -65,10 +71,13 @@ pub fn run(args: &Attach) -> anyhow::Result<u8> {
         | Leave::NotStarted => {}
     }
     let mut out = std::io::stdout();
-    if state.finished.is_some() {
-        let _ = out.write_all(headless::summary(&state, folder.path()).as_bytes());
-    } else {
-        let _ = writeln!(out, "training goes on; come back with: rematch attach {}", folder.path().display());
+    let place = folder.path().display();
+    match (&state.finished, folder.owner()) {
+        (Some(_), _) => drop(out.write_all(headless::summary(&state, folder.path()).as_bytes())),
+        (None, Owner::Process(_)) => drop(writeln!(out, "training goes on; come back with: rematch attach {place}")),
+        (None, Owner::Nobody) => {
+            return Err(Failed(format!("the process that trained is gone; go on with: rematch resume {place}")).into());
+        }
     }
     Ok(0)
 }

@@ -87,7 +87,7 @@ impl<S: Surface> App<'_, S> {
             self.screen.toast(Mood::Bad, format!("! the worker ended without a last word: {why}"));
         }
         if let Some(why) = self.session.lost().filter(|_| !is_over(&self.state)) {
-            self.screen.toast(Mood::Bad, format!("! the line to the training process is gone: {why}"));
+            self.screen.toast(Mood::Bad, format!("! {why}"));
         }
         // Nobody listens any more, so q must not offer to stop anything.
         self.screen.access = Access::ReadOnly;
