@@ -85,6 +85,9 @@ pub mod data;
 // A run: disk, memory, transport.
 pub mod run;
 
+// Many runs as one experiment.
+pub mod sweep;
+
 // The working half, on one thread.
 #[cfg(feature = "torch")]
 pub mod nn;
