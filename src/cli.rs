@@ -2,6 +2,7 @@
 
 mod how;
 mod lasting;
+mod sweep;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use how::{Colour, Glyphs, Graphics, How, Look, Ui};
@@ -9,6 +10,7 @@ pub use lasting::{Attach, Fork, Ps, Repeat, Resume, Schedule};
 use rematch::config::{AttackName, DeviceChoice, Norm, Suite};
 use rematch::data::fetch::Set;
 use std::path::PathBuf;
+pub use sweep::{Sweep, SweepUi};
 
 /// Train image classifiers to be robust against adversarial examples, and steer the training while it runs.
 #[derive(Parser)]
@@ -40,6 +42,8 @@ pub enum Command {
     Attach(Attach),
     /// List the runs that train now
     Ps(Ps),
+    /// Run an experiment of many runs, and go on with it after any interruption
+    Sweep(Sweep),
     /// Check a config and print it whole, with every default; or list every key there is
     Config(Config),
     /// Watch a recorded run again, at any pace

@@ -27,6 +27,7 @@ pub mod schedule;
 pub mod screen;
 pub mod shelf;
 pub mod settings;
+pub mod sweep;
 pub mod train;
 
 /// Something went wrong after the work had begun: exit code 1. Everything else that is an error was wrong from the start: 2.

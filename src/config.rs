@@ -16,8 +16,8 @@ pub use attack::{AttackName, AttackSpec, Ensemble, Overrides, Suite};
 pub use device::DeviceChoice;
 pub use dial::Dial;
 pub use method::{
-    Ard, BatchNormMode, Distance, FastAt, FreeAt, Iterate, Kd, KdForm, Method, NFgsm, Projector, RandomStart, Rdt, Reduction,
-    Rrm, Rslad, Sat, Trades,
+    Ard, BatchNormMode, Distance, FastAt, FreeAt, Inputs, Iterate, Kd, KdForm, Method, NFgsm, Projector, RandomStart, Rdt,
+    Reduction, Rrm, RrmPlus, Rslad, Sat, Targets, Trades,
 };
 pub use planned::Planned;
 pub use units::{Eps, Norm};
@@ -154,6 +154,9 @@ pub enum Network {
     /// As `fc2` with a third convolution: a different architecture with the same feature width.
     #[serde(rename = "fc3")]
     Fc3,
+    /// As `fc3` with two convolutions more.
+    #[serde(rename = "fc5")]
+    Fc5,
     /// Three convolutions 16-32-64 with max-pools and a global average: 64 features. The network of `rematch bench`.
     #[serde(rename = "small")]
     Small,
@@ -202,6 +205,27 @@ pub struct Teacher {
     /// Whether the file may be a TorchScript program, which is run.
     #[serde(default)]
     pub torchscript: TorchScript,
+    /// Further teachers, files as `checkpoint`: of features the distance to each counts alike, of answers their mean.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
+    #[serde(default)]
+    pub cache: Cache,
+}
+
+/// Whether what the teachers say of the training images is asked once and kept, in memory and on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cache {
+    #[default]
+    No,
+    /// Only where training images are not augmented: each is then always the same.
+    Yes,
+}
+
+impl Teacher {
+    pub fn new(checkpoint: String) -> Self {
+        Self { checkpoint, torchscript: TorchScript::No, also: Vec::new(), cache: Cache::No }
+    }
 }
 
 /// Whether a program may be run as a teacher.
@@ -223,6 +247,9 @@ pub struct Threat {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Train {
     pub epochs: u64,
+    /// Where training ends before its last epoch does; schedules end there too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<u64>,
     pub batch: usize,
     pub lr: f64,
     pub momentum: f64,
@@ -389,6 +416,7 @@ named! {
     Network {
         Fc2 = "fc2",
         Fc3 = "fc3",
+        Fc5 = "fc5",
         Small = "small",
         Dnn = "dnn",
         Vgg11 = "vgg11",
@@ -417,6 +445,8 @@ named! {
     }
     Suite { AutoAttack = "autoattack", AutoAttackPlus = "autoattack-plus", Rand = "rand" }
     Iterate { Last = "last", Best = "best" }
+    Inputs { Clean = "clean", Noisy = "noisy", TeacherAttacked = "teacher-attacked", Carried = "carried" }
+    Targets { Shown = "shown", Clean = "clean" }
     Distance { Cosine = "cosine", RelativeL2 = "relative-l2" }
     KdForm { Textbook = "textbook", Paper = "paper" }
     Reduction { Images = "images", ImagesAndClasses = "images-and-classes" }

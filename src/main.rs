@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         Command::Attach(args) => commands::attach::run(&args),
         Command::Ps(args) => commands::ps::run(&args),
         Command::Schedule(args) => commands::schedule::run(&args),
+        Command::Sweep(args) => commands::sweep::run(&args),
         Command::Config(args) => commands::config::run(&args),
         Command::Replay(args) => commands::replay::run(&args),
         Command::Keys(args) => commands::keys::run(&args),

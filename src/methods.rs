@@ -14,12 +14,13 @@ pub mod losses;
 pub mod n_fgsm;
 pub mod rdt;
 pub mod rrm;
+pub mod rrm_plus;
 pub mod rslad;
 pub mod sat;
 pub mod trades;
 
 use crate::config;
-use crate::nn::Model;
+use crate::nn::{Model, Output};
 use crate::protocol::event::Term;
 use crate::protocol::{Controls, Dial};
 use laps::Laps;
@@ -32,6 +33,21 @@ pub struct Batch {
     pub images: Tensor,
     /// `[N]`, int64.
     pub labels: Tensor,
+    /// What each teacher says of these images, where that is kept; else empty.
+    pub taught: Vec<Output>,
+    /// `[N]`, int64, on the device: which training images they are; `None` where nobody asked.
+    pub places: Option<Tensor>,
+}
+
+impl Batch {
+    pub fn new(images: Tensor, labels: Tensor) -> Self {
+        Self { images, labels, taught: Vec::new(), places: None }
+    }
+
+    /// What the teacher in this place says of these images: asked now, or before.
+    pub fn taught(&self, at: usize, teacher: &Model) -> Output {
+        self.taught.get(at).map_or_else(|| ask(teacher, &self.images), Output::shallow_clone)
+    }
 }
 
 /// What a step minimises, and what it reports.
@@ -49,6 +65,10 @@ pub struct Context<'a> {
     pub controls: &'a Controls,
     /// How many steps this minibatch has been trained on before, below the config's `replays`.
     pub replay: u32,
+    /// Share of the plan's steps that are done, 0-1.
+    pub progress: f64,
+    /// Training images there are.
+    pub images: usize,
     pub laps: &'a mut Laps,
 }
 
@@ -100,9 +120,10 @@ pub trait Method {
     }
 }
 
-/// The method that a config names. `teacher`: frozen; present for methods that learn from one.
-pub fn build(method: config::Method, teacher: Option<Rc<Model>>) -> Result<Box<dyn Method>, NoTeacher> {
-    let teacher = || teacher.ok_or(NoTeacher(method.name()));
+/// The method that a config names. `teachers`: frozen; one for methods that learn from one, more for those that can.
+pub fn build(method: config::Method, teachers: impl IntoIterator<Item = Rc<Model>>) -> Result<Box<dyn Method>, NoTeacher> {
+    let teachers: Vec<Rc<Model>> = teachers.into_iter().collect();
+    let teacher = || teachers.first().cloned().ok_or(NoTeacher(method.name()));
     Ok(match method {
         config::Method::Erm => Box::new(erm::Erm),
         config::Method::Sat(sat) => Box::new(sat::Sat::new(sat)),
@@ -111,6 +132,10 @@ pub fn build(method: config::Method, teacher: Option<Rc<Model>>) -> Result<Box<d
         config::Method::FreeAt(_) => Box::new(free_at::FreeAt::default()),
         config::Method::Trades(trades) => Box::new(trades::Trades::new(trades)),
         config::Method::Rrm(rrm) => Box::new(rrm::Rrm::new(rrm, teacher()?)),
+        config::Method::RrmPlus(plus) => {
+            teacher()?;
+            Box::new(rrm_plus::RrmPlus::new(plus, teachers))
+        }
         config::Method::Kd(kd) => Box::new(kd::Kd::new(kd, teacher()?)),
         config::Method::Rdt(_) => Box::new(rdt::Rdt),
         config::Method::Ard(ard) => Box::new(ard::Ard::new(ard, teacher()?)),
@@ -132,7 +157,7 @@ fn inner(controls: &Controls) -> crate::attacks::Pgd {
 }
 
 /// What the teacher says of these images: eval mode, no graph.
-fn ask(teacher: &Model, images: &Tensor) -> crate::nn::Output {
+pub fn ask(teacher: &Model, images: &Tensor) -> Output {
     use crate::nn::{Mode, Network};
     let _guard = tch::no_grad_guard();
     teacher.forward(images, Mode::Eval)

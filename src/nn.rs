@@ -52,6 +52,14 @@ pub struct Output {
     pub features: Tensor,
 }
 
+impl Output {
+    /// The same tensors, not copied.
+    #[must_use]
+    pub fn shallow_clone(&self) -> Self {
+        Self { logits: self.logits.shallow_clone(), features: self.features.shallow_clone() }
+    }
+}
+
 /// Anything that classifies images: what attacks need to know of a model.
 pub trait Network {
     /// `images`: `[N, C, H, W]`, float, in `[0, 1]`.

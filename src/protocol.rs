@@ -27,4 +27,4 @@ pub type Step = u64;
 /// The shape of what is written to `events.jsonl`. A reader refuses a newer one.
 /// 2: more methods, dials and terms. 3: evaluations with a report. 4: pulls, timed changes, exhibits.
 /// 5: resumed runs and branches.
-pub const FORMAT: u32 = 5;
+pub const FORMAT: u32 = 6;

@@ -7,6 +7,14 @@
 //! machines.
 
 pub mod board;
+pub mod collect;
+pub mod estimate;
+pub mod file;
+pub mod ledger;
 pub mod plan;
+pub mod process;
+pub mod runner;
+pub mod slurm;
 
+pub use file::read;
 pub use plan::{Cell, Figure, PaperTable, Plan, Role};

@@ -21,6 +21,7 @@ pub mod exhausted;
 pub mod exhibit;
 pub mod inbox;
 pub mod insight;
+pub mod lessons;
 pub mod memory;
 pub mod meter;
 pub mod pace;

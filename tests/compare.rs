@@ -56,10 +56,7 @@ impl Made {
             seed: 1,
             data: Data { source: config::Source::Idx, path: None, validation: 1000, augment: Augment::None, files: None },
             student: Student { network: Network::Fc3, feature_width: None },
-            teacher: self
-                .teacher
-                .as_ref()
-                .map(|path| Teacher { checkpoint: path.display().to_string(), torchscript: TorchScript::No }),
+            teacher: self.teacher.as_ref().map(|path| Teacher::new(path.display().to_string())),
             method: self.method,
             threat: self.threat,
             train: Train {
@@ -71,6 +68,7 @@ impl Made {
                 weight_decay: 5e-4,
                 schedule: Schedule::Constant,
                 ema: 0.0,
+                steps: None,
                 report_hz: 10.0,
             },
             probe: Probe { per_epoch: 1, images: 250, steps: 10 },
@@ -88,7 +86,7 @@ impl Made {
             program: "rematch 0.1.0".into(),
             controls: Controls::of(&config),
             config,
-            plan: Plan { epochs: 2, steps_per_epoch: 20 },
+            plan: Plan { epochs: 2, steps_per_epoch: 20, most: None },
             device: "cpu (2 threads)".into(),
             student: network("fc3"),
             teacher: self.teacher.as_ref().map(|path| TeacherFacts {
@@ -110,6 +108,7 @@ impl Made {
             parent: None,
             threads: None,
             resumed: None,
+            other_teachers: Vec::new(),
         }))];
         let evaluated = |step, purpose, (natural, adversarial)| {
             let probe = purpose == Purpose::Probe;

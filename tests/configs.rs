@@ -160,7 +160,7 @@ proptest! {
         };
         if pick > 1 {
             config.method = Method::Rrm(rematch::config::Rrm::cosine(lambda));
-            config.teacher = Some(rematch::config::Teacher { checkpoint: format!("/{name}"), torchscript: rematch::config::TorchScript::No });
+            config.teacher = Some(rematch::config::Teacher::new(format!("/{name}")));
         }
         prop_assert_eq!(judge(&to_toml(&config), &[]), Ok(config));
     }

@@ -112,6 +112,7 @@ fn three_steps_agree(name: &str, method: Method, norm: Norm) {
         weight_decay: 5e-4,
         schedule: Schedule::Constant,
         ema: 0.0,
+        steps: None,
         report_hz: 1.0,
     };
     let mut sgd = Sgd::new(&settings, &student.parameters);
@@ -119,11 +120,11 @@ fn three_steps_agree(name: &str, method: Method, norm: Norm) {
     let (replays, method_attacks) = (method.replays(), method.attacks());
     let mut method = methods::build(method, Some(Rc::new(teacher))).unwrap();
     let labels: Vec<i64> = (0..16).map(|i| i % 10).collect();
-    let batch = Batch { images: channels_last(&(wave(&[16, 1, 28, 28], 0.2, 0.5) + 0.5)), labels: Tensor::from_slice(&labels) };
+    let batch = Batch::new(channels_last(&(wave(&[16, 1, 28, 28], 0.2, 0.5) + 0.5)), Tensor::from_slice(&labels));
     let mut laps = Laps::new(Device::Cpu);
     for step in 0..3 {
         tch::manual_seed(1000 + step as i64);
-        let context = Context { controls: &controls, replay: step as u32 % replays, laps: &mut laps };
+        let context = Context { controls: &controls, replay: step as u32 % replays, progress: 0.0, images: 16, laps: &mut laps };
         let objective = method.objective(&student, &batch, context);
         assert_eq!(objective.terms.len(), method.terms().len());
         let (gradient, other) = student.parameters.gradients(&objective.loss, objective.also.as_ref());

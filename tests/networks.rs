@@ -142,7 +142,7 @@ fn names_shapes_and_counts_are_those_of_pytorch() {
         seen.push(case.network());
     }
     // Those of our own are held to PyTorch by tests/methods.rs (fc2, fc3), or are only for throughput (small).
-    let own = [Network::Fc2, Network::Fc3, Network::Small];
+    let own = [Network::Fc2, Network::Fc3, Network::Fc5, Network::Small];
     assert!(Network::ALL.iter().all(|n| seen.contains(n) || own.contains(n)), "a network has no case");
 }
 

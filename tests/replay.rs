@@ -26,7 +26,7 @@ fn config(method: Method) -> Config {
         seed: 1,
         data: Data { source: Source::FashionMnist10k, path: None, validation: 1000, augment: Augment::None, files: None },
         student: Student { network: Network::Fc3, feature_width: None },
-        teacher: Some(Teacher { checkpoint: "/assets/teacher.safetensors".into(), torchscript: TorchScript::No }),
+        teacher: Some(Teacher::new("/assets/teacher.safetensors".into())),
         method,
         threat: THREAT,
         train: Train {
@@ -38,6 +38,7 @@ fn config(method: Method) -> Config {
             weight_decay: 5e-4,
             schedule: Schedule::Constant,
             ema: 0.0,
+            steps: None,
             report_hz: 10.0,
         },
         probe: Probe { per_epoch: 1, images: 250, steps: 10 },
@@ -57,7 +58,7 @@ fn started(run: &str) -> Event {
         run: run.into(),
         program: "rematch 0.1.0".into(),
         config: config(Method::Rrm(Rrm::cosine(0.005))),
-        plan: Plan { epochs: 2, steps_per_epoch: 20 },
+        plan: Plan { epochs: 2, steps_per_epoch: 20, most: None },
         device: "cpu (2 threads)".into(),
         student: network("fc3"),
         teacher: Some(TeacherFacts {
@@ -80,6 +81,7 @@ fn started(run: &str) -> Event {
         parent: None,
         threads: None,
         resumed: None,
+        other_teachers: Vec::new(),
     }))
 }
 

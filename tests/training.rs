@@ -16,7 +16,7 @@ mod steering;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use rematch::config::{
     Alerts, Augment, BatchNormMode, Checkpoint, Config, Data, DeviceChoice, Eps, Evaluation, Insight, Iterate, Method, Nesterov,
-    Network, Norm, Probe, RandomStart, Rrm, Sat, Schedule, Source, Steering, Student, Teacher, Threat, TorchScript, Train, Watch,
+    Network, Norm, Probe, RandomStart, Rrm, Sat, Schedule, Source, Steering, Student, Teacher, Threat, Train, Watch,
 };
 use rematch::data::DataSet;
 use rematch::protocol::command::{Command, CommandId, Request, SaveOnStop, Stop, StopWhen};
@@ -57,6 +57,7 @@ fn config(method: Method, epochs: u64) -> Config {
             weight_decay: 5e-4,
             schedule: Schedule::Cosine { final_lr: 1e-6 },
             ema: 0.0,
+            steps: None,
             report_hz: 10.0,
         },
         probe: Probe { per_epoch: 1, images: 20, steps: 2 },
@@ -196,10 +197,7 @@ fn teacher() -> (TempDir, PathBuf) {
 }
 
 fn rrm(teacher: &Path, lambda: f64, epochs: u64) -> Config {
-    Config {
-        teacher: Some(Teacher { checkpoint: teacher.display().to_string(), torchscript: TorchScript::No }),
-        ..config(Method::Rrm(Rrm::cosine(lambda)), epochs)
-    }
+    Config { teacher: Some(Teacher::new(teacher.display().to_string())), ..config(Method::Rrm(Rrm::cosine(lambda)), epochs) }
 }
 
 #[test]

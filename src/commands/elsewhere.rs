@@ -8,7 +8,7 @@ use crate::cli::{Cli, Command};
 use std::os::unix::process::CommandExt as _;
 
 /// Beside this program; `cargo build` makes both.
-const NAME: &str = "rematch-torch";
+pub const NAME: &str = "rematch-torch";
 
 pub fn is_needed(cli: &Cli) -> bool {
     match cli.command {
@@ -23,6 +23,7 @@ pub fn is_needed(cli: &Cli) -> bool {
         Command::Schedule(_)
         | Command::Attach(_)
         | Command::Ps(_)
+        | Command::Sweep(_)
         | Command::Keys(_)
         | Command::Config(_)
         | Command::Replay(_)

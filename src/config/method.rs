@@ -21,6 +21,8 @@ pub enum Method {
     Trades(Trades),
     #[serde(rename = "rrm")]
     Rrm(Rrm),
+    #[serde(rename = "rrm-plus")]
+    RrmPlus(RrmPlus),
     #[serde(rename = "kd")]
     Kd(Kd),
     #[serde(rename = "rdt")]
@@ -111,6 +113,57 @@ impl Rrm {
 
 fn once() -> u32 {
     1
+}
+
+/// RRM with what the paper does not have, each part off until it is asked for: with all of them off it is RRM.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RrmPlus {
+    /// Weight of the labels' term. Steerable.
+    pub lambda: f64,
+    /// Weight of the representation loss, 1 in RRM; 0: features are not matched, and need not be of one width.
+    pub matching: f64,
+    pub distance: Distance,
+    pub projector: Projector,
+    pub inputs: Inputs,
+    pub targets: Targets,
+    /// Share of the teachers' soft answers in the labels' term, 0 in RRM; the hard labels have the rest. Steerable.
+    pub alpha: f64,
+    /// Softness of those answers. Steerable.
+    pub temperature: f64,
+    /// Share of the training after which the student is attacked by one step from noise (N-FGSM); 0: in all of it, 1: never.
+    pub attack_from: f64,
+    /// Half width of the noise, in multiples of epsilon: of that attack, and of the one through the teacher.
+    pub noise: f64,
+    pub step_size: Eps,
+    pub batch_norm: BatchNormMode,
+}
+
+/// What the student is shown while it is not attacked itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Inputs {
+    #[serde(rename = "clean")]
+    Clean,
+    /// With uniform noise as wide as the ball.
+    #[serde(rename = "noisy")]
+    Noisy,
+    /// One step from noise up the first teacher's cross-entropy, within the ball.
+    #[serde(rename = "teacher-attacked")]
+    TeacherAttacked,
+    /// With a perturbation of its own that each image carries from epoch to epoch: one step up the student's loss, by the gradient
+    /// that the weights' backward pass gives beside theirs. Only where images are always the same.
+    #[serde(rename = "carried")]
+    Carried,
+}
+
+/// Of which image the teachers' features and answers are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Targets {
+    /// Of the one that the student is shown.
+    #[serde(rename = "shown")]
+    Shown,
+    /// Of the clean one, whatever the student is shown.
+    #[serde(rename = "clean")]
+    Clean,
 }
 
 /// How far apart two representations are.
@@ -213,7 +266,8 @@ pub enum BatchNormMode {
 
 impl Method {
     /// Names a config may use, in the order help lists them.
-    pub const NAMES: &[&str] = &["erm", "sat", "fast-at", "n-fgsm", "free-at", "trades", "rrm", "kd", "rdt", "ard", "rslad"];
+    pub const NAMES: &[&str] =
+        &["erm", "sat", "fast-at", "n-fgsm", "free-at", "trades", "rrm", "rrm-plus", "kd", "rdt", "ard", "rslad"];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -224,6 +278,7 @@ impl Method {
             Self::FreeAt(_) => "free-at",
             Self::Trades(_) => "trades",
             Self::Rrm(_) => "rrm",
+            Self::RrmPlus(_) => "rrm-plus",
             Self::Kd(_) => "kd",
             Self::Rdt(_) => "rdt",
             Self::Ard(_) => "ard",
@@ -235,6 +290,7 @@ impl Method {
     pub fn lambda(self) -> Option<f64> {
         match self {
             Self::Rrm(rrm) => Some(rrm.lambda),
+            Self::RrmPlus(plus) => Some(plus.lambda),
             _ => None,
         }
     }
@@ -247,14 +303,14 @@ impl Method {
             | Self::Trades(Trades { steps, step_size, .. })
             | Self::Ard(Ard { steps, step_size, .. })
             | Self::Rslad(Rslad { steps, step_size, .. }) => Some((steps, step_size)),
-            Self::NFgsm(NFgsm { step_size, .. }) => Some((1, step_size)),
+            Self::NFgsm(NFgsm { step_size, .. }) | Self::RrmPlus(RrmPlus { step_size, .. }) => Some((1, step_size)),
             Self::Erm | Self::FreeAt(_) | Self::Rrm(_) | Self::Kd(_) | Self::Rdt(_) => None,
         }
     }
 
     /// Whether the number of the training attack's steps can be chosen.
     pub fn has_steps(self) -> bool {
-        self.attack().is_some() && !matches!(self, Self::NFgsm(_))
+        self.attack().is_some() && !matches!(self, Self::NFgsm(_) | Self::RrmPlus(_))
     }
 
     /// Batch-norm mode of the training attack, where it can be chosen.
@@ -263,6 +319,7 @@ impl Method {
             Self::Sat(Sat { batch_norm, .. })
             | Self::FastAt(FastAt { batch_norm, .. })
             | Self::NFgsm(NFgsm { batch_norm, .. })
+            | Self::RrmPlus(RrmPlus { batch_norm, .. })
             | Self::Trades(Trades { batch_norm, .. })
             | Self::Ard(Ard { batch_norm, .. })
             | Self::Rslad(Rslad { batch_norm, .. }) => Some(batch_norm),
@@ -280,18 +337,44 @@ impl Method {
 
     /// Whether epsilon is the radius that training attacks within, and not that of the probes alone.
     pub fn attacks(self) -> bool {
-        self.attack().is_some() || matches!(self, Self::FreeAt(_))
+        match self {
+            Self::RrmPlus(plus) => plus.attack_from < 1.0 || plus.inputs != Inputs::Clean,
+            Self::FreeAt(_) => true,
+            other => other.attack().is_some(),
+        }
+    }
+
+    /// Weight of the loss on representations and how features come to be of one width, where the method matches them.
+    pub fn matching(self) -> Option<(f64, Projector)> {
+        match self {
+            Self::Rrm(rrm) => Some((1.0, rrm.projector)),
+            Self::RrmPlus(plus) => Some((plus.matching, plus.projector)).filter(|(weight, _)| *weight > 0.0),
+            _ => None,
+        }
+    }
+
+    /// Puts another lambda in the place of the one it begins with; nothing where the method has none.
+    pub fn set_lambda(&mut self, lambda: f64) {
+        match self {
+            Self::Rrm(rrm) => rrm.lambda = lambda,
+            Self::RrmPlus(plus) => plus.lambda = lambda,
+            _ => {}
+        }
     }
 
     /// Whether one gradient step makes its training examples: what catastrophic overfitting can happen to.
     pub fn single_step(self) -> bool {
-        matches!(self, Self::FastAt(FastAt { steps: 1, .. }) | Self::NFgsm(_) | Self::FreeAt(_))
+        match self {
+            Self::RrmPlus(plus) => plus.attack_from < 1.0 || plus.inputs == Inputs::Carried,
+            Self::FastAt(FastAt { steps: 1, .. }) | Self::NFgsm(_) | Self::FreeAt(_) => true,
+            _ => false,
+        }
     }
 
     /// One line of what only it needs, for tables and the screen.
     pub fn describe(self) -> String {
         let mut words = vec![self.name().to_string()];
-        if let Some((steps, step_size)) = self.attack() {
+        if let Some((steps, step_size)) = self.attack().filter(|_| self.attacks()) {
             words.push(format!("K {steps} step {step_size}"));
         }
         match self {
@@ -299,8 +382,50 @@ impl Method {
             Self::Rrm(rrm) if rrm.distance == Distance::RelativeL2 => words.push("relative L2".into()),
             Self::Kd(Kd { form: KdForm::Paper, .. }) => words.push("as the paper ran it".into()),
             Self::NFgsm(n) => words.push(format!("k {}", n.noise)),
+            Self::RrmPlus(plus) => words.extend(plus.parts()),
             _ => {}
         }
         words.join(" ")
+    }
+}
+
+impl RrmPlus {
+    /// RRM itself: everything else off.
+    pub fn plain(lambda: f64, eps: Eps) -> Self {
+        Self {
+            lambda,
+            matching: 1.0,
+            distance: Distance::Cosine,
+            projector: Projector::No,
+            inputs: Inputs::Clean,
+            targets: Targets::Shown,
+            alpha: 0.0,
+            temperature: 1.0,
+            attack_from: 1.0,
+            noise: 2.0,
+            step_size: eps,
+            batch_norm: BatchNormMode::Train,
+        }
+    }
+
+    /// What is on, in a few words each.
+    fn parts(self) -> Vec<String> {
+        let mut parts = Vec::new();
+        if self.inputs != Inputs::Clean {
+            parts.push(format!("{} inputs", self.inputs.name()));
+        }
+        if self.attack_from < 1.0 {
+            parts.push(match self.attack_from {
+                0.0 => "n-fgsm".into(),
+                from => format!("n-fgsm from {:.0} %", 100.0 * from),
+            });
+        }
+        if self.alpha > 0.0 {
+            parts.push(format!("soft {:.0} %", 100.0 * self.alpha));
+        }
+        if self.matching != 1.0 {
+            parts.push(format!("matching x{}", self.matching));
+        }
+        parts
     }
 }

@@ -46,7 +46,7 @@ impl Method for Ard {
                 Mode::Train => attack.climb(student, mode, x, &batch.labels, start, pgd::on),
             }
         });
-        let target = context.laps.time(Part::Teacher, || super::ask(&self.teacher, x).logits);
+        let target = context.laps.time(Part::Teacher, || batch.taught(0, &self.teacher).logits);
         context.laps.time(Part::ForwardBackward, || {
             let logits = student.forward(&attacked, Mode::Train).logits;
             let clean = student.forward(x, Mode::Train).logits;

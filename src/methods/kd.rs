@@ -54,7 +54,7 @@ impl Method for Kd {
     }
 
     fn pull(&self, look: &Look) -> Option<Pull> {
-        let target = super::ask(&self.teacher, &look.batch.images).logits;
+        let target = look.batch.taught(0, &self.teacher).logits;
         let alpha = look.controls.alpha;
         let [ce, distillation] = self.terms_of(look.logits, &target, &look.batch.labels, look.controls.temperature);
         let losses = [ce * (1.0 - alpha), distillation * alpha];
@@ -63,7 +63,7 @@ impl Method for Kd {
 
     fn objective(&mut self, student: &Model, batch: &Batch, context: Context) -> Objective {
         let (temperature, alpha) = (context.controls.temperature, context.controls.alpha);
-        let target = context.laps.time(Part::Teacher, || super::ask(&self.teacher, &batch.images).logits);
+        let target = context.laps.time(Part::Teacher, || batch.taught(0, &self.teacher).logits);
         context.laps.time(Part::ForwardBackward, || {
             let logits = student.forward(&batch.images, Mode::Train).logits;
             let [ce, distillation] = self.terms_of(&logits, &target, &batch.labels, temperature);

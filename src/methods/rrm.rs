@@ -52,7 +52,7 @@ impl Method for Rrm {
     }
 
     fn pull(&self, look: &Look) -> Option<Pull> {
-        let target = super::ask(&self.teacher, &look.batch.images).features;
+        let target = look.batch.taught(0, &self.teacher).features;
         let features = look.student.project(look.features);
         let weighted = losses::cross_entropy(look.logits, &look.batch.labels) * look.controls.lambda;
         let (term, representation) = match self.settings.distance {
@@ -64,8 +64,7 @@ impl Method for Rrm {
 
     fn objective(&mut self, student: &Model, batch: &Batch, context: Context) -> Objective {
         let kept = self.target.take().filter(|_| context.replay > 0);
-        let target =
-            context.laps.time(Part::Teacher, || kept.unwrap_or_else(|| super::ask(&self.teacher, &batch.images).features));
+        let target = context.laps.time(Part::Teacher, || kept.unwrap_or_else(|| batch.taught(0, &self.teacher).features));
         let objective = context.laps.time(Part::ForwardBackward, || {
             let out = student.forward(&batch.images, Mode::Train);
             let ce = losses::cross_entropy(&out.logits, &batch.labels);

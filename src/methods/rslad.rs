@@ -34,7 +34,7 @@ impl Method for Rslad {
     fn objective(&mut self, student: &Model, batch: &Batch, context: Context) -> Objective {
         let alpha = context.controls.alpha;
         let x = &batch.images;
-        let target = context.laps.time(Part::Teacher, || super::ask(&self.teacher, x).logits);
+        let target = context.laps.time(Part::Teacher, || batch.taught(0, &self.teacher).logits);
         let attacked = context.laps.time(Part::Attack, || {
             let mode: Mode = self.settings.batch_norm.into();
             let answers = target.softmax(1, target.kind());

@@ -47,7 +47,7 @@ pub fn takes(network: Network) -> Takes {
     let grey = Takes::new(16, 64, [1, 28, 28]);
     let small = Takes::new(28, 64, [3, 32, 32]);
     match network {
-        Network::Fc2 | Network::Fc3 | Network::Small => grey,
+        Network::Fc2 | Network::Fc3 | Network::Fc5 | Network::Small => grey,
         Network::Resnet18 | Network::Resnet50 | Network::PreactResnet18 | Network::Wrn2810 | Network::Wrn3410 | Network::Dnn => {
             small
         }
@@ -65,6 +65,7 @@ pub fn body(b: &mut Builder, network: Network, channels: i64, side: i64) -> Box<
     match network {
         Network::Fc2 => Box::new(FullyConnected::new(b, c, side, 0)),
         Network::Fc3 => Box::new(FullyConnected::new(b, c, side, 1)),
+        Network::Fc5 => Box::new(FullyConnected::new(b, c, side, 3)),
         Network::Small => Box::new(Small::new(b, c)),
         Network::Dnn => Box::new(Dnn::new(b, c, side)),
         Network::Vgg11 => Box::new(Vgg::new(b, VGG11, c)),

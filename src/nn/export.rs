@@ -59,7 +59,7 @@ fn plain(text: &str) -> String {
 fn definition(network: Network) -> (&'static str, &'static str) {
     let own = "The keys are rematch's own.";
     match network {
-        Network::Fc2 | Network::Fc3 | Network::Small => (include_str!("export/small.py"), own),
+        Network::Fc2 | Network::Fc3 | Network::Fc5 | Network::Small => (include_str!("export/small.py"), own),
         Network::Dnn => (include_str!("export/dnn.py"), own),
         Network::Vgg11 | Network::Vgg16 | Network::Vgg19 => (
             include_str!("export/vgg.py"),

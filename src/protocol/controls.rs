@@ -52,12 +52,14 @@ impl Controls {
             temperature: match method {
                 Method::Kd(kd) => kd.temperature,
                 Method::Ard(ard) => ard.temperature,
+                Method::RrmPlus(plus) => plus.temperature,
                 _ => 0.0,
             },
             alpha: match method {
                 Method::Kd(kd) => kd.alpha,
                 Method::Ard(ard) => ard.alpha,
                 Method::Rslad(rslad) => rslad.alpha,
+                Method::RrmPlus(plus) => plus.alpha,
                 _ => 0.0,
             },
             beta: if let Method::Trades(Trades { beta, .. }) = method { beta } else { 0.0 },

@@ -115,6 +115,9 @@ pub struct Started {
     pub device: String,
     pub student: NetworkFacts,
     pub teacher: Option<TeacherFacts>,
+    /// Those after the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_teachers: Vec<TeacherFacts>,
     pub data: DataFacts,
     pub controls: Controls,
     /// What can be turned in this run, in the order the Controls pane lists it.
@@ -161,11 +164,15 @@ pub struct Parent {
 pub struct Plan {
     pub epochs: u64,
     pub steps_per_epoch: u64,
+    /// Where it ends before the last epoch does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most: Option<Step>,
 }
 
 impl Plan {
     pub fn steps(self) -> Step {
-        self.epochs * self.steps_per_epoch
+        let all = self.epochs * self.steps_per_epoch;
+        self.most.map_or(all, |most| most.min(all))
     }
 }
 

@@ -205,7 +205,7 @@ fn drafts(
     teachers: Teachers,
 ) -> Vec<Draft> {
     let evidence = evidence::gather(&evaluations::within(folder.path()));
-    let cost = started.teacher.as_ref().map(teacher::cost);
+    let cost = started.teacher.as_ref().map(|first| teacher::cost_of_all(first, &started.other_teachers));
     let run = Arc::new(RunFacts {
         folder: folder.path().to_path_buf(),
         changes: state.turned().cloned().collect(),
@@ -295,7 +295,7 @@ fn drafts(
             let newest = evidence::newest(evidence.found, None);
             remarks.extend(newest.remarks);
             let measured = newest.found.iter().flat_map(|f| measured_of_teacher(f, &started.data)).collect();
-            let seconds = cost.and_then(|cost| cost.seconds);
+            let seconds = teacher::cost(facts).seconds;
             let training = seconds.map_or(Time::Unknown, Time::Seconds);
             let row = Row {
                 label: format!("teacher of {}", row.label),

@@ -145,7 +145,7 @@ fn summary(runs: &Path, path: &Path) -> Result<RunSummary, String> {
 
 /// A run's row, and the fold of its milestones that it was made of. A log that is damaged after its start is read up to there, and
 /// the message says so.
-pub(super) fn read(folder: &RunFolder) -> Result<(RunSummary, RunState), String> {
+pub(crate) fn read(folder: &RunFolder) -> Result<(RunSummary, RunState), String> {
     // Asked before the log is read: a run that ends in between is then in the log as ended, and never taken for killed.
     let owner = folder.owner();
     let mut state = RunState::default();

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 /// Of the shape of `sweep.json`; another number is another shape.
 pub const FORMAT: u32 = 1;
 
+/// Stands for the sweep's folder in configs of cells, so that a sweep can be moved and two copies of one compare.
+pub const HERE: &str = "/@sweep";
+
 /// A whole sweep, resolved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -38,8 +41,12 @@ pub struct Cell {
     pub seed: u64,
     /// The id of the cell whose weights it learns from, where that is trained in this sweep.
     pub teacher: Option<String>,
+    /// Those after the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_teachers: Vec<String>,
     pub budget: Option<Budget>,
-    /// Its whole config, resolved, as TOML. The number of its epochs is only known later where it has a budget.
+    /// Its whole config, resolved, as TOML, with [`HERE`] for the sweep's folder. The number of its epochs is only known later where
+    /// it has a budget.
     pub config: String,
 }
 
@@ -138,6 +145,17 @@ impl Plan {
             }
         }
         points
+    }
+
+    /// The cells that must be done before this one begins: its teachers, and those whose time it is given.
+    pub fn needs<'a>(&'a self, cell: &'a Cell) -> impl Iterator<Item = &'a Cell> {
+        let teaches = |other: &&Cell| cell.teacher.iter().chain(&cell.other_teachers).any(|id| *id == other.id);
+        let lends = |other: &&Cell| {
+            cell.budget
+                .as_ref()
+                .is_some_and(|budget| budget.of == other.row && other.seed == cell.seed && other.role == Role::Student)
+        };
+        self.cells.iter().filter(move |other| teaches(other) || lends(other))
     }
 
     pub fn cell(&self, id: &str) -> Option<&Cell> {

@@ -123,6 +123,7 @@ impl Steps {
         };
         let settings = Train {
             epochs: 1,
+            steps: None,
             batch: case.batch,
             lr: 0.01,
             momentum: 0.9,
@@ -141,7 +142,7 @@ impl Steps {
             sgd: Sgd::new(&settings, &student.parameters),
             method: methods::build(method, Some(Rc::new(teacher)))?,
             student,
-            batch: Batch { images, labels: Tensor::from_slice(&labels).to_device(device) },
+            batch: Batch::new(images, Tensor::from_slice(&labels).to_device(device)),
             controls,
             laps: Laps::new(device),
             done: 1,
@@ -151,7 +152,13 @@ impl Steps {
     fn one(&mut self) {
         self.laps.step(self.done);
         tch::manual_seed(random::seed(0, Purpose::AttackStart, self.done) as i64);
-        let context = Context { controls: &self.controls, replay: 0, laps: &mut self.laps };
+        let context = Context {
+            controls: &self.controls,
+            replay: 0,
+            progress: 0.0,
+            images: self.batch.labels.size()[0] as usize,
+            laps: &mut self.laps,
+        };
         let objective = self.method.objective(&self.student, &self.batch, context);
         let gradient = self.student.parameters.gradient(&objective.loss);
         self.sgd.step(&self.student.parameters, gradient, 0.01, None);

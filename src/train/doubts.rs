@@ -225,7 +225,7 @@ mod tests {
 
     fn names(network: &dyn Network) -> Vec<Suspicion> {
         let images = Tensor::from_slice(&[0.9f32, 0.2, 0.1, 0.1, 0.8, 0.3, 0.2, 0.1, 0.7]).view([3, 3, 1, 1]);
-        let batch = Batch { images, labels: Tensor::from_slice(&[0i64, 1, 2]) };
+        let batch = Batch::new(images, Tensor::from_slice(&[0i64, 1, 2]));
         answers(network, &batch).into_iter().map(|d| d.suspicion).collect()
     }
 

@@ -128,7 +128,7 @@ mod tests {
         teacher.freeze();
         let images = Tensor::rand([6, 1, 28, 28], (Kind::Float, Device::Cpu));
         let labels = Tensor::from_slice(&[0i64, 1, 2, 3, 4, 5]);
-        let batch = Batch { images: crate::nn::channels_last(&images), labels };
+        let batch = Batch::new(crate::nn::channels_last(&images), labels);
         let features = {
             let _guard = tch::no_grad_guard();
             student.forward(&batch.images, Mode::Eval).features

@@ -62,13 +62,13 @@ impl Memory {
     /// The images at these places, as they are.
     pub fn batch(&self, indices: &[i64]) -> Batch {
         let (bytes, labels) = self.pick(indices);
-        Batch { images: channels_last(&(bytes.to_kind(Kind::Float) / 255.0)), labels }
+        Batch::new(channels_last(&(bytes.to_kind(Kind::Float) / 255.0)), labels)
     }
 
     /// The images at these places, augmented. `seed`: of this step's augmentation.
     pub fn augmented(&self, indices: &[i64], augment: Augment, seed: u64) -> Batch {
         let (bytes, labels) = self.pick(indices);
-        Batch { images: channels_last(&augment::apply(&bytes, augment, Cropped::No, seed)), labels }
+        Batch::new(channels_last(&augment::apply(&bytes, augment, Cropped::No, seed)), labels)
     }
 
     fn pick(&self, indices: &[i64]) -> (Tensor, Tensor) {

@@ -8,7 +8,7 @@ use super::ends::{Ends, RunError, tell};
 use super::memory::Memory;
 use super::pool::Pool;
 use super::trainer::{Boundary, Trainer};
-use crate::config::{Method, Rdt};
+use crate::config::{self, Method, Rdt};
 use crate::methods::rdt;
 use crate::nn::{Model, host};
 use crate::protocol::event::{Preparing, Voice, Warning};
@@ -120,9 +120,26 @@ fn make(teacher: &Model, memory: &Memory, places: &[i64], seed: u64, settings: R
     Some(host::bytes(&(made * 255.0).round().clamp(0.0, 255.0).to_kind(Kind::Uint8)))
 }
 
+/// Of a teacher and the images that it is asked about; another teacher or other images have another.
+pub(super) fn fingerprint(teacher: &Model, settings: Option<&config::Teacher>, images: &[u8]) -> String {
+    let program = settings.filter(|_| teacher.parameters.entries().is_empty());
+    let program = program.and_then(|teacher| std::fs::read(&teacher.checkpoint).ok());
+    let mut hash = Sha256::new();
+    identify(&mut hash, teacher, program.as_deref(), images);
+    short(hash)
+}
+
 /// `program`: of a teacher that is one, its file; it has no parameters that could be told apart.
 fn key(teacher: &Model, program: Option<&[u8]>, images: &[u8], seed: u64, settings: Rdt) -> String {
     let mut hash = Sha256::new();
+    identify(&mut hash, teacher, program, images);
+    hash.update(seed.to_le_bytes());
+    hash.update(settings.inversion_steps.to_le_bytes());
+    hash.update(settings.inversion_step_size.to_le_bytes());
+    short(hash)
+}
+
+fn identify(hash: &mut Sha256, teacher: &Model, program: Option<&[u8]>, images: &[u8]) {
     // Network, shape and normaliser: the same weights under another normaliser are another teacher.
     hash.update(format!("{:?}", teacher.description));
     hash.update(program.unwrap_or_default());
@@ -133,9 +150,9 @@ fn key(teacher: &Model, program: Option<&[u8]>, images: &[u8], seed: u64, settin
         }
     }
     hash.update(images);
-    hash.update(seed.to_le_bytes());
-    hash.update(settings.inversion_steps.to_le_bytes());
-    hash.update(settings.inversion_step_size.to_le_bytes());
+}
+
+fn short(hash: Sha256) -> String {
     let sum = hash.finalize();
     format!("{:016x}", u64::from_be_bytes(std::array::from_fn(|i| sum[i])))
 }

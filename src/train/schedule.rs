@@ -42,7 +42,7 @@ pub fn momentum(schedule: &Schedule, momentum: f64, plan: Plan, step: Step) -> O
 mod tests {
     use super::*;
 
-    const PLAN: Plan = Plan { epochs: 48, steps_per_epoch: 391 };
+    const PLAN: Plan = Plan { epochs: 48, steps_per_epoch: 391, most: None };
 
     /// ALGORITHMS 0.3: lr 0.1, T = 18768.
     #[test]
@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn one_cycle_rises_to_its_peak_and_falls_to_nothing() {
         let schedule = Schedule::OneCycle { peak: 0.4, low_momentum: None };
-        let plan = Plan { epochs: 10, steps_per_epoch: 100 };
+        let plan = Plan { epochs: 10, steps_per_epoch: 100, most: None };
         let at = |step| lr(&schedule, 0.2, plan, step);
         assert!(at(0) > 0.0 && at(0) < 0.001);
         assert!((at(399) - 0.2).abs() < 1e-3 && (at(199) - 0.1).abs() < 1e-3 && (at(699) - 0.1).abs() < 1e-3);
@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn momentum_is_lowest_where_the_learning_rate_peaks() {
         let schedule = Schedule::OneCycle { peak: 0.5, low_momentum: Some(0.8) };
-        let plan = Plan { epochs: 1, steps_per_epoch: 99 };
+        let plan = Plan { epochs: 1, steps_per_epoch: 99, most: None };
         for (step, rate, expected) in [(24, 0.1, 0.85), (49, 0.2, 0.8), (74, 0.1, 0.85)] {
             assert!((lr(&schedule, 0.2, plan, step) - rate).abs() < 1e-12);
             assert!((momentum(&schedule, 0.9, plan, step).unwrap() - expected).abs() < 1e-12, "step {step}");

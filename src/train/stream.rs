@@ -119,7 +119,7 @@ impl Stream {
     pub fn batch(&self, places: &[i64]) -> Result<(Batch, Vec<i64>), DataError> {
         let pending = self.ask(places, Cutting::Centre);
         let (images, labels, read) = self.take(places, pending, Gap::LeftOut)?;
-        Ok((Batch { images: channels_last(&(images.to_kind(Kind::Float) / 255.0)), labels }, read))
+        Ok((Batch::new(channels_last(&(images.to_kind(Kind::Float) / 255.0)), labels), read))
     }
 
     /// The images at these places, augmented. `seed`: of this step's augmentation.
@@ -156,7 +156,7 @@ impl Stream {
                     Some((_, images, labels)) => {
                         let (images, labels) = (images.shallow_clone(), labels.shallow_clone());
                         let images = channels_last(&augment::apply(&images, augment, Cropped::Yes, seed));
-                        return Ok(Batch { images, labels });
+                        return Ok(Batch::new(images, labels));
                     }
                     None => return Err(self.files.fault(places[0] as usize, "cannot be read, nor can any of its batch", 0)),
                 }
@@ -164,7 +164,7 @@ impl Stream {
             self.state.borrow_mut().last = Some((places.to_vec(), images.shallow_clone(), labels.shallow_clone()));
             (images, labels)
         };
-        Ok(Batch { images: channels_last(&augment::apply(&images, augment, Cropped::Yes, seed)), labels })
+        Ok(Batch::new(channels_last(&augment::apply(&images, augment, Cropped::Yes, seed)), labels))
     }
 
     /// What there is to say since the last call: files that could not be read.

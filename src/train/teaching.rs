@@ -30,7 +30,7 @@ pub(super) fn fits(method: Method, teacher: &Model, student: &Model) -> Result<(
     }
     let (wanted, given) = (teacher.features(), student.projected());
     // Only representations have to be as wide as each other; answers are as wide as there are classes.
-    if matches!(method, Method::Rrm(_)) && wanted != given {
+    if method.matching().is_some() && wanted != given {
         return Err(format!(
             "its features ({}) are {wanted} wide, the student's ({}) {given}; set student.feature_width = {wanted} (a linear layer \
              before the student's head) or method.projector = true (one beside it, for training only), or choose a student of the \

@@ -8,6 +8,7 @@ use super::checkpoint::{Found, Probed, Reason};
 use super::ema::Ema;
 use super::ends::{Ends, LOOK_EVERY, RunError, tell};
 use super::inbox::Waited;
+use super::lessons::Lessons;
 use super::meter::Meter;
 use super::pace::Pace;
 use super::pool::Pool;
@@ -37,6 +38,10 @@ pub struct Trainer {
     pub plan: Plan,
     pub student: Model,
     pub teacher: Option<Rc<Model>>,
+    /// Those after the first.
+    pub other_teachers: Vec<Rc<Model>>,
+    /// What teachers say of each training image, where that is asked once.
+    pub lessons: Option<Lessons>,
     pub method: Box<dyn Method>,
     pub sgd: Sgd,
     /// The mean of weights that is judged and saved in the student's place.
@@ -116,6 +121,9 @@ impl Trainer {
         }
         self.tell_of_data(ends)?;
         if let Made::Stopped(stop) = self.robust_set(ends)? {
+            return self.stopped(ends, stop);
+        }
+        if let Made::Stopped(stop) = self.take_lessons(ends)? {
             return self.stopped(ends, stop);
         }
         self.probe_teacher(ends)?;
@@ -233,12 +241,19 @@ impl Trainer {
         let batch = match self.kept.take().filter(|_| replay > 0) {
             Some(batch) => batch,
             None => self.laps.time(Part::Data, || {
-                self.train.augmented(indices, self.config.data.augment, random::seed(seed, Purpose::Augment, minibatch))
+                let seed = random::seed(seed, Purpose::Augment, minibatch);
+                let mut batch = self.train.augmented(indices, self.config.data.augment, seed)?;
+                if let Some(lessons) = &self.lessons {
+                    batch.taught = lessons.of(indices);
+                }
+                batch.places = Some(tch::Tensor::from_slice(indices).to_device(self.device));
+                Ok::<_, RunError>(batch)
             })?,
         };
         // Whatever draws on the device in this step, attacks and dropout, draws from here.
         tch::manual_seed(random::seed(seed, Purpose::AttackStart, self.step) as i64);
-        let context = Context { controls: &self.controls, replay, laps: &mut self.laps };
+        let progress = self.step as f64 / self.plan.steps() as f64;
+        let context = Context { controls: &self.controls, replay, progress, images: self.train.len(), laps: &mut self.laps };
         let objective = self.method.objective(&self.student, &batch, context);
         let parameters = &self.student.parameters;
         let (gradient, other) =

@@ -19,7 +19,7 @@ use super::sgd::Sgd;
 use super::teaching::{fits, made_how, odd, scripted};
 use super::trainer::Trainer;
 use super::watch::Watch;
-use crate::config::{Config, DeviceChoice, Faulty, Method, Projector, Rrm, TorchScript};
+use crate::config::{Cache, Config, DeviceChoice, Faulty, Method, Projector, TorchScript};
 use crate::data::decoders::Decoders;
 use crate::data::{DataError, DataSet, Portion};
 use crate::methods::{self, NoTeacher, laps::Laps};
@@ -137,6 +137,10 @@ pub enum SetupError {
         "method.name = rdt replaces training images, and these are streamed; set data.storage = \"memory\", or use another method"
     )]
     Streamed,
+    #[error(
+        "teacher.cache = true keeps what the teacher says of each image, and these are streamed; set data.storage = \"memory\", or teacher.cache = false"
+    )]
+    StreamedLessons,
     #[error("no test image can be read; repair them, or set evaluation.images = 0 to train without a final evaluation")]
     NoTest,
     #[error(transparent)]
@@ -293,19 +297,19 @@ fn build(mut config: Config, data: &DataSet, options: &Options) -> Result<(Train
     if config.probe.per_epoch > 0 && config.probe.images > validation {
         return Err(SetupError::ProbeImages { asked: config.probe.images, images: validation });
     }
-    let read = match &config.teacher {
-        None => None,
-        Some(settings) => {
-            let path = PathBuf::from(&settings.checkpoint);
+    let mut read = Vec::new();
+    if let Some(settings) = &config.teacher {
+        for file in std::iter::once(&settings.checkpoint).chain(&settings.also) {
+            let path = PathBuf::from(file);
             let path = checkpoint::model_file(&path).unwrap_or(path);
             let (teacher, provenance) = match settings.torchscript {
                 TorchScript::No => Model::read(&path, device).map_err(SetupError::TeacherFile)?,
                 TorchScript::Yes => (scripted(&path, &config, data, device)?, serde_json::Value::Null),
             };
-            Some((path, teacher, provenance))
+            read.push((path, teacher, provenance));
         }
-    };
-    let projected = matches!(config.method, Method::Rrm(Rrm { projector: Projector::Yes, .. }));
+    }
+    let projected = config.method.matching().is_some_and(|(_, projector)| projector == Projector::Yes);
     let sample = data.train.sample(STATISTICS)?;
     let description = Description {
         network: config.student.network,
@@ -313,28 +317,33 @@ fn build(mut config: Config, data: &DataSet, options: &Options) -> Result<(Train
         classes: data.classes.clone(),
         normalize: model::statistics(&sample.pixels, sample.shape),
         feature_width: config.student.feature_width,
-        projector: read.as_ref().filter(|_| projected).map(|(_, teacher, _)| teacher.features() as usize),
+        projector: read.first().filter(|_| projected).map(|(_, teacher, _)| teacher.features() as usize),
     };
     let student = Model::new(description, config.seed, device)?;
     let mut remarks = Vec::new();
-    let (teacher, teacher_facts) = match read {
-        None => (None, None),
-        Some((path, teacher, provenance)) => {
-            fits(config.method, &teacher, &student).map_err(|why| SetupError::TeacherMismatch { path: path.clone(), why })?;
-            teacher.freeze();
-            remarks.extend(odd(&teacher, &student, &provenance, config.threat));
-            let facts =
-                TeacherFacts { network: teacher.facts(), path: path.display().to_string(), provenance: made_how(&provenance) };
-            (Some(Rc::new(teacher)), Some(facts))
-        }
-    };
-    if matches!((config.method, &data.train), (Method::Rdt(_), Portion::Streamed(_))) {
-        return Err(SetupError::Streamed);
+    let (mut teachers, mut teachers_facts) = (Vec::new(), Vec::new());
+    for (path, teacher, provenance) in read {
+        fits(config.method, &teacher, &student).map_err(|why| SetupError::TeacherMismatch { path: path.clone(), why })?;
+        teacher.freeze();
+        remarks.extend(odd(&teacher, &student, &provenance, config.threat));
+        let path = path.display().to_string();
+        teachers_facts.push(TeacherFacts { network: teacher.facts(), path, provenance: made_how(&provenance) });
+        teachers.push(Rc::new(teacher));
     }
-    let method = methods::build(config.method, teacher.clone())?;
+    let cached = config.teacher.as_ref().is_some_and(|teacher| teacher.cache == Cache::Yes);
+    match (config.method, &data.train) {
+        (Method::Rdt(_), Portion::Streamed(_)) => return Err(SetupError::Streamed),
+        (_, Portion::Streamed(_)) if cached => return Err(SetupError::StreamedLessons),
+        (_, Portion::Streamed(_) | Portion::Resident(_)) => {}
+    }
+    let method = methods::build(config.method, teachers.clone())?;
+    let mut teachers = teachers.into_iter();
+    let teacher = teachers.next();
+    let mut teachers_facts = teachers_facts.into_iter();
     let plan = Plan {
         epochs: config.train.epochs,
         steps_per_epoch: images.div_ceil(config.train.batch) as u64 * u64::from(config.method.replays()),
+        most: config.train.steps,
     };
     let controls = Controls::of(&config);
     let sgd = Sgd::new(&config.train, &student.parameters);
@@ -342,6 +351,8 @@ fn build(mut config: Config, data: &DataSet, options: &Options) -> Result<(Train
     let mut trainer = Trainer {
         plan,
         teacher,
+        other_teachers: teachers.collect(),
+        lessons: None,
         sgd,
         ema: (config.train.ema > 0.0).then(|| Ema::new(&student, config.train.ema, plan.steps(), device)),
         watch: Watch::default(),
@@ -382,7 +393,8 @@ fn build(mut config: Config, data: &DataSet, options: &Options) -> Result<(Train
         device,
         pace: Pace::default(),
         facts: Facts {
-            teacher: teacher_facts,
+            teacher: teachers_facts.next(),
+            other_teachers: teachers_facts.collect(),
             data: data_facts(data),
             parent: options.parent.clone(),
             resumed: options.resumed.clone(),
@@ -400,6 +412,7 @@ fn build(mut config: Config, data: &DataSet, options: &Options) -> Result<(Train
 /// What `Started` says and the trainer itself has no use for.
 pub struct Facts {
     teacher: Option<TeacherFacts>,
+    other_teachers: Vec<TeacherFacts>,
     data: DataFacts,
     parent: Option<Parent>,
     resumed: Option<Resumed>,
@@ -415,6 +428,7 @@ fn facts(trainer: &Trainer, run: String) -> Started {
         device: device::label(trainer.device),
         student: trainer.student.facts(),
         teacher: trainer.facts.teacher.clone(),
+        other_teachers: trainer.facts.other_teachers.clone(),
         data: trainer.facts.data.clone(),
         controls: trainer.controls,
         dials: trainer.method.dials().to_vec(),

@@ -78,7 +78,7 @@ pub fn all(state: &RunState) -> Vec<Plot> {
 
 /// The chart in the third place of the Dash: the cosine where representations are matched, else how batches are classified.
 pub fn third(state: &RunState) -> Plot {
-    let matches = state.started.as_ref().is_none_or(|s| matches!(s.config.method, crate::config::Method::Rrm(_)));
+    let matches = state.started.as_ref().is_none_or(|s| s.config.method.matching().is_some());
     Plot::Term(if matches { Term::Cosine } else { Term::TrainAccuracy })
 }
 

@@ -78,7 +78,7 @@ fn started(kind: Kind, machines: Machines) -> Event {
             seed: 1,
             data: Data { source: Source::FashionMnist10k, path: None, validation: 1_000, augment: Augment::None, files: None },
             student: Student { network: Network::Fc3, feature_width: None },
-            teacher: teacher.clone().map(|checkpoint| Teacher { checkpoint, torchscript: TorchScript::No }),
+            teacher: teacher.clone().map(|checkpoint| Teacher::new(checkpoint)),
             method,
             threat: threat(),
             train: Train {
@@ -90,6 +90,7 @@ fn started(kind: Kind, machines: Machines) -> Event {
                 weight_decay: 5e-4,
                 schedule: Schedule::Cosine { final_lr: 0.0 },
                 ema: 0.0,
+                steps: None,
                 report_hz: 4.0,
             },
             probe: Probe { per_epoch: 1, images: 256, steps: 10 },
@@ -100,7 +101,7 @@ fn started(kind: Kind, machines: Machines) -> Event {
             checkpoint: Checkpoint::default(),
             steering: Steering::default(),
         },
-        plan: Plan { epochs: EPOCHS, steps_per_epoch: PER_EPOCH },
+        plan: Plan { epochs: EPOCHS, steps_per_epoch: PER_EPOCH, most: None },
         device: if machines == Machines::Cpu { "cpu (2 threads)".into() } else { "cuda:0".into() },
         student: facts("fc3"),
         teacher: teacher.map(|path| TeacherFacts { network: facts("fc2"), path, provenance: "sat, seed 0".into() }),
@@ -131,6 +132,7 @@ fn started(kind: Kind, machines: Machines) -> Event {
         parent: None,
         threads: None,
         resumed: None,
+        other_teachers: Vec::new(),
     }))
 }
 

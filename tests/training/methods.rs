@@ -1,7 +1,7 @@
 //! What single methods add to a run: state that has to survive, data that has to be made, break-downs that have to be answered.
 
 use super::*;
-use rematch::config::{Answer, Ard, FastAt, FreeAt, Kd, KdForm, NFgsm, Rdt, Reduction, Rslad, TorchScript, Trades};
+use rematch::config::{Answer, Ard, FastAt, FreeAt, Kd, KdForm, NFgsm, Rdt, Reduction, Rslad, Trades};
 use rematch::protocol::Dial;
 use rematch::protocol::event::Split;
 
@@ -25,7 +25,7 @@ pub fn every_method() -> Vec<Method> {
 
 pub fn of(method: Method, teacher: &Path, epochs: u64) -> Config {
     let learns = matches!(method, Method::Rrm(_) | Method::Kd(_) | Method::Rdt(_) | Method::Ard(_) | Method::Rslad(_));
-    let teacher = learns.then(|| Teacher { checkpoint: teacher.display().to_string(), torchscript: TorchScript::No });
+    let teacher = learns.then(|| Teacher::new(teacher.display().to_string()));
     let mut config = Config { teacher, ..config(method, epochs) };
     config.data.augment = Augment::CropFlip;
     config

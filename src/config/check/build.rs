@@ -3,10 +3,10 @@
 use super::judge::{Judge, Typed, as_whole, default_of};
 use super::keys::Key;
 use crate::config::{
-    AlertThen, Alerts, Answer, Ard, Augment, BatchNormMode, Checkpoint, Config, Data, Distance, Eps, Evaluation, FastAt, Faulty,
-    FreeAt, ImageFiles, Insight, Iterate, Kd, KdForm, Method, NFgsm, Nesterov, Network, Norm, Planned, Probe, Projector,
-    RandomStart, Rdt, Reduction, Rrm, Rslad, Rules, Sat, Schedule, Source, Steering, Storage, Student, Teacher, Threat,
-    TorchScript, Trades, Train, Watch,
+    AlertThen, Alerts, Answer, Ard, Augment, BatchNormMode, Cache, Checkpoint, Config, Data, Distance, Eps, Evaluation, FastAt,
+    Faulty, FreeAt, ImageFiles, Inputs, Insight, Iterate, Kd, KdForm, Method, NFgsm, Nesterov, Network, Norm, Planned, Probe,
+    Projector, RandomStart, Rdt, Reduction, Rrm, RrmPlus, Rslad, Rules, Sat, Schedule, Source, Steering, Storage, Student,
+    Targets, Teacher, Threat, TorchScript, Trades, Train, Watch,
 };
 
 impl Judge<'_> {
@@ -115,11 +115,19 @@ impl Judge<'_> {
             teacher: named("teacher.checkpoint").map(|checkpoint| Teacher {
                 checkpoint,
                 torchscript: self.on("teacher.torchscript", TorchScript::Yes, TorchScript::No).unwrap_or_default(),
+                also: match self.get("teacher.also") {
+                    Some(Typed::Lines(paths)) => paths,
+                    Some(Typed::Whole(_) | Typed::Real(_) | Typed::Text(_) | Typed::Switch(_) | Typed::Epochs(_)) | None => {
+                        Vec::new()
+                    }
+                },
+                cache: self.on("teacher.cache", Cache::Yes, Cache::No).unwrap_or_default(),
             }),
             method,
             threat,
             train: Train {
                 epochs: self.long("train.epochs")?,
+                steps: self.long("train.steps"),
                 batch: self.size("train.batch")?,
                 lr,
                 momentum: self.real("train.momentum")?,
@@ -222,6 +230,24 @@ impl Judge<'_> {
                     distance: Distance::ALL.iter().copied().find(|d| d.name() == distance)?,
                     replays: replays(1),
                     projector: self.on("method.projector", Projector::Yes, Projector::No)?,
+                })
+            }
+            "rrm-plus" => {
+                let (distance, inputs, targets) =
+                    (self.text("method.distance")?, self.text("method.inputs")?, self.text("method.targets")?);
+                Method::RrmPlus(RrmPlus {
+                    lambda: self.real("method.lambda")?,
+                    matching: self.real("method.matching")?,
+                    distance: Distance::ALL.iter().copied().find(|d| d.name() == distance)?,
+                    projector: self.on("method.projector", Projector::Yes, Projector::No)?,
+                    inputs: Inputs::ALL.iter().copied().find(|i| i.name() == inputs)?,
+                    targets: Targets::ALL.iter().copied().find(|t| t.name() == targets)?,
+                    alpha: alpha(0.0),
+                    temperature: temperature(1.0),
+                    attack_from: self.real("method.attack_from")?,
+                    noise: self.real("method.noise")?,
+                    step_size: step_size(threat.eps.0),
+                    batch_norm: batch_norm(BatchNormMode::Train)?,
                 })
             }
             "kd" => {

@@ -80,6 +80,10 @@ impl Judge<'_> {
             Ok(Typed::Text(text)) if key.kind == Kind::Path => {
                 self.absolute(&text, &place).map(Typed::Text).map_err(|why| format!("{path} = {raw} {why}"))
             }
+            Ok(Typed::Lines(paths)) if key.kind == Kind::Paths => {
+                let whole = paths.iter().map(|text| self.absolute(text, &place)).collect::<Result<_, _>>();
+                whole.map(Typed::Lines).map_err(|why| format!("{path} = {raw} {why}"))
+            }
             other => other,
         };
         let value = value.map_err(|text| self.faults.push(Fault { place: place.clone(), text })).ok();
@@ -156,6 +160,29 @@ impl Judge<'_> {
         }
         if let Some(validation) = self.whole("data.validation") {
             self.judge_whole("probe.images", |v| v <= validation, &format!("1 to data.validation, which is {validation}"));
+        }
+        if let (Some(Given { value: Some(Typed::Switch(true)), place, .. }), Some(augment)) =
+            (self.given.get("teacher.cache"), self.text("data.augment"))
+            && augment != "none"
+        {
+            let text = format!(
+                "teacher.cache = true needs images that are always the same: set data.augment = \"none\", which is \"{augment}\", or \
+                 teacher.cache = false"
+            );
+            let place = place.clone();
+            self.faults.push(Fault { place, text });
+        }
+        if let (Some(Given { value: Some(Typed::Text(inputs)), place, .. }), Some(augment)) =
+            (self.given.get("method.inputs"), self.text("data.augment"))
+            && inputs == "carried"
+            && augment != "none"
+        {
+            let text = format!(
+                "method.inputs = \"carried\" needs images that are always the same: set data.augment = \"none\", which is \"{augment}\", or \
+                 other inputs"
+            );
+            let place = place.clone();
+            self.faults.push(Fault { place, text });
         }
         if let (Some(epochs), Some(Given { value: Some(Typed::Epochs(at)), raw, place })) =
             (self.whole("train.epochs"), self.given.get("train.schedule.epochs"))
@@ -295,7 +322,7 @@ fn typed(key: &Key, value: Option<&Value>, raw: &str, place: &Place) -> Result<T
     let wrong = || {
         let hint = match key.kind {
             Kind::Whole { .. } | Kind::Real { .. } | Kind::Name(_) => format!("; allowed: {}", key.kind.allowed()),
-            Kind::Radius | Kind::Switch | Kind::Path | Kind::Epochs => String::new(),
+            Kind::Radius | Kind::Switch | Kind::Path | Kind::Paths | Kind::Epochs => String::new(),
             Kind::Changes => format!(", like {}", key.kind.allowed().trim_start_matches("a list like ")),
         };
         format!("{path} = {raw} must be {}{hint}", key.kind.words())
@@ -344,7 +371,7 @@ fn typed(key: &Key, value: Option<&Value>, raw: &str, place: &Place) -> Result<T
             let list = value.as_array().ok_or_else(wrong)?;
             list.iter().map(Value::as_integer).collect::<Option<Vec<_>>>().map(Typed::Epochs).ok_or_else(wrong)
         }
-        Kind::Changes => {
+        Kind::Changes | Kind::Paths => {
             let list = value.as_array().ok_or_else(wrong)?;
             let lines = list.iter().map(|line| line.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>();
             lines.map(Typed::Lines).ok_or_else(wrong)

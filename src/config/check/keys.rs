@@ -34,6 +34,8 @@ pub enum Kind {
     Path,
     /// Increasing epoch numbers within `train.epochs`.
     Epochs,
+    /// Files; relative ones as for `Path`.
+    Paths,
     /// Changes as [`crate::config::planned`] writes them.
     Changes,
 }
@@ -90,10 +92,15 @@ const fn methods(names: &'static [&'static str]) -> Option<Only> {
     Some(only("method.name", names))
 }
 
+/// Methods that match representations.
+const MATCHING: &[&str] = &["rrm", "rrm-plus"];
+/// Methods that learn from a teacher.
+const TAUGHT: &[&str] = &["rrm", "rrm-plus", "kd", "rdt", "ard", "rslad"];
 /// As in [`crate::config::Network`].
 const NETWORKS: &[&str] = &[
     "fc2",
     "fc3",
+    "fc5",
     "small",
     "dnn",
     "vgg11",
@@ -141,30 +148,60 @@ pub const KEYS: &[Key] = &[
     ),
     key("student.network", Kind::Name(NETWORKS), Required, None, "network to train"),
     key("student.feature_width", whole(1, 65_536), From("the network's own"), None, "width of its features, by a linear layer"),
-    key(
-        "teacher.checkpoint",
-        Kind::Path,
-        Required,
-        methods(&["rrm", "kd", "rdt", "ard", "rslad"]),
-        ".safetensors file of the robust teacher",
-    ),
+    key("teacher.checkpoint", Kind::Path, Required, methods(TAUGHT), ".safetensors file of the robust teacher"),
     key(
         "teacher.torchscript",
         Kind::Switch,
         Is("false"),
-        methods(&["rrm", "kd", "rdt", "ard", "rslad"]),
+        methods(TAUGHT),
         "the teacher's file is a program (TorchScript), and it will be run",
     ),
+    key("teacher.also", Kind::Paths, Is("[]"), methods(&["rrm-plus"]), "further teachers, .safetensors files"),
+    key(
+        "teacher.cache",
+        Kind::Switch,
+        Is("false"),
+        methods(&["rrm", "rrm-plus", "kd", "ard", "rslad"]),
+        "ask the teacher about each training image once and keep what it says; needs data.augment = none",
+    ),
     key("method.name", Kind::Name(crate::config::Method::NAMES), Required, None, "training method"),
-    key("method.lambda", real(Included(0.0), Included(1e6)), Required, methods(&["rrm"]), "weight of cross-entropy; steerable"),
+    key("method.lambda", real(Included(0.0), Included(1e6)), Required, methods(MATCHING), "weight of cross-entropy; steerable"),
     key(
         "method.distance",
         Kind::Name(&["cosine", "relative-l2"]),
         Is("\"cosine\""),
-        methods(&["rrm"]),
+        methods(MATCHING),
         "how far apart two representations are",
     ),
-    key("method.projector", Kind::Switch, Is("false"), methods(&["rrm"]), "a training-only linear layer to the teacher's width"),
+    key("method.projector", Kind::Switch, Is("false"), methods(MATCHING), "a training-only linear layer to the teacher's width"),
+    key(
+        "method.matching",
+        real(Included(0.0), Included(1e6)),
+        Is("1.0"),
+        methods(&["rrm-plus"]),
+        "weight of the loss on representations; 0: they are not matched",
+    ),
+    key(
+        "method.inputs",
+        Kind::Name(&["clean", "noisy", "teacher-attacked", "carried"]),
+        Is("\"clean\""),
+        methods(&["rrm-plus"]),
+        "what the student is shown while it is not attacked itself",
+    ),
+    key(
+        "method.targets",
+        Kind::Name(&["shown", "clean"]),
+        Is("\"shown\""),
+        methods(&["rrm-plus"]),
+        "the teacher looks at what the student is shown, or at the clean image",
+    ),
+    key(
+        "method.attack_from",
+        real(Included(0.0), Included(1.0)),
+        Is("1.0"),
+        methods(&["rrm-plus"]),
+        "share of training after which the student is attacked (N-FGSM); 0: always, 1: never",
+    ),
     key(
         "method.replays",
         whole(1, 100),
@@ -182,23 +219,23 @@ pub const KEYS: &[Key] = &[
     key(
         "method.step_size",
         Kind::Radius,
-        From("2.5 eps / steps; 1.25 eps for fast-at with one step; eps for n-fgsm"),
-        methods(&["sat", "fast-at", "n-fgsm", "trades", "ard", "rslad"]),
+        From("2.5 eps / steps; 1.25 eps for fast-at with one step; eps for n-fgsm and rrm-plus"),
+        methods(&["sat", "fast-at", "n-fgsm", "trades", "rrm-plus", "ard", "rslad"]),
         "length of one step, in the unit of the norm; steerable",
     ),
     key(
         "method.noise",
         real(Included(0.0), Included(100.0)),
         Is("2.0"),
-        methods(&["n-fgsm"]),
+        methods(&["n-fgsm", "rrm-plus"]),
         "half width of the noise before the step, in multiples of eps",
     ),
     key("method.random_start", Kind::Switch, Is("true"), methods(&["sat"]), "start the attack at a random point of the ball"),
     key(
         "method.batch_norm",
         Kind::Name(&["eval", "train"]),
-        From("eval for sat, trades, rslad; train for fast-at, n-fgsm, ard, as their authors ran them"),
-        methods(&["sat", "fast-at", "n-fgsm", "trades", "ard", "rslad"]),
+        From("eval for sat, trades, rslad; train for fast-at, n-fgsm, ard, as their authors ran them, and rrm-plus"),
+        methods(&["sat", "fast-at", "n-fgsm", "trades", "rrm-plus", "ard", "rslad"]),
         "batch-norm mode while the attack searches",
     ),
     key(
@@ -225,15 +262,15 @@ pub const KEYS: &[Key] = &[
     key(
         "method.temperature",
         real(Included(1e-3), Included(1e3)),
-        From("4 for textbook kd, else 30"),
-        methods(&["kd", "ard"]),
+        From("4 for textbook kd, 1 for rrm-plus, else 30"),
+        methods(&["rrm-plus", "kd", "ard"]),
         "softness of the teacher's answers; steerable",
     ),
     key(
         "method.alpha",
         real(Included(0.0), Included(1.0)),
-        From("1; 5/6 for rslad"),
-        methods(&["kd", "ard", "rslad"]),
+        From("1; 5/6 for rslad; 0 for rrm-plus"),
+        methods(&["rrm-plus", "kd", "ard", "rslad"]),
         "share of the teacher's term (rslad: of its term on attacked images); steerable",
     ),
     key(
@@ -254,6 +291,13 @@ pub const KEYS: &[Key] = &[
     key("threat.norm", Kind::Name(&["linf", "l2"]), Is("\"linf\""), None, "norm of the adversary's ball"),
     key("threat.eps", Kind::Radius, Required, None, "radius of the ball, pixels being 0 to 1; 0.1 or \"8/255\""),
     key("train.epochs", whole(1, 100_000), Required, None, "passes over the training images"),
+    key(
+        "train.steps",
+        whole(1, i64::MAX),
+        From("all of the epochs'"),
+        None,
+        "optimizer steps, where training and its schedule end before the last epoch does",
+    ),
     key("train.batch", whole(1, 65_536), Is("128"), None, "images a step"),
     key("train.lr", real(Excluded(0.0), Included(100.0)), Is("0.1"), None, "peak learning rate"),
     key("train.momentum", real(Included(0.0), Excluded(1.0)), Is("0.9"), None, "momentum of SGD"),
@@ -391,6 +435,7 @@ impl Kind {
             Self::Switch => "true, false".into(),
             Self::Path => "a path in quotes".into(),
             Self::Epochs => "a list of increasing epochs like [4, 8]".into(),
+            Self::Paths => "a list of paths in quotes".into(),
             Self::Changes => "a list like [\"lambda 0.01 at 1200\", \"lr_scale 0.5 at 2000 over 300\"]".into(),
         }
     }
@@ -405,12 +450,13 @@ impl Kind {
             Self::Switch => "true or false",
             Self::Path => "a path",
             Self::Epochs => "a list of whole numbers",
+            Self::Paths => "a list of paths in quotes",
             Self::Changes => "a list of changes in quotes",
         }
     }
 }
 
 /// Short: `1e6` rather than `1000000`.
-pub(super) fn number(v: f64) -> String {
+pub(crate) fn number(v: f64) -> String {
     if v != 0.0 && !(1e-3..1e5).contains(&v.abs()) { format!("{v:e}") } else { v.to_string() }
 }

@@ -46,10 +46,16 @@ fn value(config: &Config, path: &str) -> Option<String> {
         "teacher.torchscript" => {
             config.teacher.as_ref().map(|teacher| (teacher.torchscript == crate::config::TorchScript::Yes).to_string())
         }
+        "teacher.also" => config.teacher.as_ref().and_then(|teacher| paths(&teacher.also)),
+        // Off is not written: a config of a method that has no such key would not be read again.
+        "teacher.cache" => {
+            config.teacher.as_ref().filter(|teacher| teacher.cache == crate::config::Cache::Yes).map(|_| "true".into())
+        }
         "method.name" => text(config.method.name()),
         "threat.norm" => text(config.threat.norm.name()),
         "threat.eps" => real(config.threat.eps.0),
         "train.epochs" => Some(train.epochs.to_string()),
+        "train.steps" => train.steps.map(|steps| steps.to_string()),
         "train.batch" => whole(train.batch),
         "train.lr" => real(train.lr),
         "train.momentum" => real(train.momentum),
@@ -99,6 +105,11 @@ fn value(config: &Config, path: &str) -> Option<String> {
     }
 }
 
+fn paths(all: &[String]) -> Option<String> {
+    let list: Vec<String> = all.iter().map(|path| toml_edit::Value::from(path.as_str()).to_string()).collect();
+    (!all.is_empty()).then(|| format!("[{}]", list.join(", ")))
+}
+
 /// One a line; nothing where there are none.
 fn changes(all: &[Planned]) -> Option<String> {
     let lines = all.iter().map(|planned| format!("  {},\n", toml_edit::Value::from(planned.text())));
@@ -121,6 +132,16 @@ fn method(method: Method, path: &str) -> Option<String> {
         (Method::Rrm(rrm), "method.lambda") => real(rrm.lambda),
         (Method::Rrm(rrm), "method.distance") => text(rrm.distance.name()),
         (Method::Rrm(rrm), "method.projector") => Some((rrm.projector == Projector::Yes).to_string()),
+        (Method::RrmPlus(plus), "method.lambda") => real(plus.lambda),
+        (Method::RrmPlus(plus), "method.distance") => text(plus.distance.name()),
+        (Method::RrmPlus(plus), "method.projector") => Some((plus.projector == Projector::Yes).to_string()),
+        (Method::RrmPlus(plus), "method.matching") => real(plus.matching),
+        (Method::RrmPlus(plus), "method.inputs") => text(plus.inputs.name()),
+        (Method::RrmPlus(plus), "method.targets") => text(plus.targets.name()),
+        (Method::RrmPlus(plus), "method.attack_from") => real(plus.attack_from),
+        (Method::RrmPlus(plus), "method.noise") => real(plus.noise),
+        (Method::RrmPlus(plus), "method.temperature") => real(plus.temperature),
+        (Method::RrmPlus(plus), "method.alpha") => real(plus.alpha),
         (Method::Kd(kd), "method.form") => text(kd.form.name()),
         (Method::Kd(kd), "method.temperature") => real(kd.temperature),
         (Method::Kd(kd), "method.alpha") => real(kd.alpha),

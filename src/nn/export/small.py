@@ -29,4 +29,4 @@ class Small(nn.Module):
 def network():
     if NETWORK == "small":
         return Small([(16, 3, 1), (32, 3, 1), (64, 3, 1)], False)
-    return Small([(16, 5, 2), (32, 3, 2)] + [(32, 3, 1)] * (NETWORK == "fc3"), True)
+    return Small([(16, 5, 2), (32, 3, 2)] + [(32, 3, 1)] * {"fc2": 0, "fc3": 1, "fc5": 3}[NETWORK], True)

@@ -40,6 +40,15 @@ pub fn cost(teacher: &TeacherFacts) -> Cost {
     }
 }
 
+/// Of several teachers: all of them, or nothing where that of one is not known.
+pub fn cost_of_all(first: &TeacherFacts, others: &[TeacherFacts]) -> Cost {
+    others.iter().map(cost).fold(cost(first), |mut all, one| {
+        all.seconds = all.seconds.zip(one.seconds).map(|(a, b)| a + b);
+        all.remarks.extend(one.remarks);
+        all
+    })
+}
+
 fn of_run(run: &Path, model: &Path) -> Result<Cost, String> {
     let folder = RunFolder::open(run, run).map_err(|error| error.to_string())?;
     let (summary, state) = listing::read(&folder)?;

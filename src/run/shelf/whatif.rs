@@ -5,7 +5,7 @@
 
 use super::Facts;
 use super::measure::{Measure, Number, usual};
-use crate::config::{Answer, Config, Method};
+use crate::config::{Answer, Config};
 use crate::protocol::Dial;
 use crate::protocol::event::{DataFacts, Started};
 use crate::run::listing::Standing;
@@ -66,9 +66,7 @@ pub struct Steered {
 pub fn kind(config: &Config) -> Config {
     let mut kind = config.clone();
     kind.seed = 0;
-    if let Method::Rrm(rrm) = &mut kind.method {
-        rrm.lambda = 0.0;
-    }
+    kind.method.set_lambda(0.0);
     kind.train.report_hz = 1.0;
     kind.probe = crate::config::Probe { per_epoch: 1, images: 0, steps: 0 };
     kind.insight = crate::config::Insight::default();

@@ -11,7 +11,7 @@ pub(super) fn run() -> RunState {
     let log = include_str!("../../../assets/demo/events.jsonl");
     let mut record: Record = serde_json::from_str(log.lines().next().unwrap()).unwrap();
     if let Event::Started(started) = &mut record.event {
-        started.plan = Plan { epochs: 10, steps_per_epoch: 100 };
+        started.plan = Plan { epochs: 10, steps_per_epoch: 100, most: None };
         (started.controls.lambda, started.controls.eps) = (0.5, Eps(8.0 / 255.0));
     }
     let mut state = RunState::default();
