@@ -2,11 +2,13 @@
 
 mod how;
 mod lasting;
+mod metrics;
 mod sweep;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use how::{Colour, Glyphs, Graphics, How, Look, Ui};
 pub use lasting::{Attach, Fork, Ps, Repeat, Resume, Schedule};
+pub use metrics::{ExportMetrics, MetricsFormat};
 use rematch::config::{AttackName, DeviceChoice, Norm, Suite};
 use rematch::data::fetch::Set;
 use std::path::PathBuf;
@@ -60,6 +62,8 @@ pub enum Command {
     Import(Import),
     /// Write a model for PyTorch, with a Python file that loads it
     Export(Export),
+    /// Write every number of a run's log as a table, or for TensorBoard
+    ExportMetrics(ExportMetrics),
     /// Measure speed
     #[command(subcommand)]
     Bench(Bench),

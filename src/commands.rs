@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod elsewhere;
 pub mod eval;
 pub mod export;
+pub mod export_metrics;
 pub mod fork;
 pub mod import;
 pub mod keys;
@@ -36,7 +37,6 @@ pub mod train;
 pub struct Failed(pub String);
 
 /// Whether a file may be written there: nothing else is, or it was said that it may go.
-#[cfg(feature = "torch")]
 pub(crate) fn free(path: &std::path::Path, force: bool) -> anyhow::Result<()> {
     match std::fs::symlink_metadata(path) {
         Ok(found) if !force || !found.is_file() => {

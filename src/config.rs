@@ -16,7 +16,7 @@ pub use attack::{AttackName, AttackSpec, Ensemble, Overrides, Suite};
 pub use device::DeviceChoice;
 pub use dial::Dial;
 pub use method::{
-    Ard, BatchNormMode, Distance, FastAt, FreeAt, Inputs, Iterate, Kd, KdForm, Method, NFgsm, Projector, RandomStart, Rdt,
+    Ard, BatchNormMode, Distance, FastAt, FreeAt, Goal, Inputs, Iterate, Kd, KdForm, Method, NFgsm, Projector, RandomStart, Rdt,
     Reduction, Rrm, RrmPlus, Rslad, Sat, Targets, Trades,
 };
 pub use planned::Planned;
@@ -446,6 +446,7 @@ named! {
     Suite { AutoAttack = "autoattack", AutoAttackPlus = "autoattack-plus", Rand = "rand" }
     Iterate { Last = "last", Best = "best" }
     Inputs { Clean = "clean", Noisy = "noisy", TeacherAttacked = "teacher-attacked", Carried = "carried" }
+    Goal { Labels = "labels", Answers = "answers" }
     Targets { Shown = "shown", Clean = "clean" }
     Distance { Cosine = "cosine", RelativeL2 = "relative-l2" }
     KdForm { Textbook = "textbook", Paper = "paper" }

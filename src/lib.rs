@@ -101,6 +101,9 @@ pub mod train;
 // The machine it runs on.
 pub mod telemetry;
 
+// What other programs read.
+pub mod metrics;
+
 // What a person sees.
 pub mod headless;
 pub mod ui;

@@ -35,6 +35,7 @@ fn main() -> ExitCode {
         Command::Eval(args) => commands::eval::run(&args),
         Command::Import(args) => commands::import::run(&args),
         Command::Export(args) => commands::export::run(&args),
+        Command::ExportMetrics(args) => commands::export_metrics::run(&args),
         Command::Bench(cli::Bench::Step(args)) => commands::bench::step(&args),
         Command::Data(cli::Data::RebuildEmbedded { from, to }) => commands::data::rebuild(&from, &to),
         Command::Data(cli::Data::Fetch { set, to, from }) => commands::data::fetch(&set, to, from.as_deref()),

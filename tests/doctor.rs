@@ -96,8 +96,10 @@ fn the_manual_has_a_page_for_each_command() {
     let to = folder.path().join("man1");
     assert_eq!(text(&rematch(&["man", "--dir", to.to_str().unwrap()]).output().unwrap()), "");
     assert_eq!(std::fs::read_to_string(to.join("rematch.1")).unwrap(), whole);
+    // Manual pages write a hyphen that is one so.
+    let plain = whole.replace("\\-", "-");
     for command in commands() {
-        assert!(whole.contains(&command), "{command}");
+        assert!(plain.contains(&command), "{command}");
         let page = std::fs::read_to_string(to.join(format!("rematch-{command}.1"))).unwrap();
         assert!(page.contains(".SH NAME") && page.contains(".SH SYNOPSIS"), "{command}: {page}");
     }

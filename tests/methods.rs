@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test says best where it broke by breaking there")]
 
 use rematch::config::{
-    Ard, BatchNormMode, Distance, Eps, FastAt, FreeAt, Iterate, Kd, KdForm, Method, NFgsm, Nesterov, Network, Norm, RandomStart,
-    Reduction, Rrm, Rslad, Sat, Schedule, Trades, Train,
+    Ard, BatchNormMode, Distance, Eps, FastAt, FreeAt, Goal, Inputs, Iterate, Kd, KdForm, Method, NFgsm, Nesterov, Network, Norm,
+    RandomStart, Reduction, Rrm, RrmPlus, Rslad, Sat, Schedule, Targets, Trades, Train,
 };
 use rematch::methods::laps::Laps;
 use rematch::methods::{self, Batch, Context};
@@ -84,7 +84,7 @@ fn controls(method: Method, norm: Norm) -> Controls {
         attack_steps,
         step_size,
         temperature: 4.0,
-        alpha: 0.6,
+        alpha: if let Method::RrmPlus(plus) = method { plus.alpha } else { 0.6 },
         beta: 6.0,
         probes: 1,
     }
@@ -120,7 +120,8 @@ fn three_steps_agree(name: &str, method: Method, norm: Norm) {
     let (replays, method_attacks) = (method.replays(), method.attacks());
     let mut method = methods::build(method, Some(Rc::new(teacher))).unwrap();
     let labels: Vec<i64> = (0..16).map(|i| i % 10).collect();
-    let batch = Batch::new(channels_last(&(wave(&[16, 1, 28, 28], 0.2, 0.5) + 0.5)), Tensor::from_slice(&labels));
+    let mut batch = Batch::new(channels_last(&(wave(&[16, 1, 28, 28], 0.2, 0.5) + 0.5)), Tensor::from_slice(&labels));
+    batch.places = Some(Tensor::arange(16, (Kind::Int64, Device::Cpu)));
     let mut laps = Laps::new(Device::Cpu);
     for step in 0..3 {
         tch::manual_seed(1000 + step as i64);
@@ -174,6 +175,7 @@ fn every_method_steps_as_pytorch_does() {
     let reduction = Reduction::ImagesAndClasses;
     let kd = |form| Method::Kd(Kd { form, temperature: 4.0, alpha: 0.6 });
     let relative = Rrm { distance: Distance::RelativeL2, ..Rrm::cosine(0.05) };
+    let plus = RrmPlus { matching: 0.5, alpha: 0.6, temperature: 4.0, targets: Targets::Clean, ..RrmPlus::plain(0.05, Eps(0.1)) };
     let ard = Ard { temperature: 4.0, alpha: 0.6, steps, step_size, batch_norm: train, reduction };
     for (name, method) in [
         ("erm", Method::Erm),
@@ -186,6 +188,11 @@ fn every_method_steps_as_pytorch_does() {
         ("rrm", Method::Rrm(Rrm::cosine(0.05))),
         ("rrm", Method::Rrm(Rrm { replays: 3, ..Rrm::cosine(0.05) })),
         ("rrm_relative_l2", Method::Rrm(relative)),
+        ("rrm", Method::RrmPlus(RrmPlus::plain(0.05, Eps(0.1)))),
+        ("rrm_plus_attacked", Method::RrmPlus(RrmPlus { attack_from: 0.0, ..plus })),
+        ("rrm_plus_answers", Method::RrmPlus(RrmPlus { attack_from: 0.0, goal: Goal::Answers, batch_norm: eval, ..plus })),
+        ("rrm_plus_teacher", Method::RrmPlus(RrmPlus { inputs: Inputs::TeacherAttacked, targets: Targets::Shown, ..plus })),
+        ("rrm_plus_carried", Method::RrmPlus(RrmPlus { inputs: Inputs::Carried, ..plus })),
         ("kd", kd(KdForm::Textbook)),
         ("kd_paper", kd(KdForm::Paper)),
         ("ard", Method::Ard(ard)),

@@ -1,7 +1,9 @@
 //! The words of how training runs and how its screen looks, which several commands share.
 
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, ValueEnum};
 use rematch::config::DeviceChoice;
+use rematch::metrics::tensorboard::live::Place;
 use rematch::ui::settings::OnHangUp;
 use std::path::PathBuf;
 
@@ -23,8 +25,16 @@ pub struct How {
     /// What training does when its terminal is lost: continue or save-and-stop [default: the setting, else continue]
     #[arg(long, value_name = "WHAT", value_parser = on_hangup)]
     pub on_hangup: Option<OnHangUp>,
+    /// Write event files for TensorBoard while it trains [default DIR: tensorboard in the run's folder]
+    #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = "", value_parser = OsStringValueParser::new().map(place))]
+    pub tensorboard: Option<Place>,
     #[command(flatten)]
     pub look: Look,
+}
+
+/// Nothing is what clap puts there where no folder is named.
+fn place(text: std::ffi::OsString) -> Place {
+    if text.is_empty() { Place::WithTheRun } else { Place::At(text.into()) }
 }
 
 fn on_hangup(text: &str) -> Result<OnHangUp, String> {

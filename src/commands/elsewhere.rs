@@ -29,6 +29,7 @@ pub fn is_needed(cli: &Cli) -> bool {
         | Command::Replay(_)
         | Command::Runs(_)
         | Command::Compare(_)
+        | Command::ExportMetrics(_)
         | Command::Data(_)
         | Command::Doctor(_)
         | Command::Completions(_)

@@ -46,7 +46,8 @@ mod working {
             begin_from(&found, &folder, started)?;
             Ok((folder, recorder))
         };
-        launch::run(Job { config, options, runs: around, place: Box::new(place) }, &args.how)
+        let board = args.how.tensorboard.clone();
+        launch::run(Job { config, options, runs: around, place: Box::new(place), board }, &args.how)
     }
 
     /// The new run has the checkpoint itself, so that it needs the other no more, and as its own: with its steps and its controls.

@@ -14,6 +14,8 @@ use crate::commands::{Failed, openmp};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rematch::config::{Config, check};
 use rematch::data::DataSet;
+use rematch::metrics::tensorboard::is_free;
+use rematch::metrics::tensorboard::live::{self, Live, Place as Board};
 use rematch::protocol::event::Started;
 use rematch::protocol::{Command, CommandId, Outcome, Request, Stop};
 use rematch::run::lease::Lease;
@@ -48,6 +50,8 @@ pub struct Job {
     /// The folder of runs around its own.
     pub runs: PathBuf,
     pub place: Place,
+    /// Where event files for TensorBoard go, if anywhere.
+    pub board: Option<Board>,
 }
 
 /// A run that trains.
@@ -62,6 +66,7 @@ struct Begun {
     lookout: Lookout,
     /// Where others can attach; without it nobody can, and why.
     server: Result<Server, String>,
+    board: Option<Live>,
 }
 
 /// Trains and shows it as asked. The exit code.
@@ -72,6 +77,9 @@ pub fn run(job: Job, how: &How) -> anyhow::Result<u8> {
     if ui == Ui::Tui {
         // Before anything is made: a run that nobody can see is not what was asked for.
         terminal::available()?;
+    }
+    if let (Some(Board::At(folder)), None) = (&job.board, &job.options.resumed) {
+        is_free(folder)?;
     }
     openmp::settle();
     // The terminal's own process is the one that can be let go; it must be told apart before there are threads.
@@ -102,10 +110,11 @@ struct Ready {
     /// The config as it is kept with the run.
     resolved: String,
     place: Place,
+    board: Option<Board>,
 }
 
 fn prepare(job: Job, data: DataSet, attended: Attended) -> anyhow::Result<Ready> {
-    let Job { config, options, place, .. } = job;
+    let Job { config, options, place, board, .. } = job;
     let options = Options {
         attended,
         cache: rematch::train::robust_set::usual_folder(),
@@ -113,12 +122,12 @@ fn prepare(job: Job, data: DataSet, attended: Attended) -> anyhow::Result<Ready>
         ..options
     };
     let resolved = check::to_toml(&config);
-    Ok(Ready { prepared: train::prepare(config, data, options)?, resolved, place })
+    Ok(Ready { prepared: train::prepare(config, data, options)?, resolved, place, board })
 }
 
 /// Makes the run's folder and lets the worker go.
 fn begin(
-    Ready { prepared, resolved, place }: Ready,
+    Ready { prepared, resolved, place, board }: Ready,
     requests: Receiver<Request>,
     ask: &Sender<Request>,
     attended: Attended,
@@ -127,6 +136,10 @@ fn begin(
     let (folder, recorder) = place(&resolved, &prepared.started)?;
     folder.sign()?;
     let from = recorder.recorded();
+    let board = board.map(|board| {
+        let tell = |line: String| drop(writeln!(std::io::stderr(), "rematch: {line}"));
+        live::spawn(&recorder, board.folder(folder.path()), from, tell)
+    });
     let trouble = prepared.trouble.clone();
     let worker = prepared.begin(&folder, recorder.clone(), requests);
     let machine = telemetry::spawn(recorder.clone(), Duration::from_secs(1), folder.path());
@@ -135,13 +148,13 @@ fn begin(
     let said = trouble.clone();
     let server = Server::start(&folder.now(), folder.id(), recorder.clone(), ask.clone(), lease.clone(), move || said.now())
         .map_err(|error| error.to_string());
-    Ok(Begun { folder, recorder, from, trouble, worker, machine, lookout, server })
+    Ok(Begun { folder, recorder, from, trouble, worker, machine, lookout, server, board })
 }
 
 fn end(begun: Begun) {
     // Its panics are caught inside; what is left is nothing to add to.
     let _ = begun.worker.join();
-    drop((begun.machine, begun.lookout, begun.server));
+    drop((begun.machine, begun.lookout, begun.server, begun.board));
 }
 
 fn outcome(folder: &RunFolder, outcome: Option<Outcome>) -> anyhow::Result<Outcome> {

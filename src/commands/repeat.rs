@@ -82,10 +82,11 @@ mod working {
             ui: Some(Ui::Plain),
             detach: false,
             on_hangup: None,
+            tensorboard: None,
             look: Look { theme: None, keys: None, color: None, glyphs: None, graphics: None },
         };
-        let job =
-            Job { config: history.first.config.clone(), options, runs: beside(&args.runs, &original), place: Box::new(place) };
+        let runs = beside(&args.runs, &original);
+        let job = Job { config: history.first.config.clone(), options, runs, place: Box::new(place), board: None };
         let code = launch::run(job, &how)?;
         let made = made.lock().unwrap_or_else(PoisonError::into_inner).take();
         // It is stopped where the original's last checkpoint is: that is how it ends well. Its own stop elsewhere is not.

@@ -77,7 +77,8 @@ mod working {
             let recorder = Recorder::resume(&folder, records, bytes, last_ms)?;
             Ok((folder, recorder))
         };
-        launch::run(Job { config: history.started.config, options, runs, place: Box::new(place) }, &args.how)
+        let board = args.how.tensorboard.clone();
+        launch::run(Job { config: history.started.config, options, runs, place: Box::new(place), board }, &args.how)
     }
 
     fn name(found: &Found) -> String {

@@ -25,5 +25,6 @@ pub fn run(args: &Train) -> anyhow::Result<u8> {
         let recorder = Recorder::create(&folder)?;
         Ok((folder, recorder))
     };
-    launch::run(Job { config, options, runs: args.runs.clone(), place: Box::new(place) }, &args.how)
+    let board = args.how.tensorboard.clone();
+    launch::run(Job { config, options, runs: args.runs.clone(), place: Box::new(place), board }, &args.how)
 }

@@ -132,10 +132,16 @@ pub struct RrmPlus {
     pub temperature: f64,
     /// Share of the training after which the student is attacked by one step from noise (N-FGSM); 0: in all of it, 1: never.
     pub attack_from: f64,
+    /// What the attacks climb.
+    pub goal: Goal,
     /// Half width of the noise, in multiples of epsilon: of that attack, and of the one through the teacher.
     pub noise: f64,
+    /// Radius that carried perturbations may have, in multiples of epsilon.
+    pub reach: f64,
     pub step_size: Eps,
     pub batch_norm: BatchNormMode,
+    /// Optimizer steps on each minibatch.
+    pub replays: u32,
 }
 
 /// What the student is shown while it is not attacked itself.
@@ -153,6 +159,17 @@ pub enum Inputs {
     /// that the weights' backward pass gives beside theirs. Only where images are always the same.
     #[serde(rename = "carried")]
     Carried,
+}
+
+/// What an attack leads the student away from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Goal {
+    /// The labels: it climbs cross-entropy.
+    #[serde(rename = "labels")]
+    Labels,
+    /// The teachers' soft answers to the clean image, as in RSLAD: it climbs the divergence from them.
+    #[serde(rename = "answers")]
+    Answers,
 }
 
 /// Of which image the teachers' features and answers are taken.
@@ -330,7 +347,7 @@ impl Method {
     /// Optimizer steps on each minibatch.
     pub fn replays(self) -> u32 {
         match self {
-            Self::FreeAt(FreeAt { replays }) | Self::Rrm(Rrm { replays, .. }) => replays,
+            Self::FreeAt(FreeAt { replays }) | Self::Rrm(Rrm { replays, .. }) | Self::RrmPlus(RrmPlus { replays, .. }) => replays,
             _ => 1,
         }
     }
@@ -402,9 +419,12 @@ impl RrmPlus {
             alpha: 0.0,
             temperature: 1.0,
             attack_from: 1.0,
+            goal: Goal::Labels,
             noise: 2.0,
+            reach: 1.0,
             step_size: eps,
             batch_norm: BatchNormMode::Train,
+            replays: 1,
         }
     }
 
@@ -422,6 +442,9 @@ impl RrmPlus {
         }
         if self.alpha > 0.0 {
             parts.push(format!("soft {:.0} %", 100.0 * self.alpha));
+        }
+        if self.replays > 1 {
+            parts.push(format!("m {}", self.replays));
         }
         if self.matching != 1.0 {
             parts.push(format!("matching x{}", self.matching));

@@ -10,7 +10,7 @@
 
 use super::{Batch, Context, Look, Method, Objective, Pull, losses};
 use crate::attacks::{Ball, pgd};
-use crate::config::{self, Distance, Inputs, Norm, Targets};
+use crate::config::{self, Distance, Goal, Inputs, Norm, Targets};
 use crate::nn::{Mode, Model, Network, Output, channels_last};
 use crate::protocol::event::{Part, Term};
 use crate::protocol::{Controls, Dial};
@@ -57,14 +57,33 @@ impl RrmPlus {
 
     /// One step from noise up a network's cross-entropy, cut to the box alone.
     fn step(&self, network: &Model, mode: Mode, batch: &Batch, controls: &Controls) -> Tensor {
+        let goal = self.answers(batch, controls);
         let noise = Ball { norm: controls.norm, eps: controls.eps.0 * self.settings.noise };
         let start = noise.start(&batch.images);
-        let (_, gradient) = pgd::gradient(network, mode, &start, |logits| pgd::summed_cross_entropy(logits, &batch.labels));
+        let loss = |logits: &Tensor| match &goal {
+            None => pgd::summed_cross_entropy(logits, &batch.labels),
+            Some(answers) => losses::summed_divergence(answers, logits),
+        };
+        let (_, gradient) = match mode {
+            // The same function with a third less to do.
+            Mode::Eval => pgd::gradient(&network.folded(), mode, &start, loss),
+            Mode::Train => pgd::gradient(network, mode, &start, loss),
+        };
         let _guard = tch::no_grad_guard();
         noise.climb(&start, &gradient, controls.step_size.0).clamp_(0.0, 1.0)
     }
 
-    /// `attacked`: whether it is the student's turn.
+    /// What attacks lead away from, where that is not the labels: the teachers' answers to the clean images.
+    fn answers(&self, batch: &Batch, controls: &Controls) -> Option<Tensor> {
+        if self.settings.goal == Goal::Labels {
+            return None;
+        }
+        let all = self.teachers.iter().enumerate().map(|(at, teacher)| batch.taught(at, teacher).logits);
+        let soft: Vec<Tensor> = all.map(|logits| (logits / controls.temperature).softmax(1, Kind::Float)).collect();
+        Some(Tensor::stack(&soft, 0).mean_dim([0i64].as_slice(), false, Kind::Float))
+    }
+
+    /// `attacked`: whether it is the student's turn. `all`: training images there are.
     fn shown(&mut self, student: &Model, batch: &Batch, all: usize, controls: &Controls, attacked: Attacked) -> Shown {
         let images = match (attacked, self.settings.inputs) {
             (Attacked::NotYet, Inputs::Carried) => self.carry(batch, all, controls),
@@ -82,6 +101,7 @@ impl RrmPlus {
     /// The images with what each carries, a leaf that asks for its gradient. `all`: training images there are.
     fn carry(&mut self, batch: &Batch, all: usize, controls: &Controls) -> Tensor {
         let _guard = tch::no_grad_guard();
+        let radius = controls.eps.0 * self.settings.reach;
         let places = batch.places.as_ref().expect("the trainer says which images they are");
         // One that was read from a file lies on the host.
         let device = batch.images.device();
@@ -92,11 +112,11 @@ impl RrmPlus {
             let options = (Kind::Float, device);
             match controls.norm {
                 // Everybody begins at random in the ball, as later steps end anywhere in it.
-                Norm::Linf => Tensor::empty(&shape, options).uniform_(-controls.eps.0, controls.eps.0),
+                Norm::Linf => Tensor::empty(&shape, options).uniform_(-radius, radius),
                 Norm::L2 => Tensor::zeros(&shape, options),
             }
         });
-        let ball = Ball { norm: controls.norm, eps: controls.eps.0 };
+        let ball = Ball { norm: controls.norm, eps: radius };
         let images = ball.project(&batch.images, &(&batch.images + carried.index_select(0, places)));
         let images = channels_last(&images).set_requires_grad(true);
         let shown = images.shallow_clone();
@@ -232,7 +252,7 @@ impl Method for RrmPlus {
     fn receive(&mut self, gradient: &Tensor, controls: &Controls) {
         let (Some(Waiting { places, clean, shown }), Some(carried)) = (self.waiting.take(), &mut self.carried) else { return };
         let _guard = tch::no_grad_guard();
-        let ball = Ball { norm: controls.norm, eps: controls.eps.0 };
+        let ball = Ball { norm: controls.norm, eps: controls.eps.0 * self.settings.reach };
         let away = ball.project(&clean, &ball.climb(&shown.detach(), gradient, controls.step_size.0)) - &clean;
         let _ = carried.index_copy_(0, &places, &away.contiguous());
     }

@@ -118,6 +118,11 @@ impl LogReader {
         self.length
     }
 
+    /// Records so far, with those that were passed over.
+    pub fn next_seq(&self) -> u64 {
+        self.next_seq
+    }
+
     fn read(&mut self) -> Result<Option<Record>, LogError> {
         loop {
             self.buffer.clear();

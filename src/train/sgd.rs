@@ -71,6 +71,7 @@ mod tests {
             let parameters = builder.finish();
             let settings = Train {
                 epochs: 1,
+                steps: None,
                 batch: 1,
                 lr: 0.1,
                 momentum: 0.9,

@@ -1,4 +1,4 @@
-//! Small pictures: taken out of a record, scaled, and laid into cells.
+//! Small pictures: of a record, scaled, and laid into cells.
 //!
 //! It knows nothing of the run. What comes in may be damaged in any way, and then there is an error instead of a picture.
 
@@ -6,14 +6,10 @@ use super::capability::Colour;
 use super::glyphs::Glyphs;
 use super::theme::{Ground, Palette};
 use crate::protocol::insight::Piece;
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::sync::Arc;
 
-/// A longer side than this is no picture for a terminal.
-const LONGEST_SIDE: u64 = 1_024;
 /// How much the perturbation is magnified where it is shown alone.
 pub const MAGNIFIED: f64 = 10.0;
 
@@ -35,16 +31,9 @@ pub struct Pictures {
 impl Pictures {
     /// Takes the pictures out of a record's text, or says what is wrong with it.
     pub fn of(piece: &Piece) -> Result<Self, String> {
-        let [channels, height, width] = piece.shape;
-        let in_range = |side: u64| (1..=LONGEST_SIDE).contains(&side);
-        if !(channels == 1 || channels == 3) || !in_range(height) || !in_range(width) {
-            return Err(format!("its shape is {channels}x{height}x{width}"));
-        }
-        let (channels, height, width) = (channels as usize, height as usize, width as usize);
-        let image = bytes(&piece.image, channels * height * width, "image")?;
-        let delta = bytes(&piece.delta, channels * height * width, "perturbation")?;
-        let scale = if piece.scale.is_finite() { piece.scale } else { return Err("the size of its perturbation is lost".into()) };
-        let change = |at: usize| scale * (f64::from(delta[at]) - 128.0) / 127.0;
+        let pixels = piece.pixels()?;
+        let (channels, height, width) = (pixels.channels, pixels.height, pixels.width);
+        let attacked = pixels.attacked();
         let byte = |share: f64| (255.0 * share.clamp(0.0, 1.0)).round() as u8;
         let raster = |value: &dyn Fn(usize) -> u8| {
             let area = height * width;
@@ -54,21 +43,12 @@ impl Pictures {
         };
         Ok(Self {
             three: [
-                raster(&|at| image[at]),
-                raster(&|at| byte(f64::from(image[at]) / 255.0 + change(at))),
-                raster(&|at| byte(0.5 + MAGNIFIED * change(at))),
+                raster(&|at| pixels.image[at]),
+                raster(&|at| attacked[at]),
+                raster(&|at| byte(0.5 + MAGNIFIED * pixels.change[at])),
             ],
         })
     }
-}
-
-fn bytes(text: &str, expected: usize, what: &str) -> Result<Vec<u8>, String> {
-    // Before it is decoded: a text of any length could stand there.
-    if text.len() > expected.div_ceil(3) * 4 {
-        return Err(format!("its {what} is longer than {expected} bytes"));
-    }
-    let bytes = BASE64_STANDARD.decode(text).map_err(|_| format!("the base64 of its {what} is damaged"))?;
-    if bytes.len() == expected { Ok(bytes) } else { Err(format!("its {what} has {} bytes where {expected} belong", bytes.len())) }
 }
 
 impl Raster {
@@ -216,6 +196,8 @@ fn luminance([r, g, b]: [u8; 3]) -> f64 {
 mod tests {
     use super::*;
     use crate::protocol::insight::{Group, Guess, Guesses};
+    use base64::Engine as _;
+    use base64::prelude::BASE64_STANDARD;
     use ratatui::style::Color;
 
     fn grey(width: usize, values: &[u8]) -> Raster {

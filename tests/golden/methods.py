@@ -186,8 +186,41 @@ class Steps:
         mean = lambda q: kl(target, q) / q.numel()
         return ALPHA * mean(logits) + (1 - ALPHA) * mean(clean)
 
+    def soft_and_match(self, logits, features, target, y):
+        """RRM+: labels partly soft, features matched at half weight."""
+        soft = T * T * kl(target[0] / T, logits / T) / len(y)
+        labels = (1 - ALPHA) * F.cross_entropy(logits, y) + ALPHA * soft
+        return LAMBDA * labels - 0.5 * F.cosine_similarity(features, target[1], dim=1, eps=1e-6).mean()
 
-METHODS = [name for name in vars(Steps) if not name.startswith("_") and name not in ("answers", "ce", "ce_sum")]
+    def rrm_plus_attacked(self, x, y):
+        start = (x + uniform(x, 2 * EPS)).clamp(0, 1)
+        shown = (start + EPS * grad(self.ce_sum(y, True), start).sign()).clamp(0, 1)
+        return self.soft_and_match(*self.s(shown, True), self.answers(x), y)
+
+    def rrm_plus_answers(self, x, y):
+        target = self.answers(x)
+        start = (x + uniform(x, 2 * EPS)).clamp(0, 1)
+        away = lambda v: -(F.softmax(target[0] / T, 1) * F.log_softmax(self.s(v, False)[0], 1)).sum()
+        shown = (start + EPS * grad(away, start).sign()).clamp(0, 1)
+        return self.soft_and_match(*self.s(shown, True), target, y)
+
+    def rrm_plus_teacher(self, x, y):
+        start = (x + uniform(x, 2 * EPS)).clamp(0, 1)
+        up = lambda v: F.cross_entropy(self.t(v, False)[0], y, reduction="sum")
+        shown = project(x, (start + EPS * grad(up, start).sign()).clamp(0, 1))
+        return self.soft_and_match(*self.s(shown, True), self.answers(shown), y)
+
+    def rrm_plus_carried(self, x, y):
+        if self.delta is None:
+            self.delta = uniform(x, EPS)
+        shown = project(x, x + self.delta).requires_grad_(True)
+        loss = self.soft_and_match(*self.s(shown, True), self.answers(x), y)
+        (g,) = torch.autograd.grad(loss, shown, retain_graph=True)
+        self.delta = (project(x, shown + EPS * g.sign()) - x).detach()
+        return loss
+
+
+METHODS = [name for name in vars(Steps) if not name.startswith("_") and name not in ("answers", "ce", "ce_sum", "soft_and_match")]
 
 
 def run(method):

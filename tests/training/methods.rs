@@ -1,9 +1,9 @@
 //! What single methods add to a run: state that has to survive, data that has to be made, break-downs that have to be answered.
 
 use super::*;
-use rematch::config::{Answer, Ard, FastAt, FreeAt, Kd, KdForm, NFgsm, Rdt, Reduction, Rslad, Trades};
+use rematch::config::{Answer, Ard, Cache, FastAt, FreeAt, Inputs, Kd, KdForm, NFgsm, Rdt, Reduction, RrmPlus, Rslad, Trades};
 use rematch::protocol::Dial;
-use rematch::protocol::event::Split;
+use rematch::protocol::event::{Split, Term};
 
 const TRAIN: BatchNormMode = BatchNormMode::Train;
 const EVAL: BatchNormMode = BatchNormMode::Eval;
@@ -20,15 +20,26 @@ pub fn every_method() -> Vec<Method> {
         Method::Rdt(Rdt { inversion_steps: 3, inversion_step_size: 0.5 }),
         Method::Ard(Ard { temperature: 30.0, alpha: 1.0, steps, step_size, batch_norm: TRAIN, reduction }),
         Method::Rslad(Rslad { alpha: 0.8, steps, step_size, batch_norm: EVAL, reduction }),
+        // Noisy first, attacked from the middle on.
+        Method::RrmPlus(RrmPlus { inputs: Inputs::Noisy, attack_from: 0.5, alpha: 0.5, ..RrmPlus::plain(0.05, Eps(0.1)) }),
+        Method::RrmPlus(RrmPlus { inputs: Inputs::Carried, alpha: 0.5, ..RrmPlus::plain(0.05, Eps(0.1)) }),
     ]
 }
 
 pub fn of(method: Method, teacher: &Path, epochs: u64) -> Config {
-    let learns = matches!(method, Method::Rrm(_) | Method::Kd(_) | Method::Rdt(_) | Method::Ard(_) | Method::Rslad(_));
+    let learns = matches!(
+        method,
+        Method::Rrm(_) | Method::RrmPlus(_) | Method::Kd(_) | Method::Rdt(_) | Method::Ard(_) | Method::Rslad(_)
+    );
     let teacher = learns.then(|| Teacher::new(teacher.display().to_string()));
     let mut config = Config { teacher, ..config(method, epochs) };
-    config.data.augment = Augment::CropFlip;
+    config.data.augment = if carries(method) { Augment::None } else { Augment::CropFlip };
     config
+}
+
+/// Whether each image has a perturbation of its own.
+fn carries(method: Method) -> bool {
+    matches!(method, Method::RrmPlus(RrmPlus { inputs: Inputs::Carried, .. }))
 }
 
 #[test]
@@ -53,7 +64,7 @@ fn every_method_goes_on_bit_for_bit_after_resuming() {
         if config.train.ema > 0.0 {
             assert!(model("model.safetensors") != model("training.safetensors"), "{name}");
         }
-        assert_eq!(half.join("method.safetensors").exists(), name == "free-at", "{name}");
+        assert_eq!(half.join("method.safetensors").exists(), name == "free-at" || carries(method), "{name}");
     }
 }
 
@@ -212,4 +223,54 @@ fn robust_images_are_made_once_and_found_again() {
     let other = Config { seed: 8, method: Method::Rdt(Rdt { inversion_steps: 100_000, inversion_step_size: 0.5 }), ..config };
     let stopped = Running::starting_with(other, with_cache(), &[Command::Stop(Stop::NOW_AND_SAVE)]).end();
     assert_eq!((stopped.outcome, stopped.step), (Outcome::Stopped, 0));
+}
+
+#[test]
+fn what_a_teacher_says_is_asked_once_and_teaches_the_same() {
+    let (_dir, teacher) = teacher();
+    let cache = tempfile::tempdir().unwrap();
+    let with_cache = || Options { cache: Some(cache.path().to_path_buf()), ..options() };
+    let mut config = of(Method::Rrm(Rrm::cosine(0.05)), &teacher, 2);
+    config.data.augment = Augment::None;
+    let asked_live = whole(config.clone());
+    config.teacher.as_mut().unwrap().cache = Cache::Yes;
+    let first = Running::start(config.clone(), with_cache()).end();
+    let second = Running::start(config.clone(), with_cache()).end();
+    let told = |ended: &Ended, words: &str| {
+        ended.records.iter().any(|r| matches!(&r.event, Event::Said { line, .. } if line.contains(words)))
+    };
+    assert!(told(&first, "was asked in") && told(&second, "was found in"));
+    assert!(first.tensors(10) == second.tensors(10), "asked or found, it teaches the same");
+    // In other company a few last bits may differ, and no more.
+    let (live, kept) = (last_loss(&asked_live), last_loss(&first));
+    assert!((live - kept).abs() < 1e-4, "{live} {kept}");
+    // A damaged file is asked anew.
+    let kept = cache.path().read_dir().unwrap().next().unwrap().unwrap().path();
+    std::fs::write(&kept, "x").unwrap();
+    assert!(told(&Running::start(config, with_cache()).end(), "was asked in"));
+}
+
+/// What was minimised, at the end.
+fn last_loss(ended: &Ended) -> f64 {
+    let totals = ended.records.iter().filter_map(|r| match &r.event {
+        Event::Progress(p) => p.terms.get(&Term::Total).map(|total| total.mean.0),
+        _ => None,
+    });
+    totals.last().unwrap()
+}
+
+#[test]
+fn several_teachers_teach_together() {
+    let (_dir, first) = teacher();
+    let (_other, second) = teacher();
+    let method = Method::RrmPlus(RrmPlus { alpha: 0.5, ..RrmPlus::plain(0.05, Eps(0.1)) });
+    let mut config = of(method, &first, 1);
+    let alone = whole(config.clone());
+    config.teacher.as_mut().unwrap().also = vec![second.display().to_string()];
+    let together = whole(config);
+    let Event::Started(started) = &together.records[0].event else { panic!("the first record is another") };
+    assert_eq!(started.other_teachers.len(), 1);
+    // Twice the same teacher is the one teacher, up to rounding: its features and answers are their own mean.
+    let (one, two) = (last_loss(&alone), last_loss(&together));
+    assert!((one - two).abs() < 1e-4, "{one} {two}");
 }

@@ -4,8 +4,8 @@ use super::judge::{Judge, Typed, as_whole, default_of};
 use super::keys::Key;
 use crate::config::{
     AlertThen, Alerts, Answer, Ard, Augment, BatchNormMode, Cache, Checkpoint, Config, Data, Distance, Eps, Evaluation, FastAt,
-    Faulty, FreeAt, ImageFiles, Inputs, Insight, Iterate, Kd, KdForm, Method, NFgsm, Nesterov, Network, Norm, Planned, Probe,
-    Projector, RandomStart, Rdt, Reduction, Rrm, RrmPlus, Rslad, Rules, Sat, Schedule, Source, Steering, Storage, Student,
+    Faulty, FreeAt, Goal, ImageFiles, Inputs, Insight, Iterate, Kd, KdForm, Method, NFgsm, Nesterov, Network, Norm, Planned,
+    Probe, Projector, RandomStart, Rdt, Reduction, Rrm, RrmPlus, Rslad, Rules, Sat, Schedule, Source, Steering, Storage, Student,
     Targets, Teacher, Threat, TorchScript, Trades, Train, Watch,
 };
 
@@ -233,8 +233,8 @@ impl Judge<'_> {
                 })
             }
             "rrm-plus" => {
-                let (distance, inputs, targets) =
-                    (self.text("method.distance")?, self.text("method.inputs")?, self.text("method.targets")?);
+                let (distance, goal) = (self.text("method.distance")?, self.text("method.goal")?);
+                let (inputs, targets) = (self.text("method.inputs")?, self.text("method.targets")?);
                 Method::RrmPlus(RrmPlus {
                     lambda: self.real("method.lambda")?,
                     matching: self.real("method.matching")?,
@@ -244,10 +244,13 @@ impl Judge<'_> {
                     targets: Targets::ALL.iter().copied().find(|t| t.name() == targets)?,
                     alpha: alpha(0.0),
                     temperature: temperature(1.0),
+                    goal: Goal::ALL.iter().copied().find(|g| g.name() == goal)?,
                     attack_from: self.real("method.attack_from")?,
                     noise: self.real("method.noise")?,
+                    reach: self.real("method.reach")?,
                     step_size: step_size(threat.eps.0),
                     batch_norm: batch_norm(BatchNormMode::Train)?,
+                    replays: replays(1),
                 })
             }
             "kd" => {

@@ -196,6 +196,20 @@ pub const KEYS: &[Key] = &[
         "the teacher looks at what the student is shown, or at the clean image",
     ),
     key(
+        "method.reach",
+        real(Excluded(0.0), Included(10.0)),
+        Is("1.0"),
+        methods(&["rrm-plus"]),
+        "radius that carried perturbations may have, in multiples of eps",
+    ),
+    key(
+        "method.goal",
+        Kind::Name(&["labels", "answers"]),
+        Is("\"labels\""),
+        methods(&["rrm-plus"]),
+        "what attacks lead away from: the labels, or the teachers' answers to the clean image",
+    ),
+    key(
         "method.attack_from",
         real(Included(0.0), Included(1.0)),
         Is("1.0"),
@@ -206,7 +220,7 @@ pub const KEYS: &[Key] = &[
         "method.replays",
         whole(1, 100),
         From("1; 8 for free-at"),
-        methods(&["rrm", "free-at"]),
+        methods(&["rrm", "rrm-plus", "free-at"]),
         "optimizer steps on each minibatch",
     ),
     key(

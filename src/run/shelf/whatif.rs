@@ -167,6 +167,7 @@ fn spread(values: impl Iterator<Item = f64> + Clone) -> Spread {
 mod tests {
     use super::super::made::{Made, run};
     use super::*;
+    use crate::config::Method;
     use crate::protocol::Outcome;
     use crate::protocol::event::Purpose;
 
