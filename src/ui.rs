@@ -17,6 +17,7 @@ pub mod glyphs;
 pub mod graphics;
 pub mod keymap;
 pub mod layout;
+pub mod brush;
 pub mod picture;
 pub mod plots;
 pub mod radii;
@@ -32,3 +33,7 @@ pub mod intent;
 
 pub mod app;
 pub mod cadence;
+pub mod due;
+
+// The same for many runs at once.
+pub mod sweep;

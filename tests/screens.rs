@@ -26,6 +26,8 @@ mod runs;
 mod steering;
 #[path = "screens/streams.rs"]
 mod streams;
+#[path = "screens/sweep.rs"]
+mod sweep;
 #[path = "screens/system.rs"]
 mod system;
 

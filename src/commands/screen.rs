@@ -4,18 +4,18 @@ use super::settings::Dress;
 use super::shelf;
 use crate::cli::Ui;
 use crossbeam_channel::{Receiver, bounded};
-use ratatui::Frame;
 use rematch::run::RunState;
 use rematch::run::recorder::now_ms;
 use rematch::run::session::Session;
-use rematch::ui::capability::{self, Capabilities, Pixels};
+use rematch::ui::capability::{Capabilities, Pixels};
 use rematch::ui::event::Signal;
-use rematch::ui::graphics::{Graphics, Placement};
+use rematch::ui::glyphs::Glyphs;
+use rematch::ui::graphics::Graphics;
 use rematch::ui::input::read_input;
 use rematch::ui::intent::Place;
 use rematch::ui::settings::Images;
-use rematch::ui::terminal::{Drawn, LinkSpeed, Terminal, TerminalError, Written};
-use rematch::ui::{app, glyphs, stderr};
+use rematch::ui::terminal::Terminal;
+use rematch::ui::{app, stderr};
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
@@ -52,9 +52,9 @@ pub fn show(session: Session, setting: Setting, said: impl FnMut(String) + Send 
     let ahead_s = super::doctor::ahead_of_utc();
     let Dress { settings, themes, keymap } = setting.dress;
     let capabilities = settings.capabilities();
-    let mut surface = OnTerminal(Terminal::enter(&capabilities, settings.synchronized)?);
+    let mut surface = Terminal::enter(&capabilities, settings.synchronized)?;
     // Before keys are read: the terminal's answer comes in among them.
-    let graphics = graphics(settings.images, &capabilities, &mut surface.0)?;
+    let graphics = graphics(settings.images, &capabilities, &mut surface)?;
     let captured = stderr::capture(said)?;
     let (to, input) = bounded(1024);
     let reader = read_input(to, capabilities.escape_time())?;
@@ -63,11 +63,7 @@ pub fn show(session: Session, setting: Setting, said: impl FnMut(String) + Send 
         keymap,
         motion: settings.motion,
         album: Some(Box::new(Folders)),
-        glyphs: match capabilities.glyphs {
-            capability::Glyphs::Braille => glyphs::Glyphs::Braille,
-            capability::Glyphs::Half => glyphs::Glyphs::Half,
-            capability::Glyphs::Ascii => glyphs::Glyphs::Ascii,
-        },
+        glyphs: Glyphs::of(capabilities.glyphs),
         graphics,
         max_fps: capabilities.max_fps,
         folder: setting.folder.display().to_string(),
@@ -83,7 +79,7 @@ pub fn show(session: Session, setting: Setting, said: impl FnMut(String) + Send 
         now_ms().saturating_add_signed(setting.clock_ahead_ms)
     });
     drop(reader);
-    surface.0.leave();
+    surface.leave();
     drop(captured);
     Ok(left)
 }
@@ -149,41 +145,4 @@ fn graphics(images: Images, capabilities: &Capabilities, terminal: &mut Terminal
     } else {
         Graphics::Cells
     })
-}
-
-/// The real terminal as the loop's surface.
-struct OnTerminal(Terminal);
-
-impl app::Surface for OnTerminal {
-    fn draw(&mut self, paint: &mut dyn FnMut(&mut Frame) -> Vec<Placement>) -> io::Result<Drawn> {
-        self.0.draw_with(paint).map_err(plain)
-    }
-
-    fn repaint(&mut self) -> io::Result<()> {
-        self.0.repaint();
-        Ok(())
-    }
-
-    fn link(&self) -> LinkSpeed {
-        self.0.link_speed()
-    }
-
-    fn written(&self) -> Option<Written> {
-        Some(self.0.written())
-    }
-
-    fn suspend(&mut self) -> io::Result<()> {
-        self.0.suspend().map_err(plain)
-    }
-
-    fn resume(&mut self) -> io::Result<()> {
-        self.0.resume().map_err(plain)
-    }
-}
-
-fn plain(error: TerminalError) -> io::Error {
-    match error {
-        TerminalError::Io(error) => error,
-        error => io::Error::other(error),
-    }
 }

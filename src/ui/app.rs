@@ -10,9 +10,9 @@ mod signals;
 
 pub use ends::{Album, Left, Options, Pace, Shelf, Shelved, Surface};
 
-use super::cadence::Cadence;
 use super::cost::{Costs, thread_time};
-use super::event::{Focus, Input, Signal};
+use super::due::{Dirty, Due, Repaint};
+use super::event::{Input, Signal, is_reply};
 use super::intent::{self, Effect, Leave};
 use super::layout::View;
 use super::screen::{Asked, BranchWish, Changed, Checkpoints, Dialog, Mood, Screen, Trains, is_over};
@@ -23,28 +23,14 @@ use crate::run::RunState;
 use crate::run::session::{Access, Session};
 use crate::run::state::Phase;
 use crossbeam_channel::{Receiver, after, never, select};
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-const SETTLED: Duration = Duration::from_millis(50);
-const SECOND: Duration = Duration::from_secs(1);
 /// So long after a key somebody is taken to be looking.
 const LOOKED_AT_MS: u64 = 5_000;
 /// Records taken in between two looks at the keys: a replay at full speed must not make them wait.
 const AT_ONCE: usize = 4_096;
-/// More printable keys than this in one go are a terminal's answer or an unbracketed paste, not a person.
-const TYPED_AT_ONCE: usize = 8;
-
-/// What the next frame waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Dirty {
-    Clean,
-    Data,
-    Key,
-}
-
 struct App<'a, S: Surface> {
     clock: &'a dyn Fn() -> u64,
     session: Session,
@@ -58,14 +44,8 @@ struct App<'a, S: Surface> {
     shelf: Option<Box<dyn Shelf>>,
     /// The view at the last look at the clock: the folder is looked at when its view is turned to.
     seen: View,
-    cadence: Cadence,
+    due: Due,
     costs: Costs,
-    focus: Focus,
-    dirty: Dirty,
-    repaint: Repaint,
-    drawn: Option<Instant>,
-    /// What the last frame filled.
-    resized: Option<Instant>,
     resumed: Option<Instant>,
     /// When the last key came.
     pressed_ms: u64,
@@ -76,12 +56,6 @@ struct App<'a, S: Surface> {
     /// What came since the first picture, while the whole log is still being read.
     since: Vec<Arc<Record>>,
     better: Option<Receiver<RunState>>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Repaint {
-    Yes,
-    No,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -120,13 +94,8 @@ pub fn run(
         preparing: options.preparing,
         shelf: options.shelf,
         seen: View::Dash,
-        cadence: Cadence::new(options.max_fps),
+        due: Due::new(options.max_fps),
         costs: Costs::default(),
-        focus: Focus::Gained,
-        dirty: Dirty::Key,
-        repaint: Repaint::Yes,
-        drawn: None,
-        resized: None,
         resumed: None,
         pressed_ms: 0,
         leaving: Leaving::No,
@@ -256,20 +225,11 @@ impl<S: Surface> App<'_, S> {
     }
 
     fn mark(&mut self, dirty: Dirty) {
-        self.dirty = self.dirty.max(dirty);
+        self.due.mark(dirty);
     }
 
     fn inputs(&mut self, waiting: Vec<Input>) -> Option<Leave> {
-        let printable = |input: &Input| match input {
-            Input::Key(KeyEvent { code: KeyCode::Char(c), modifiers, .. }) if !modifiers.contains(KeyModifiers::CONTROL) => {
-                Some(*c)
-            }
-            Input::Key(_) | Input::Paste(_) | Input::Resize | Input::Focus(_) | Input::HangUp => None,
-        };
-        let typed: Vec<char> = waiting.iter().filter_map(printable).collect();
-        // A key held down over a slow link comes in a burst too, but as one character.
-        let reply = typed.len() > TYPED_AT_ONCE
-            && typed.iter().any(|c| *c != typed[0])
+        let reply = is_reply(&waiting)
             && self.screen.events.typing.is_none()
             && !(self.screen.view == View::Runs && self.screen.runs.is_typing())
             && !matches!(
@@ -277,7 +237,7 @@ impl<S: Surface> App<'_, S> {
                 Some(Dialog::Edit(_) | Dialog::Command(_) | Dialog::Branch(_) | Dialog::Forget { .. })
             );
         for input in waiting {
-            if reply && printable(&input).is_some() {
+            if reply && input.printable().is_some() {
                 continue;
             }
             match input {
@@ -293,8 +253,8 @@ impl<S: Surface> App<'_, S> {
                     intent::paste(&mut self.screen, &text);
                     self.mark(Dirty::Key);
                 }
-                Input::Resize => self.resized = Some(Instant::now() + SETTLED),
-                Input::Focus(focus) => self.focus = focus,
+                Input::Resize => self.due.resized(Instant::now()),
+                Input::Focus(focus) => self.due.focus(focus),
                 Input::HangUp => return Some(Leave::HungUp),
             }
         }
@@ -305,7 +265,7 @@ impl<S: Surface> App<'_, S> {
         for effect in effects {
             match effect {
                 Effect::Leave(leave) => return Some(leave),
-                Effect::Repaint => self.repaint = Repaint::Yes,
+                Effect::Repaint => self.due.repaint(),
                 Effect::Suspend => {
                     if let Some(leave) = self.suspend() {
                         return Some(leave);
@@ -425,22 +385,7 @@ impl<S: Surface> App<'_, S> {
             self.screen.pace = label;
             self.mark(Dirty::Data);
         }
-        if self.resized.is_some_and(|at| at <= Instant::now()) {
-            self.resized = None;
-            self.repaint = Repaint::Yes;
-            self.mark(Dirty::Key);
-        }
-    }
-
-    /// When the next frame may be drawn.
-    fn due(&self) -> Option<Instant> {
-        let wait = match (self.dirty, self.focus) {
-            (Dirty::Clean, _) => return None,
-            (Dirty::Key, _) => self.cadence.key(),
-            (Dirty::Data, Focus::Gained) => self.cadence.data(),
-            (Dirty::Data, Focus::Lost) => self.cadence.data().max(SECOND),
-        };
-        Some(self.drawn.map_or_else(Instant::now, |at| at + wait))
+        self.due.settle(Instant::now());
     }
 
     /// When the loop must look again though nothing comes in.
@@ -449,7 +394,7 @@ impl<S: Surface> App<'_, S> {
         let toast = self.screen.toast_goes_in();
         let runs = (self.shelf.is_some() && self.screen.view == View::Runs).then(|| self.screen.runs.due_in(self.screen.now_ms));
         [
-            self.resized.or_else(|| self.due()),
+            self.due.at(now),
             (self.ticks() || self.may_have_trouble() || (self.preparing.is_some() && self.state.started.is_none()))
                 .then(|| now + Duration::from_millis(1000 - self.screen.now_ms % 1000)),
             toast.map(|ms| now + Duration::from_millis(ms.max(1))),
@@ -461,12 +406,11 @@ impl<S: Surface> App<'_, S> {
     }
 
     fn draw_if_due(&mut self) -> io::Result<()> {
-        if self.resized.is_some() || self.due().is_none_or(|at| at > Instant::now()) {
+        if !self.due.is_now(Instant::now()) {
             return Ok(());
         }
-        if self.repaint == Repaint::Yes {
+        if self.due.take_repaint() == Repaint::Yes {
             self.surface.repaint()?;
-            self.repaint = Repaint::No;
         }
         let (state, screen) = (&self.state, &self.screen);
         let (began, mut size) = (thread_time(), screen.size);
@@ -479,16 +423,9 @@ impl<S: Surface> App<'_, S> {
         if drawn != Drawn::Skipped {
             self.costs.drew(thread_time().saturating_sub(began));
         }
-        self.drawn = Some(Instant::now());
-        self.dirty = match drawn {
-            Drawn::Shown => Dirty::Clean,
-            // Drawing once more sends what is left of this frame, and nothing else if nothing has changed.
-            Drawn::Partly => Dirty::Data,
-            Drawn::Skipped => self.dirty,
-        };
-        self.cadence.drew(drawn, self.surface.link());
-        if self.screen.link != self.cadence.link() {
-            self.screen.link = self.cadence.link();
+        self.due.drew(drawn, self.surface.link(), Instant::now());
+        if self.screen.link != self.due.link() {
+            self.screen.link = self.due.link();
             self.mark(Dirty::Data);
         }
         Ok(())

@@ -4,6 +4,7 @@
 //! and arrows are also East-Asian *ambiguous* (two cells wide on some terminals), which the ASCII level avoids as well.
 //! It detects nothing.
 
+use super::capability;
 use ratatui::buffer::Buffer;
 use std::borrow::Cow;
 
@@ -18,6 +19,15 @@ pub enum Glyphs {
 }
 
 impl Glyphs {
+    /// What the probe of the terminal, or a person, said.
+    pub fn of(found: capability::Glyphs) -> Self {
+        match found {
+            capability::Glyphs::Braille => Self::Braille,
+            capability::Glyphs::Half => Self::Half,
+            capability::Glyphs::Ascii => Self::Ascii,
+        }
+    }
+
     /// Greek letters and signs written out where the terminal has none: `λ·ce` becomes `lambda*ce`.
     pub fn words<'a>(self, text: impl Into<Cow<'a, str>>) -> Cow<'a, str> {
         let text = text.into();
@@ -71,7 +81,7 @@ fn ascii(c: char) -> char {
         '●' | '█' | '▇' | '▉' | '▊' | '▋' | '▌' => '#',
         '▍' | '▎' | '·' | '…' => '.',
         '▁' | '▂' => '_',
-        '▅' | '▆' => '=',
+        '▅' | '▆' | '▒' => '=',
         '▸' | '→' | '▶' => '>',
         '←' => '<',
         '↑' | '▲' => '^',

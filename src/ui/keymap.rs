@@ -343,7 +343,7 @@ impl Bound<'_> {
     }
 }
 
-fn label(code: KeyCode, modifiers: KeyModifiers) -> String {
+pub(super) fn label(code: KeyCode, modifiers: KeyModifiers) -> String {
     let name: Cow<str> = match code {
         KeyCode::Char(' ') => "Space".into(),
         KeyCode::Char(c) if modifiers.contains(CTRL) => return format!("Ctrl-{}", c.to_ascii_uppercase()),

@@ -21,6 +21,7 @@ mod runs;
 mod status;
 mod system;
 
+use super::brush::{Brush, Focused, bleach, line_at, lines_at};
 use super::graphics::{Graphics, Placement};
 use super::layout::{Life, Pane, Panels, SMALLEST, Tier, centred, layout};
 use super::screen::{Screen, is_over};
@@ -31,9 +32,8 @@ use crate::run::RunState;
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::{Color, Modifier, Style};
+use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, BorderType, Widget};
 
 /// Draws everything.
 pub fn draw(frame: &mut Frame, state: &RunState, screen: &Screen) {
@@ -54,16 +54,6 @@ pub fn draw_into(area: Rect, buffer: &mut Buffer, state: &RunState, screen: &Scr
     }
     screen.glyphs.restrict(buffer);
     bleach(buffer);
-}
-
-/// A blank has no ink: whatever colour it was given would only be sent along, and again whenever the words around it move.
-fn bleach(buffer: &mut Buffer) {
-    const SEEN: Modifier = Modifier::REVERSED.union(Modifier::UNDERLINED);
-    for cell in &mut buffer.content {
-        if cell.symbol() == " " && cell.bg == Color::Reset && !cell.modifier.intersects(SEEN) {
-            (cell.fg, cell.modifier) = (Color::Reset, Modifier::empty());
-        }
-    }
 }
 
 /// Where the terminal is to put pixels over what [`draw`] leaves blank for them; nothing where it takes none.
@@ -96,20 +86,16 @@ impl Pen<'_> {
         dial.meaning(self.state.started.as_ref().map_or(Method::Erm, |s| s.config.method))
     }
 
-    fn span(&self, tone: Tone, text: impl Into<String>) -> Span<'static> {
-        Span::styled(self.screen.glyphs.words(text.into()).into_owned(), self.style(tone))
+    fn brush(&self) -> Brush {
+        Brush { palette: self.screen.palette, glyphs: self.screen.glyphs }
     }
 
-    /// A border with a title; returns what is inside. The focused pane's border is heavy.
+    fn span(&self, tone: Tone, text: impl Into<String>) -> Span<'static> {
+        self.brush().span(tone, text)
+    }
+
     fn frame(&self, area: Rect, title: Line<'static>, focus: Focused, buffer: &mut Buffer) -> Rect {
-        let (kind, style) = match focus {
-            Focused::Yes => (BorderType::Thick, self.style(Tone::Accent)),
-            Focused::No => (BorderType::Plain, self.style(Tone::Dim)),
-        };
-        let block = Block::bordered().border_type(kind).border_style(style).title(title);
-        let inner = block.inner(area);
-        block.render(area, buffer);
-        inner
+        self.brush().frame(area, title, focus, buffer)
     }
 
     fn focused(&self, pane: Pane) -> Focused {
@@ -168,26 +154,6 @@ impl Pen<'_> {
         status::hints(self, panels.hints, named, buffer);
         status::toasts(self, panels.hints, panels.log_lines, buffer);
     }
-}
-
-/// One line of text, cut at the edge.
-fn line_at(buffer: &mut Buffer, x: u16, y: u16, width: u16, line: &Line) {
-    if y < buffer.area.bottom() && x < buffer.area.right() {
-        buffer.set_line(x, y, line, width);
-    }
-}
-
-/// Lines from the top, as many as fit.
-fn lines_at(inner: Rect, lines: &[Line], buffer: &mut Buffer) {
-    for (line, y) in lines.iter().zip(inner.y..inner.bottom()) {
-        line_at(buffer, inner.x, y, inner.width, line);
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Focused {
-    Yes,
-    No,
 }
 
 /// Whether the views are named in a line of their own.

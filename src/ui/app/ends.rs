@@ -8,7 +8,7 @@ use crate::ui::graphics::{Graphics, Placement};
 use crate::ui::intent::{Leave, Place};
 use crate::ui::keymap::Keymap;
 use crate::ui::screen::{BranchWish, Motion};
-use crate::ui::terminal::{Drawn, LinkSpeed, Written};
+use crate::ui::terminal::{Drawn, LinkSpeed, Terminal, TerminalError, Written};
 use crate::ui::theme::Themes;
 use crossbeam_channel::Receiver;
 use ratatui::Frame;
@@ -32,6 +32,40 @@ pub trait Surface {
     fn suspend(&mut self) -> io::Result<()>;
     /// Takes the terminal over again; the next draw sends everything.
     fn resume(&mut self) -> io::Result<()>;
+}
+
+impl Surface for Terminal {
+    fn draw(&mut self, paint: &mut dyn FnMut(&mut Frame) -> Vec<Placement>) -> io::Result<Drawn> {
+        self.draw_with(paint).map_err(plain)
+    }
+
+    fn repaint(&mut self) -> io::Result<()> {
+        Terminal::repaint(self);
+        Ok(())
+    }
+
+    fn link(&self) -> LinkSpeed {
+        self.link_speed()
+    }
+
+    fn written(&self) -> Option<Written> {
+        Some(Terminal::written(self))
+    }
+
+    fn suspend(&mut self) -> io::Result<()> {
+        Terminal::suspend(self).map_err(plain)
+    }
+
+    fn resume(&mut self) -> io::Result<()> {
+        Terminal::resume(self).map_err(plain)
+    }
+}
+
+fn plain(error: TerminalError) -> io::Error {
+    match error {
+        TerminalError::Io(error) => error,
+        error => io::Error::other(error),
+    }
 }
 
 /// The speed of a replay.

@@ -1,8 +1,9 @@
 //! What was reached so far, and in the end the number to quote with everything that makes it reproducible.
 
-use super::{Pen, dialogs, line_at, lines_at};
+use super::{Pen, line_at, lines_at};
 use crate::protocol::event::Evaluated;
 use crate::run::session::Access;
+use crate::ui::brush::wrap;
 use crate::ui::layout::Pane;
 use crate::ui::screen::is_over;
 use crate::ui::theme::Tone;
@@ -77,7 +78,7 @@ pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     // Whence the teacher came needs more room than a side bar has: whoever wants to know maximises the pane.
     if let Some(teacher) = state.started.as_ref().and_then(|s| s.teacher.as_ref()).filter(|_| room >= 60) {
         let made = format!("{} from {}: {}", teacher.network.name, teacher.path, teacher.provenance);
-        lines.extend(dialogs::wrap(&made, room).into_iter().map(dim));
+        lines.extend(wrap(&made, room).into_iter().map(dim));
     }
     lines_at(inner, &lines, buffer);
 }

@@ -1,6 +1,7 @@
 //! The line that begins with a colon, over the hints, and above it what could stand there, what it would do, or why it did not.
 
 use super::{Pen, line_at};
+use crate::ui::brush::wrap;
 use crate::ui::command_line::parse::{Spoken, find, parse};
 use crate::ui::command_line::{CommandLine, Known};
 use crate::ui::theme::Tone;
@@ -47,13 +48,13 @@ fn input(pen: &Pen, command: &CommandLine, known: Known, width: usize) -> Line<'
 /// A fault has all the lines it needs, up to three; anything else is one.
 fn above(pen: &Pen, command: &CommandLine, known: Known, width: usize) -> Vec<Line<'static>> {
     if let Some(fault) = &command.fault {
-        let wrapped = super::dialogs::wrap(&format!("! {fault}"), width.saturating_sub(2).max(1));
+        let wrapped = wrap(&format!("! {fault}"), width.saturating_sub(2).max(1));
         return wrapped.into_iter().take(3).map(|text| Line::from(pen.span(Tone::Error, format!(" {text}")))).collect();
     }
     let spoken = parse(command.text(), known);
     let completion = command.completion(known);
     if let (Ok(spoken @ Spoken::Set { .. }), true) = (&spoken, command.chosen().is_none()) {
-        let wrapped = super::dialogs::wrap(&would(pen, spoken), width.saturating_sub(2).max(1));
+        let wrapped = wrap(&would(pen, spoken), width.saturating_sub(2).max(1));
         return wrapped.into_iter().take(3).map(|text| Line::from(pen.span(Tone::Ok, format!(" {text}")))).collect();
     }
     if completion.words.is_empty() {

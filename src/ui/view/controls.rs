@@ -5,6 +5,7 @@ use crate::config::Schedule;
 use crate::protocol::Dial;
 use crate::protocol::event::Term;
 use crate::run::session::Access;
+use crate::ui::brush::wrap;
 use crate::ui::keymap::{Intent, Scope};
 use crate::ui::layout::Pane;
 use crate::ui::screen::is_over;
@@ -17,10 +18,8 @@ pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let inner = pen.frame(area, pen.title(Pane::Controls, "Controls"), pen.focused(Pane::Controls), buffer);
     let Some((started, controls)) = pen.state.started.as_ref().zip(pen.state.controls) else {
         let doing = if pen.screen.preparing.is_empty() { "waiting for the run" } else { &pen.screen.preparing };
-        let lines: Vec<Line> = super::dialogs::wrap(doing, usize::from(inner.width))
-            .into_iter()
-            .map(|text| Line::from(pen.span(Tone::Dim, text)))
-            .collect();
+        let lines: Vec<Line> =
+            wrap(doing, usize::from(inner.width)).into_iter().map(|text| Line::from(pen.span(Tone::Dim, text))).collect();
         lines_at(inner, &lines, buffer);
         return;
     };

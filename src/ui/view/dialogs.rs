@@ -1,17 +1,16 @@
 //! What lies over the panes and has the keys: help, quit, the edit line, the news that a run failed.
 
-use super::{Pen, branch, command_line, evaluate, history, lines_at};
+use super::{Pen, branch, command_line, evaluate, history};
 use crate::protocol::{Dial, Outcome, Step};
 use crate::run::state::Phase;
+use crate::ui::brush::wrap;
 use crate::ui::command_line::parse::WORDS;
 use crate::ui::keymap::{Intent, KEYMAP, Scope};
-use crate::ui::layout::centred;
 use crate::ui::screen::{DETACH, DISCARD, Dialog, Editor, Field, GIVE_UP, QUIT, SUSPEND, Search, WRITE};
 use crate::ui::theme::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
-use ratatui::widgets::{Block, BorderType, Clear, Widget};
 
 pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     match &pen.screen.dialog {
@@ -63,26 +62,11 @@ fn stands(pen: &Pen) -> &'static str {
 }
 
 pub(super) fn window(pen: &Pen, area: Rect, title: &str, width: u16, lines: &[Line], buffer: &mut Buffer) {
-    let at = centred(area, width, lines.len() as u16 + 2);
-    Clear.render(at, buffer);
-    let block = Block::bordered()
-        .border_type(BorderType::Double)
-        .border_style(pen.style(Tone::Accent))
-        .title(Line::from(pen.span(Tone::Accent, format!(" {title} "))));
-    let inner = block.inner(at);
-    block.render(at, buffer);
-    lines_at(Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner }, lines, buffer);
+    pen.brush().window(area, title, width, lines, buffer);
 }
 
 pub(super) fn choices(pen: &Pen, title: &str, text: &str, all: &[&str], choice: usize, area: Rect, buffer: &mut Buffer) {
-    let mut lines = vec![Line::from(pen.span(Tone::Text, text.to_string())), Line::default()];
-    for (i, what) in all.iter().enumerate() {
-        let (sign, tone) = if i == choice { ("▸", Tone::Selected) } else { (" ", Tone::Text) };
-        lines.push(Line::from(vec![pen.span(Tone::Text, format!("{sign} ")), pen.span(tone, format!("{what} "))]));
-    }
-    lines.push(Line::default());
-    lines.push(Line::from(pen.span(Tone::Dim, "Up Down choose  Enter do it  Esc go on")));
-    window(pen, area, title, 46, &lines, buffer);
+    pen.brush().choices(title, text, all, choice, area, buffer);
 }
 
 fn edit(pen: &Pen, editor: &Editor, area: Rect, buffer: &mut Buffer) {
@@ -228,29 +212,4 @@ fn failed(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let foot = "Enter q leave    Esc look at the curves";
     lines.push(Line::from(pen.span(Tone::Dim, foot)));
     window(pen, area, "! Training failed", width, &lines, buffer);
-}
-
-/// At spaces where there are any, else at the edge.
-pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    for line in text.lines() {
-        let mut now = String::new();
-        for word in line.split_whitespace() {
-            let mut word: String = word.chars().filter(|c| !c.is_control()).collect();
-            if !now.is_empty() && now.chars().count() + 1 + word.chars().count() > width {
-                lines.push(std::mem::take(&mut now));
-            }
-            while word.chars().count() > width {
-                let rest = word.chars().skip(width).collect();
-                lines.push(word.chars().take(width).collect());
-                word = rest;
-            }
-            if !now.is_empty() {
-                now.push(' ');
-            }
-            now.push_str(&word);
-        }
-        lines.push(now);
-    }
-    lines
 }

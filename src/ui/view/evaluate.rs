@@ -3,6 +3,7 @@
 use super::{Pen, clock, dialogs};
 use crate::protocol::event::{Started, Whose};
 use crate::protocol::report::EvaluationPlan;
+use crate::ui::brush::wrap;
 use crate::ui::evaluation::{Choice, Curve, DOUBTS, Images, Row, passes};
 use crate::ui::radii::in_form;
 use crate::ui::theme::Tone;
@@ -52,7 +53,7 @@ pub(super) fn draw(pen: &Pen, chosen: Row, choice: Choice, area: Rect, buffer: &
         said.push((Tone::Error, "! no attack works with so few classes".into()));
     }
     for (tone, text) in said {
-        lines.extend(dialogs::wrap(&text, room).into_iter().map(|text| Line::from(pen.span(tone, text))));
+        lines.extend(wrap(&text, room).into_iter().map(|text| Line::from(pen.span(tone, text))));
     }
     // How to start and to cancel must stand there, whatever there is to be said.
     lines.truncate(usize::from(area.height).saturating_sub(4));

@@ -1,8 +1,8 @@
 //! The Log view: what was said, and what happened when. Beside each other where there is room, else one at a time.
 
-use super::dialogs::wrap;
 use super::{Focused, Pen, line_at};
 use crate::run::state::{Level, Marker, MarkerKind};
+use crate::ui::brush::wrap;
 use crate::ui::layout::Pane;
 use crate::ui::screen::{Around, Half, Wanted, log_line, window};
 use crate::ui::theme::Tone;

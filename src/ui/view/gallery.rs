@@ -7,11 +7,12 @@
 mod arrange;
 mod words;
 
-use super::{Pen, dialogs, line_at, lines_at};
+use super::{Pen, line_at, lines_at};
 use crate::protocol::insight::{Exhibit, Group};
 use crate::run::RunState;
 use crate::run::session::Access;
 use crate::run::state::Phase;
+use crate::ui::brush::wrap;
 use crate::ui::graphics::{Cover, Graphics, Placement};
 use crate::ui::layout::Pane;
 use crate::ui::raster::{Ink, lay};
@@ -193,7 +194,7 @@ fn say(pen: &Pen, area: Rect, texts: Vec<(Tone, String)>, buffer: &mut Buffer) {
     let width = usize::from(area.width).max(1);
     let wrapped = texts.into_iter().flat_map(|(tone, text)| {
         let text = pen.screen.glyphs.words(text).into_owned();
-        let lines = if text.is_empty() { vec![String::new()] } else { dialogs::wrap(&text, width) };
+        let lines = if text.is_empty() { vec![String::new()] } else { wrap(&text, width) };
         lines.into_iter().map(move |line| (tone, line))
     });
     let lines: Vec<_> = wrapped.map(|(tone, line)| Line::from(pen.span(tone, line))).collect();

@@ -1,8 +1,8 @@
 //! The log: its newest lines, or wherever it was scrolled to.
 
-use super::dialogs::wrap;
 use super::{Pen, lines_at};
 use crate::run::state::{Level, LogLine};
+use crate::ui::brush::wrap;
 use crate::ui::layout::Pane;
 use crate::ui::theme::Tone;
 use ratatui::buffer::Buffer;

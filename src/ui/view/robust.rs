@@ -13,10 +13,11 @@ pub(super) use confusion::draw as confusion;
 pub(super) use curve::draw as curve;
 pub(super) use verdict::draw as verdict;
 
-use super::{Focused, Pen, dialogs, lines_at};
+use super::{Focused, Pen, lines_at};
 use crate::protocol::Step;
 use crate::protocol::report::Report;
 use crate::run::session::Access;
+use crate::ui::brush::wrap;
 use crate::ui::layout::Pane;
 use crate::ui::screen::is_over;
 use crate::ui::theme::Tone;
@@ -77,7 +78,7 @@ fn nothing_yet(pen: &Pen, pane: Pane, inner: Rect, buffer: &mut Buffer) {
 }
 
 fn say(pen: &Pen, inner: Rect, tone: Tone, text: &str, buffer: &mut Buffer) {
-    let wrapped = dialogs::wrap(text, usize::from(inner.width).max(1));
+    let wrapped = wrap(text, usize::from(inner.width).max(1));
     let lines: Vec<_> = wrapped.into_iter().map(|text| Line::from(pen.span(tone, text))).collect();
     lines_at(inner, &lines, buffer);
 }

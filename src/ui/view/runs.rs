@@ -59,8 +59,3 @@ fn framed(pen: &Pen, area: Rect, name: &str, texts: &[String], focus: Focused, b
     }
     pen.frame(area, title, focus, buffer)
 }
-
-/// `78.0`.
-fn percent(share: f64) -> String {
-    if share.is_finite() { format!("{:.1}", 100.0 * share) } else { "NaN".into() }
-}

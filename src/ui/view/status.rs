@@ -5,6 +5,7 @@ use crate::protocol::event::Term;
 use crate::protocol::{Outcome, StopWhen};
 use crate::run::session::Access;
 use crate::run::state::{MarkerKind, Phase};
+use crate::ui::brush::wrap;
 use crate::ui::glyphs::bar;
 use crate::ui::intent::{markers_at, scopes};
 use crate::ui::keymap::{Binding, Intent, Scope};
@@ -245,7 +246,7 @@ fn crosshair(pen: &Pen, step: u64, line: &mut Line<'static>) {
 fn trouble(pen: &Pen, hints: Rect, buffer: &mut Buffer) -> Rect {
     let Some(message) = &pen.screen.trouble else { return hints };
     let width = usize::from(hints.width);
-    let lines = super::dialogs::wrap(&format!("! {message}"), width.saturating_sub(2).max(1));
+    let lines = wrap(&format!("! {message}"), width.saturating_sub(2).max(1));
     let height = (lines.len() as u16).min(3).min(hints.y);
     let top = Rect { y: hints.y - height, ..hints };
     let style = pen.style(Tone::Error).add_modifier(ratatui::style::Modifier::REVERSED);
@@ -267,7 +268,7 @@ pub(super) fn toasts(pen: &Pen, hints: Rect, log: Option<Rect>, buffer: &mut Buf
             Mood::Bad => pen.style(Tone::Error).add_modifier(ratatui::style::Modifier::REVERSED),
         };
         let text = pen.screen.glyphs.words(toast.text.clone()).into_owned();
-        let lines = super::dialogs::wrap(&text, room);
+        let lines = wrap(&text, room);
         let lines = &lines[..lines.len().min(TOAST_LINES)];
         let widest = lines.iter().map(|line| line.width()).max().unwrap_or(0);
         let width = (widest as u16 + 2).min(hints.width);

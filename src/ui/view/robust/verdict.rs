@@ -1,10 +1,11 @@
 //! The numbers with what the count of images leaves open, how they were made, and every reason not to believe them. While an evaluation
 //! runs, how far it has come stands above.
 
-use super::super::{Pen, clock, dialogs};
+use super::super::{Pen, clock};
 use super::{Chosen, chosen, framed, nothing_yet, percent, rolled, which};
 use crate::protocol::event::Split;
 use crate::protocol::report::{EvaluationProgress, Report, interval};
+use crate::ui::brush::wrap;
 use crate::ui::glyphs::bar;
 use crate::ui::layout::Pane;
 use crate::ui::radii::in_form;
@@ -56,7 +57,7 @@ fn under_way(pen: &Pen, progress: &EvaluationProgress, width: usize) -> Vec<Line
         ]),
         text(Tone::Text, format!("stage {stage} of {}", progress.stages)),
     ];
-    lines.extend(dialogs::wrap(&robust, width).into_iter().map(|line| text(Tone::Text, line)));
+    lines.extend(wrap(&robust, width).into_iter().map(|line| text(Tone::Text, line)));
     lines.push(text(Tone::Dim, left));
     lines
 }
@@ -83,7 +84,7 @@ fn numbers(pen: &Pen, shown: &Chosen, width: usize, lines: &mut Vec<Line<'static
         ]));
     }
     let mut fact = |text: String| {
-        lines.extend(dialogs::wrap(&text, width).into_iter().map(|text| Line::from(pen.span(Tone::Text, text))));
+        lines.extend(wrap(&text, width).into_iter().map(|text| Line::from(pen.span(Tone::Text, text))));
     };
     fact(format!("95 % intervals, from {} images", report.images));
     fact(match report.split {
@@ -102,8 +103,8 @@ fn numbers(pen: &Pen, shown: &Chosen, width: usize, lines: &mut Vec<Line<'static
 fn doubts(pen: &Pen, report: &Report, width: usize, lines: &mut Vec<Line<'static>>) {
     for doubt in &report.doubts {
         let saw = format!("! {}: {}", doubt.suspicion.name(), doubt.saw);
-        lines.extend(dialogs::wrap(&saw, width).into_iter().map(|text| Line::from(pen.span(Tone::Warn, text))));
-        let suggests = dialogs::wrap(&doubt.suggests, width.saturating_sub(2).max(1));
+        lines.extend(wrap(&saw, width).into_iter().map(|text| Line::from(pen.span(Tone::Warn, text))));
+        let suggests = wrap(&doubt.suggests, width.saturating_sub(2).max(1));
         lines.extend(suggests.into_iter().map(|text| Line::from(pen.span(Tone::Text, format!("  {text}")))));
     }
     let names: Vec<_> = report.looked_for.iter().map(|s| s.name()).collect();
@@ -113,6 +114,6 @@ fn doubts(pen: &Pen, report: &Report, width: usize, lines: &mut Vec<Line<'static
         (false, false) => format!("looked for {} things in all", names.len()),
     };
     if report.doubts.is_empty() || !names.is_empty() {
-        lines.extend(dialogs::wrap(&text, width).into_iter().map(|text| Line::from(pen.span(Tone::Dim, text))));
+        lines.extend(wrap(&text, width).into_iter().map(|text| Line::from(pen.span(Tone::Dim, text))));
     }
 }

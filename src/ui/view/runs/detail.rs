@@ -1,13 +1,14 @@
 //! What there is to say of the chosen run: its numbers and how they were made, what its config has otherwise than this run's, what was
 //! turned, and its probes.
 
-use super::super::{Focused, Pen, dialogs, lines_at};
-use super::{framed, list, percent};
+use super::super::{Focused, Pen, lines_at};
+use super::{framed, list};
 use crate::config::{Config, check};
 use crate::run::listing::{clock, harmless};
 use crate::run::shelf::Facts;
 use crate::run::shelf::measure::Number;
 use crate::run::store::calendar;
+use crate::ui::brush::{percent, wrap};
 use crate::ui::screen::{Listed, Rank, Shown, state_word};
 use crate::ui::theme::Tone;
 use ratatui::buffer::Buffer;
@@ -24,7 +25,7 @@ struct Page<'a, 'b> {
 impl Page<'_, '_> {
     fn say(&mut self, tone: Tone, text: &str) {
         let text = self.pen.screen.glyphs.words(harmless(text)).into_owned();
-        for (i, line) in dialogs::wrap(&text, self.width.saturating_sub(2).max(1)).into_iter().enumerate() {
+        for (i, line) in wrap(&text, self.width.saturating_sub(2).max(1)).into_iter().enumerate() {
             let indent = if i == 0 { "" } else { "  " };
             self.lines.push(Line::from(self.pen.span(tone, format!("{indent}{line}"))));
         }
@@ -32,7 +33,7 @@ impl Page<'_, '_> {
 
     fn row(&mut self, text: &str) {
         let text = self.pen.screen.glyphs.words(harmless(text)).into_owned();
-        for (i, line) in dialogs::wrap(&text, self.width.saturating_sub(4).max(1)).into_iter().enumerate() {
+        for (i, line) in wrap(&text, self.width.saturating_sub(4).max(1)).into_iter().enumerate() {
             let indent = if i == 0 { " " } else { "   " };
             self.lines.push(Line::from(self.pen.span(Tone::Text, format!("{indent}{line}"))));
         }

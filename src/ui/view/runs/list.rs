@@ -1,10 +1,11 @@
 //! The list of runs: as many columns as fit, the most telling first, and the chosen row always in sight.
 
 use super::super::{Pen, line_at};
-use super::{framed, percent};
+use super::framed;
 use crate::run::listing::harmless;
 use crate::run::shelf::Facts;
 use crate::run::store::calendar;
+use crate::ui::brush::{Side, percent};
 use crate::ui::screen::{Filter, Folder, Listed, Rank, Shown, state_word};
 use crate::ui::theme::Tone;
 use ratatui::buffer::Buffer;
@@ -25,13 +26,6 @@ const DEEPEST: usize = 4;
 const SIGNS: usize = 4;
 const LEAST_NAME: usize = 18;
 const LONGEST_NAME: usize = 44;
-
-/// At which side of its column a cell stands.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
-    Left,
-    Right,
-}
 
 struct Column {
     name: &'static str,
@@ -123,7 +117,7 @@ pub(super) fn draw(pen: &Pen, shown: &Shown, chosen: usize, foot: Foot, area: Re
     }
     let name_width = longest.min(width.saturating_sub(taken(&columns)));
     let joined = |first: String, cell: &dyn Fn(usize) -> String| {
-        let cells = columns.iter().map(|&i| fitted(pen, &cell(i), widths[i], COLUMNS[i].side));
+        let cells = columns.iter().map(|&i| pen.brush().fitted(&cell(i), widths[i], COLUMNS[i].side));
         std::iter::once(first).chain(cells).collect::<Vec<_>>().join(" ")
     };
     let header = joined(format!("{:SIGNS$}{:<name_width$}", "", "run"), &|i| COLUMNS[i].name.to_string());
@@ -137,7 +131,7 @@ pub(super) fn draw(pen: &Pen, shown: &Shown, chosen: usize, foot: Foot, area: Re
         let cursor = if row == chosen { '▸' } else { ' ' };
         // One cell each, whatever the glyphs: words would take three for a mark.
         let signs = Span::styled(format!("{cursor}{own}{letter} "), pen.style(Tone::Accent));
-        let name = fitted(pen, &names[row], name_width, Side::Left);
+        let name = pen.brush().fitted(&names[row], name_width, Side::Left);
         let text = match &listed.entry.found {
             Ok(_) => joined(name, &|i| cells[row][i].clone()),
             Err(why) => format!("{name} broken: {}", reason(why)),
@@ -151,25 +145,6 @@ pub(super) fn draw(pen: &Pen, shown: &Shown, chosen: usize, foot: Foot, area: Re
         let text: String = text.chars().take(room).collect();
         let line = Line::from(vec![signs, Span::styled(format!("{text:<room$}"), pen.style(tone))]);
         line_at(buffer, inner.x, y, inner.width, &line);
-    }
-}
-
-/// Cut to the width with a sign that it was, and filled up to it.
-fn fitted(pen: &Pen, text: &str, width: usize, side: Side) -> String {
-    let text = pen.screen.glyphs.words(text);
-    let mut shown = text.to_string();
-    while shown.width() > width {
-        // The sign takes one cell; a wide character two.
-        shown.pop();
-        if shown.width() < width {
-            shown.push('…');
-            break;
-        }
-    }
-    let empty = " ".repeat(width.saturating_sub(shown.width()));
-    match side {
-        Side::Left => shown + &empty,
-        Side::Right => empty + &shown,
     }
 }
 

@@ -1,10 +1,11 @@
 //! What other values of lambda gave: the frame and the legend around the chart, or what is missing for it.
 
-use super::super::{Focused, Pen, dialogs, line_at, lines_at};
+use super::super::{Focused, Pen, line_at, lines_at};
 use super::framed;
 use crate::protocol::Dial;
 use crate::run::listing::harmless;
 use crate::run::shelf::whatif::WhatIf;
+use crate::ui::brush::wrap;
 use crate::ui::theme::Tone;
 use crate::ui::trade::TradeChart;
 use ratatui::buffer::Buffer;
@@ -17,7 +18,7 @@ pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
         Err(missing) => {
             let inner = framed(pen, area, "What if: accuracies against λ", &[], Focused::No, buffer);
             let text = pen.screen.glyphs.words(missing.as_str()).into_owned();
-            let wrapped = dialogs::wrap(&text, usize::from(inner.width).max(1));
+            let wrapped = wrap(&text, usize::from(inner.width).max(1));
             let lines: Vec<_> = wrapped.into_iter().map(|text| Line::from(pen.span(Tone::Text, text))).collect();
             lines_at(inner, &lines, buffer);
             return;

@@ -1,8 +1,9 @@
 //! The GPUs, each in as many lines as there are for it; the last of them may have to be scrolled to.
 
 use super::super::machine::{gauge, history};
-use super::super::{Pen, bytes, dialogs};
+use super::super::{Pen, bytes};
 use crate::protocol::event::Gpu;
+use crate::ui::brush::wrap;
 use crate::ui::theme::Tone;
 use ratatui::text::Line;
 
@@ -58,7 +59,7 @@ fn without(pen: &Pen, width: u16) -> Vec<Line<'static>> {
         (None, false) => "none: the record does not say why".into(),
     };
     let text = pen.screen.glyphs.words(text);
-    dialogs::wrap(&text, usize::from(width).max(1)).into_iter().map(|row| Line::from(pen.span(Tone::Dim, row))).collect()
+    wrap(&text, usize::from(width).max(1)).into_iter().map(|row| Line::from(pen.span(Tone::Dim, row))).collect()
 }
 
 fn short(pen: &Pen, gpu: &Gpu, width: u16) -> Line<'static> {
