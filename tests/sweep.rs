@@ -141,7 +141,7 @@ fn a_run_that_fails_is_told_and_the_rest_goes_on() {
 fn an_interrupted_sweep_goes_on_where_it_was() {
     let long = "config = 'erm.toml'\nset.train.epochs = 40\nset.train.steps = 2800\nset.'checkpoint.every_epochs' = 1\n[grid]\nseed = [0]\n";
     let bench = Bench::new(long);
-    let mut program = Program::start(&mut bench.command(&["--ui", "plain"]));
+    let program = Program::start(&mut bench.command(&["--ui", "plain"]));
     let log = bench.run("run-seed0").join("events.jsonl");
     let deadline = std::time::Instant::now() + std::time::Duration::from_mins(2);
     while !fs::read_to_string(&log).is_ok_and(|text| text.contains("\"saved\"")) {

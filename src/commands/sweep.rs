@@ -2,19 +2,21 @@
 
 mod trial;
 
-use super::Failed;
+use super::{Failed, settings};
 use crate::cli::{Sweep, SweepUi};
 use anyhow::bail;
-use crossbeam_channel::{Sender, unbounded};
+use crossbeam_channel::{Sender, bounded, unbounded};
 use rematch::config::DeviceChoice;
 use rematch::run::listing::{clock, harmless};
 use rematch::sweep::board::{Board, Flow, Stage};
 use rematch::sweep::ledger::{Ledger, OnChange};
 use rematch::sweep::process::Program;
-use rematch::sweep::runner::{self, Ask, How, Retry};
+use rematch::sweep::runner::{self, Ask, How, Retry, Stay};
 use rematch::sweep::{Plan, collect, read, slurm};
 use rematch::ui::event::Signal;
-use rematch::ui::signals;
+use rematch::ui::settings::OnHangUp;
+use rematch::ui::sweep::{End, Leaving};
+use rematch::ui::{signals, terminal};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -37,6 +39,7 @@ pub fn run(args: &Sweep) -> anyhow::Result<u8> {
         devices: args.devices.clone(),
         only: args.only.clone(),
         retry: if args.retry_failed { Retry::Failed } else { Retry::Nothing },
+        stay: Stay::Leave,
     };
     if args.dry_run {
         return trial::run(&plan, &folder, &how);
@@ -74,7 +77,7 @@ fn torch_program() -> anyhow::Result<PathBuf> {
 fn here(plan: &Plan, ledger: &Ledger, how: &How, ui: SweepUi, args: &Sweep) -> anyhow::Result<u8> {
     let (ask, asked) = unbounded();
     let board = match ui {
-        SweepUi::Tui => bail!("the screen of sweeps is not there yet; say --ui plain ({:?})", args.look.theme),
+        SweepUi::Tui => on_the_screen(plan, ledger, how, args)?,
         SweepUi::Plain => {
             obey_signals(ask)?;
             let mut told = 0;
@@ -97,6 +100,39 @@ fn here(plan: &Plan, ledger: &Ledger, how: &How, ui: SweepUi, args: &Sweep) -> a
         }
     };
     end(&board, ui)
+}
+
+/// The runner on a thread of its own, the screen on this one.
+fn on_the_screen(plan: &Plan, ledger: &Ledger, how: &How, args: &Sweep) -> anyhow::Result<Board> {
+    let dress = settings::dress(&args.look)?;
+    terminal::available()?;
+    let how = How { stay: Stay::WhileAsked, ..how.clone() };
+    let (ask, asked) = unbounded();
+    // A screen that does not read misses a state and sees the next; the last one is waited for.
+    let (show, shown) = bounded(4);
+    let (signal, heard) = bounded(16);
+    let _signals = signals::listen(signal)?;
+    std::thread::scope(|scope| {
+        let running = scope.spawn(move || {
+            runner::run(plan, ledger, &how, &asked, |board| {
+                let last = matches!(board.flow, Flow::Finished | Flow::Stopped);
+                let _ = if last { show.send(board.clone()).is_ok() } else { show.try_send(board.clone()).is_ok() };
+            })
+        });
+        let options = rematch::ui::sweep::Options { settings: &dress.settings, themes: dress.themes, leaving: Leaving::Ends };
+        let end = rematch::ui::sweep::run(&shown, &ask, &heard, options, |_| {});
+        match &end {
+            Ok(End::Finished | End::Left | End::Stopped | End::Terminated) => {}
+            // Without a terminal it goes on, unless somebody wants it otherwise.
+            Ok(End::HungUp) if dress.settings.on_hangup == OnHangUp::Continue => {}
+            Ok(End::HungUp) | Err(_) => drop(ask.send(Ask::Stop)),
+        }
+        // Nobody reads any more, and nobody asks.
+        drop((shown, ask));
+        let board = running.join().map_err(|_| Failed("the sweep's runner ended in a panic".into()))?;
+        end?;
+        Ok(board?)
+    })
 }
 
 /// `7 of 21 done, 1 failed, 0:12:30 left`.

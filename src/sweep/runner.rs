@@ -39,6 +39,15 @@ pub struct How {
     pub only: Vec<String>,
     /// Whether cells that failed before are run once more.
     pub retry: Retry,
+    pub stay: Stay,
+}
+
+/// What happens once everything that can be run was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stay {
+    Leave,
+    /// As long as somebody may ask for something: a failed cell once more.
+    WhileAsked,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +117,18 @@ pub fn run(
             shown = Some(board.clone());
         }
         if over {
-            return Ok(board);
+            match (how.stay, board.flow) {
+                (Stay::WhileAsked, Flow::Finished) => match asks.recv() {
+                    Ok(ask) => {
+                        runner.hear(ask);
+                        continue;
+                    }
+                    Err(_) => return Ok(board),
+                },
+                (Stay::WhileAsked | Stay::Leave, Flow::Finished | Flow::Stopped | Flow::Running | Flow::Stopping) => {
+                    return Ok(board);
+                }
+            }
         }
         if let Ok(ask) = asks.recv_timeout(LOOK_EVERY) {
             runner.hear(ask);

@@ -26,16 +26,7 @@ use crate::sweep::board::Board;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::sync::Arc;
 
-/// What a person wants of the sweep. Whether it happened is on the next boards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ask {
-    /// Save what runs, and end.
-    Stop,
-    /// A failed cell once more; the place of its row.
-    Retry(usize),
-    /// Give up one that waits; the place of its row.
-    Skip(usize),
-}
+pub use crate::sweep::runner::Ask;
 
 /// How the screen was left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -80,6 +80,7 @@ fn row(id: &str, label: &str, vary: &[(&str, &str)], seed: u64) -> Row {
             vary: vary.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect(),
             seed,
             teacher: None,
+            other_teachers: Vec::new(),
             budget: None,
             config: format!(
                 "seed = {seed}\n\n[student]\nnetwork = \"resnet18\"\n\n[train]\nepochs = 30\nbatch = 128\nlr = 0.1\n"

@@ -159,6 +159,7 @@ pub(super) mod tests {
                 vary: vary.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect(),
                 seed,
                 teacher: None,
+                other_teachers: Vec::new(),
                 budget: None,
                 config: String::new(),
             },
