@@ -56,6 +56,8 @@ pub enum Command {
     Runs(Runs),
     /// Put runs beside each other: what each cost and how robust it is
     Compare(Compare),
+    /// Write a page with plots, tables and everything that makes them again, of runs or of a sweep
+    Report(Report),
     /// Measure natural and adversarial accuracy of a run or checkpoint
     Eval(Eval),
     /// Make a model of a PyTorch checkpoint, without running anything in it
@@ -190,6 +192,22 @@ pub struct Compare {
     /// Show each run's teacher in a row below it
     #[arg(long)]
     pub teachers: bool,
+    /// Where evaluations of teachers that come from no run are kept
+    #[arg(long, default_value = "evaluations", value_name = "DIR")]
+    pub evaluations: PathBuf,
+}
+
+#[derive(Args)]
+pub struct Report {
+    /// Runs (their folders, or their ids within the runs folder), or the folder of one sweep
+    #[arg(required = true, value_name = "RUN|SWEEP")]
+    pub targets: Vec<PathBuf>,
+    /// Folder that holds the runs
+    #[arg(long, default_value = "runs", value_name = "DIR")]
+    pub runs: PathBuf,
+    /// Folder to write; a report that is there is replaced [default: report/ in the sweep's folder, reports/ID for runs]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
     /// Where evaluations of teachers that come from no run are kept
     #[arg(long, default_value = "evaluations", value_name = "DIR")]
     pub evaluations: PathBuf,

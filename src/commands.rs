@@ -21,6 +21,7 @@ pub mod openmp;
 pub mod ps;
 pub mod repeat;
 pub mod replay;
+pub mod report;
 pub mod resume;
 pub mod rewind;
 pub mod runs;

@@ -3,6 +3,7 @@
 //! What is printed is a view of the same fold the screen draws. Nothing here asks the worker for anything: signals and
 //! stopping belong to whoever started the run.
 
+pub mod grid;
 mod plain;
 
 use crate::protocol::{Event, Outcome, Record};

@@ -18,7 +18,7 @@
 //!    |                      replay   attach: run::server      telemetry thread (1 Hz); lookout thread (alerts, from the records)
 //!    v
 //!  RunState.apply(&Record)  ->  ui: keys -> intents; draw(&RunState, &Screen)
-//!                           ->  headless lines or JSON, exit code  ->  tables of runs  ->  tests
+//!                           ->  headless lines or JSON, exit code  ->  tables of runs, reports  ->  tests
 //! ```
 //!
 //! **Invariant: one protocol.** The worker speaks in owned, serialisable events and listens to requests; everything else reads
@@ -32,7 +32,7 @@
 //! hands it on. What changes training is on disk before it acts. The worker never waits for a viewer.
 //!
 //! **Invariant: one thread owns every tensor.** The worker is given a config and channels and builds everything inside its
-//! thread. No tensor type appears in `protocol`, `run`, `telemetry`, `ui` or `headless`. An evaluation on a CPU hands whole batches to
+//! thread. No tensor type appears in `protocol`, `run`, `telemetry`, `ui`, `headless` or `report`. An evaluation on a CPU hands whole batches to
 //! threads of its own, each with a network that it made itself, and takes them back with what was found (`train::crew`): a tensor
 //! goes from one owner to the next and is never shared.
 //!
@@ -106,4 +106,5 @@ pub mod metrics;
 
 // What a person sees.
 pub mod headless;
+pub mod report;
 pub mod ui;

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says best where it broke by breaking there")]
 
 #[path = "headless/program.rs"]
+#[expect(dead_code, reason = "other tests follow a program line by line")]
 mod program;
 
 use program::{Program, rematch};
@@ -109,7 +110,7 @@ fn a_sweep_runs_teachers_students_and_budgets_and_never_twice() {
     assert_eq!(fs::read_dir(evaluations::within(&bench.run("teacher-t"))).unwrap().count(), 2);
 
     // Edited after it began: nothing runs before somebody says so, then what still applies is kept.
-    bench.write(&WHOLE.replace("[0.005]", "[0.005, 0.5]").replace("seed = [0, 1]", "seed = [0]").replace("threat", "threat"));
+    bench.write(&WHOLE.replace("[0.005]", "[0.005, 0.5]").replace("seed = [0, 1]", "seed = [0]"));
     let edited = bench.sweep(&[]);
     assert_eq!(edited.status.code(), Some(2), "{}", said(&edited));
     let words = said(&edited);
@@ -153,7 +154,7 @@ fn an_interrupted_sweep_goes_on_where_it_was() {
     assert!(said(&other).contains("another process runs this sweep"), "{}", said(&other));
     program.send(rustix::process::Signal::TERM);
     let ended = program.end();
-    assert_eq!(ended.code, Some(130), "{ended:?}");
+    assert_eq!(ended.code, Some(130), "{}{}", ended.out, ended.err);
     let steps = |text: &str| text.matches("\"started\"").count();
     assert_eq!(steps(&fs::read_to_string(&log).unwrap()), 1);
     bench.write(long);
@@ -196,4 +197,12 @@ fn job_arrays_run_single_cells_and_their_runs_are_gathered() {
     let refused = rematch(&words).output().unwrap();
     assert_eq!(refused.status.code(), Some(1));
     assert!(said(&refused).contains("train.momentum: 0.9 in the sweep, 0.8 there"), "{}", said(&refused));
+}
+
+#[test]
+fn a_task_whose_teacher_is_not_there_says_so() {
+    let bench = Bench::new(WHOLE);
+    let task = bench.sweep(&["--only", "rrm-lambda0.005-seed0"]);
+    assert_eq!(task.status.code(), Some(1), "{}", said(&task));
+    assert!(said(&task).contains("it needs teacher-t, which is not done"), "{}", said(&task));
 }

@@ -8,8 +8,9 @@ use std::path::PathBuf;
 #[command(after_help = "\
 A sweep file names a config, what to vary and what to evaluate with; see configs/paper/quick/. The same command goes on after any
 interruption: what is done is not run again. rematch report FOLDER makes tables and figures of it at any time.")]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line, each by its name")]
 pub struct Sweep {
-    /// What to run, a TOML file
+    /// What to run, a TOML file; or the folder of a sweep, to go on with it as it is
     pub file: PathBuf,
     /// The sweep's folder [default: sweeps/ and the file's name]
     #[arg(long, value_name = "DIR")]

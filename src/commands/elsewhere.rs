@@ -30,6 +30,7 @@ pub fn is_needed(cli: &Cli) -> bool {
         | Command::Runs(_)
         | Command::Compare(_)
         | Command::ExportMetrics(_)
+        | Command::Report(_)
         | Command::Data(_)
         | Command::Doctor(_)
         | Command::Completions(_)

@@ -8,7 +8,7 @@ use anyhow::bail;
 use crossbeam_channel::{Sender, bounded, unbounded};
 use rematch::config::DeviceChoice;
 use rematch::run::listing::{clock, harmless};
-use rematch::sweep::board::{Board, Flow, Stage};
+use rematch::sweep::board::{Board, Flow, Row, Stage};
 use rematch::sweep::ledger::{Ledger, OnChange};
 use rematch::sweep::process::Program;
 use rematch::sweep::runner::{self, Ask, How, Retry, Stay};
@@ -21,7 +21,13 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 pub fn run(args: &Sweep) -> anyhow::Result<u8> {
-    let plan = read(&args.file)?;
+    // A sweep's own folder holds the whole plan: it goes on as it is, whatever became of the file.
+    let (plan, home) = if args.file.is_dir() {
+        let (ledger, plan) = Ledger::open(&args.file)?;
+        (plan, Some(ledger.folder().to_path_buf()))
+    } else {
+        (read(&args.file)?, None)
+    };
     for device in &args.devices {
         if let Err(why) = device.parse::<DeviceChoice>() {
             bail!("--devices {device}: {why}");
@@ -33,7 +39,7 @@ pub fn run(args: &Sweep) -> anyhow::Result<u8> {
             bail!("--only {id}: {} has no such run; it has {}, ...", args.file.display(), few.join(", "));
         }
     }
-    let folder = args.out.clone().unwrap_or_else(|| Path::new("sweeps").join(&plan.name));
+    let folder = args.out.clone().or(home).unwrap_or_else(|| Path::new("sweeps").join(&plan.name));
     let how = How {
         program: Program { path: torch_program()?, threads: args.threads },
         devices: args.devices.clone(),
@@ -52,7 +58,7 @@ pub fn run(args: &Sweep) -> anyhow::Result<u8> {
     }
     let ledger = Ledger::begin(&folder, &plan, on_change)?;
     if args.slurm {
-        return arrays(&plan, &ledger, &args.file);
+        return arrays(&plan, &ledger);
     }
     if !args.collect.is_empty() {
         return gather(&plan, &ledger, &args.collect);
@@ -99,7 +105,7 @@ fn here(plan: &Plan, ledger: &Ledger, how: &How, ui: SweepUi, args: &Sweep) -> a
             runner::run(plan, ledger, how, &asked, |_| {})?
         }
     };
-    end(&board, ui)
+    end(&board, ui, &args.only)
 }
 
 /// The runner on a thread of its own, the screen on this one.
@@ -143,7 +149,8 @@ fn summary(board: &Board) -> String {
     format!("{} {done} of {} done{failed}, {left}", clock(board.elapsed_s), board.rows.len())
 }
 
-fn end(board: &Board, ui: SweepUi) -> anyhow::Result<u8> {
+/// `only`: what this process was to run; everything where it is empty.
+fn end(board: &Board, ui: SweepUi, only: &[String]) -> anyhow::Result<u8> {
     let mut out = std::io::stdout();
     let (done, failed) = board.tally();
     if ui != SweepUi::None {
@@ -153,16 +160,19 @@ fn end(board: &Board, ui: SweepUi) -> anyhow::Result<u8> {
     if board.flow == Flow::Stopped {
         return Ok(130);
     }
-    let why = |row: &rematch::sweep::board::Row| match &row.stage {
+    let why = |row: &Row| match &row.stage {
         Stage::Failed(why) => Some(format!("{}: {}", row.cell.id, harmless(why))),
-        _ => None,
+        Stage::WaitsFor(other) => Some(format!("{}: it needs {other}, which is not done", row.cell.id)),
+        Stage::Waiting | Stage::Elsewhere(_) | Stage::Training | Stage::Evaluating | Stage::Done | Stage::Stopped => None,
     };
-    let failures: Vec<String> = board.rows.iter().filter_map(why).collect();
+    let asked = board.rows.iter().filter(|row| only.is_empty() || only.contains(&row.cell.id));
+    let failures: Vec<String> = asked.filter_map(why).collect();
     if failures.is_empty() {
         return Ok(0);
     }
     Err(Failed(format!(
-        "{failed} of {} runs failed (--retry-failed runs them again):\n  {}",
+        "{} of {} runs failed (--retry-failed runs them again):\n  {}",
+        failures.len(),
         board.rows.len(),
         failures.join("\n  ")
     ))
@@ -187,10 +197,10 @@ fn obey_signals(ask: Sender<Ask>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn arrays(plan: &Plan, ledger: &Ledger, file: &Path) -> anyhow::Result<u8> {
+fn arrays(plan: &Plan, ledger: &Ledger) -> anyhow::Result<u8> {
     let here = std::env::current_exe()?;
     let program = here.with_file_name("rematch");
-    let written = slurm::write(plan, ledger, file, &program)?;
+    let written = slurm::write(plan, ledger, &program)?;
     let mut out = std::io::stdout();
     let arrays: Vec<String> = written.arrays.iter().map(ToString::to_string).collect();
     let _ = writeln!(

@@ -3,7 +3,7 @@
 //! `lambda [(1 - alpha) CE(S(x'), y) + alpha T^2 KL(T(x'')/T || S(x')/T)] + mu L_R(g_S(x'), g_T(x''))`. x' is the clean image, the image
 //! with uniform noise, the image after one step up the teacher's cross-entropy, or, from a share of the training on, after one step
 //! up the student's own (N-FGSM: de Jorge et al., 2022, as in [`super::n_fgsm`]); x'' is x' or the clean image. With several teachers
-//! L_R is the mean of the distances to each, and T(x'') the mean of their softened answers. With everything off it is RRM to the last
+//! `L_R` is the mean of the distances to each, and T(x'') the mean of their softened answers. With everything off it is RRM to the last
 //! bit. Beyond the paper: soft labels are what RSLAD (Zi et al., 2021) found, the rest are questions that a sweep answers. A step
 //! costs what RRM's does, one forward and backward to the images more where anybody is attacked, and nothing for the
 //! teachers where their words are kept (`teacher.cache`) and the clean image is their target.
@@ -134,7 +134,7 @@ impl RrmPlus {
     }
 
     /// The labels' term, unweighted, with cross-entropy and the teachers' part of it.
-    fn labels(&self, logits: &Tensor, labels: &Tensor, targets: &[Output], controls: &Controls) -> [Tensor; 3] {
+    fn labels(logits: &Tensor, labels: &Tensor, targets: &[Output], controls: &Controls) -> [Tensor; 3] {
         let ce = losses::cross_entropy(logits, labels);
         let alpha = controls.alpha;
         if alpha == 0.0 {
@@ -151,7 +151,7 @@ impl RrmPlus {
         [whole, ce, divergence]
     }
 
-    /// L_R, and the mean cosine.
+    /// `L_R`, and the mean cosine.
     fn representation(&self, features: &Tensor, targets: &[Output]) -> [Tensor; 2] {
         let mean = |each: Vec<Tensor>| {
             let n = each.len() as f64;
@@ -208,7 +208,7 @@ impl Method for RrmPlus {
         let shown = Shown { images: look.batch.images.shallow_clone(), clean: true };
         let targets = self.targets(look.batch, &shown);
         let features = look.student.project(look.features);
-        let [labels, ..] = self.labels(look.logits, &look.batch.labels, &targets, look.controls);
+        let [labels, ..] = Self::labels(look.logits, &look.batch.labels, &targets, look.controls);
         let [distance, _] = self.representation(&features, &targets);
         let term = match self.settings.distance {
             Distance::Cosine => Term::Representation,
@@ -231,7 +231,7 @@ impl Method for RrmPlus {
         let targets = laps.time(Part::Teacher, || self.targets(batch, &shown));
         laps.time(Part::ForwardBackward, || {
             let out = student.forward(&shown.images, Mode::Train);
-            let [labels, ce, divergence] = self.labels(&out.logits, &batch.labels, &targets, controls);
+            let [labels, ce, divergence] = Self::labels(&out.logits, &batch.labels, &targets, controls);
             let weighted = labels * controls.lambda;
             let accuracy = losses::accuracy(&out.logits, &batch.labels);
             let mut terms = vec![ce.detach(), weighted.detach(), divergence.detach(), accuracy];

@@ -1,16 +1,14 @@
 //! What steering does before an accuracy can tell: how much each term of the objective pulls at the student's features, and how
 //! well those match the teacher's. And what attacks do to single images, whose pixels come out of their text here. It draws nothing.
 
+mod pixels;
+
 use super::event::Term;
 use super::scalar::Scalar;
 use super::{CommandId, Step};
 use crate::config::AttackSpec;
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+pub use pixels::{MAGNIFIED, Pixels};
 use serde::{Deserialize, Serialize};
-
-/// A longer side than this is no picture for a record.
-const LONGEST_SIDE: u64 = 1_024;
 
 /// Two terms of the objective, by their gradients with respect to the student's features, on a few training images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -97,58 +95,6 @@ pub struct Piece {
     pub scale: f64,
     pub student: Guesses,
     pub teacher: Option<Guesses>,
-}
-
-/// The pixels of a piece, channel by channel, row by row.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Pixels {
-    /// 1 or 3.
-    pub channels: usize,
-    pub height: usize,
-    pub width: usize,
-    /// 0 to 255.
-    pub image: Vec<u8>,
-    /// The perturbation, pixels being 0 to 1.
-    pub change: Vec<f64>,
-}
-
-impl Piece {
-    /// Takes the pixels out of the text, which may be damaged in any way.
-    ///
-    /// # Errors
-    /// What is wrong with it.
-    pub fn pixels(&self) -> Result<Pixels, String> {
-        let [channels, height, width] = self.shape;
-        let in_range = |side: u64| (1..=LONGEST_SIDE).contains(&side);
-        if !(channels == 1 || channels == 3) || !in_range(height) || !in_range(width) {
-            return Err(format!("its shape is {channels}x{height}x{width}"));
-        }
-        let (channels, height, width) = (channels as usize, height as usize, width as usize);
-        let image = bytes(&self.image, channels * height * width, "image")?;
-        let delta = bytes(&self.delta, channels * height * width, "perturbation")?;
-        if !self.scale.is_finite() {
-            return Err("the size of its perturbation is lost".into());
-        }
-        let change = delta.into_iter().map(|byte| self.scale * (f64::from(byte) - 128.0) / 127.0).collect();
-        Ok(Pixels { channels, height, width, image, change })
-    }
-}
-
-impl Pixels {
-    /// The image under attack, 0 to 255.
-    pub fn attacked(&self) -> Vec<u8> {
-        let both = self.image.iter().zip(&self.change);
-        both.map(|(&pixel, change)| (255.0 * (f64::from(pixel) / 255.0 + change).clamp(0.0, 1.0)).round() as u8).collect()
-    }
-}
-
-fn bytes(text: &str, expected: usize, what: &str) -> Result<Vec<u8>, String> {
-    // Before it is decoded: a text of any length could stand there.
-    if text.len() > expected.div_ceil(3) * 4 {
-        return Err(format!("its {what} is longer than {expected} bytes"));
-    }
-    let bytes = BASE64_STANDARD.decode(text).map_err(|_| format!("the base64 of its {what} is damaged"))?;
-    if bytes.len() == expected { Ok(bytes) } else { Err(format!("its {what} has {} bytes where {expected} belong", bytes.len())) }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -357,7 +357,7 @@ impl Reader<'_> {
         let ids = teachers.iter().map(|name| self.teacher_named(name)).collect::<Result<Vec<String>, _>>()?;
         let mut overrides = self.overrides(flat(&self.file.set, "").into_iter().chain(flat(&row.set, "")).collect());
         if let Some((first, others)) = ids.split_first() {
-            let weights = |id: &String| format!("{HERE}/runs/{id}/checkpoints/last");
+            let weights = |id: &String| format!("{HERE}/runs/{id}");
             overrides.push(format!("teacher.checkpoint={}", toml::Value::from(weights(first))));
             if !others.is_empty() {
                 let list: Vec<toml::Value> = others.iter().map(|id| weights(id).into()).collect();
@@ -377,11 +377,10 @@ impl Reader<'_> {
         let mut id = plain(&row.name);
         for choice in choices {
             let short = choice.key.rsplit('.').next().unwrap_or(&choice.key);
-            id += &if choice.key == TEACHER {
-                format!("-{}", plain(&choice.shown()))
-            } else {
-                format!("-{short}{}", plain(&choice.shown()))
-            };
+            let short = if choice.key == TEACHER { "" } else { short };
+            id.push('-');
+            id.push_str(short);
+            id.push_str(&plain(&choice.shown()));
         }
         Ok(Cell {
             id,
@@ -536,7 +535,7 @@ mod tests {
         let needs = |id: &str| -> Vec<String> { plan.needs(plan.cell(id).unwrap()).map(|cell| cell.id.clone()).collect() };
         assert_eq!(needs("rrm-seed1"), ["teacher-t"]);
         assert_eq!(needs("erm-seed1"), ["rrm-seed1"]);
-        assert!(plan.cell("rrm-seed0").unwrap().config.contains("/@sweep/runs/teacher-t/checkpoints/last"));
+        assert!(plan.cell("rrm-seed0").unwrap().config.contains("/@sweep/runs/teacher-t"));
         let stages: Vec<usize> = crate::sweep::slurm::stages(&plan).iter().map(Vec::len).collect();
         assert_eq!(stages, [1, 2, 2]);
     }

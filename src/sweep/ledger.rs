@@ -291,11 +291,8 @@ impl Ledger {
         if !path.join("events.jsonl").exists() {
             return Known::nothing(Stand::Absent);
         }
-        let folder = match RunFolder::open(&self.runs(), &path) {
-            Ok(folder) => folder,
-            // A process that was killed before its first record: what it made is nothing.
-            Err(_) => return Known::nothing(Stand::Unfinished),
-        };
+        // A process that was killed before its first record: what it made is nothing.
+        let Ok(folder) = RunFolder::open(&self.runs(), &path) else { return Known::nothing(Stand::Unfinished) };
         let (summary, state) = match listing::read(&folder) {
             Ok(read) => read,
             Err(why) => {

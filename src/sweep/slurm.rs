@@ -1,11 +1,12 @@
 //! Job arrays for Slurm that run a sweep's cells: files alone, submitted by a person.
 //!
-//! Cells that need others (a teacher, a time) stand in a later array that depends on the earlier. Each task is `rematch sweep FILE --only
+//! Cells that need others (a teacher, a time) stand in a later array that depends on the earlier. Each task is `rematch sweep FOLDER --only
 //! ID`, so that a task which is cut off and submitted again goes on where it was. Partitions, accounts and limits are the site's: they go
 //! on `sbatch`'s own command line, or into the files. No scheduler of our own.
 
 use super::ledger::{Ledger, LedgerError};
 use super::plan::{Cell, Plan};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// What was written.
@@ -21,7 +22,7 @@ pub struct Written {
 ///
 /// # Errors
 /// What the file system says.
-pub fn write(plan: &Plan, ledger: &Ledger, file: &Path, program: &Path) -> Result<Written, LedgerError> {
+pub fn write(plan: &Plan, ledger: &Ledger, program: &Path) -> Result<Written, LedgerError> {
     let folder = ledger.folder().join("slurm");
     let failed = |path: &Path| {
         let path = path.to_owned();
@@ -33,33 +34,30 @@ pub fn write(plan: &Plan, ledger: &Ledger, file: &Path, program: &Path) -> Resul
         crate::run::store::write_atomically(&path, text.as_bytes()).map_err(failed(&path)).map(|()| path)
     };
     let arrays = stages(plan);
-    let file = std::path::absolute(file).unwrap_or_else(|_| file.to_path_buf());
     let mut submit = String::from(
         "#!/bin/sh\n# Submits every array of this sweep; options go to each: sh submit.sh --partition=gpu --time=4:00:00\nset -eu\n",
     );
-    submit += &format!("cd {}\n", quoted(&folder));
+    // Writing to a String does not fail.
+    let _ = writeln!(submit, "cd {}", quoted(&folder));
     for (at, cells) in arrays.iter().enumerate() {
-        let ids: String = cells.iter().map(|cell| format!("{}\n", cell.id)).collect();
-        put(&format!("array-{at}.txt"), &ids)?;
+        let ids: Vec<&str> = cells.iter().map(|cell| cell.id.as_str()).collect();
+        put(&format!("array-{at}.txt"), &format!("{}\n", ids.join("\n")))?;
         let script = format!(
             "#!/bin/sh\n#SBATCH --job-name={}-{at}\n#SBATCH --array=0-{}\n#SBATCH --gpus=1\n#SBATCH --output=%x-%a.out\n\
              # A task that was cut off goes on where it was when it is submitted again.\n\
              id=$(sed -n \"$((SLURM_ARRAY_TASK_ID + 1))p\" {})\n\
-             exec {} sweep {} --out {} --only \"$id\" --ui plain\n",
+             exec {} sweep {} --only \"$id\" --ui plain\n",
             plan.name,
             cells.len() - 1,
             quoted(&folder.join(format!("array-{at}.txt"))),
             quoted(program),
-            quoted(&file),
             quoted(ledger.folder()),
         );
         put(&format!("array-{at}.sbatch"), &script)?;
         // Whatever became of single tasks: those that need one which failed say so themselves.
         let after = if at == 0 { String::new() } else { format!("--dependency=afterany:\"$job{}\" ", at - 1) };
-        submit += &format!(
-            "job{at}=$(sbatch --parsable {after}\"$@\" array-{at}.sbatch)\necho \"array {at}: job $job{at}, {} tasks\"\n",
-            cells.len()
-        );
+        let _ = writeln!(submit, "job{at}=$(sbatch --parsable {after}\"$@\" array-{at}.sbatch)");
+        let _ = writeln!(submit, "echo \"array {at}: job $job{at}, {} tasks\"", cells.len());
     }
     let submit = put("submit.sh", &submit)?;
     Ok(Written { submit, arrays: arrays.iter().map(Vec::len).collect() })

@@ -72,7 +72,7 @@ impl Trainer {
                 Err(stopped) => return Ok(stopped),
             };
             // Without what was answered meanwhile.
-            self.train_time += begin.elapsed().saturating_sub(self.evaluation_time - evaluated);
+            self.train_time += begin.elapsed().saturating_sub(self.evaluation_time.saturating_sub(evaluated));
             let seconds = begin.elapsed().as_secs_f64();
             let line = format!("what the teacher says of {} images was asked in {seconds:.1} s of training time", memory.len());
             tell(ends, Event::Said { source: Voice::Rematch, line })?;

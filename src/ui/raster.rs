@@ -1,17 +1,14 @@
-//! Small pictures: of a record, scaled, and laid into cells.
+//! Small pictures: taken out of a record, scaled, and laid into cells.
 //!
 //! It knows nothing of the run. What comes in may be damaged in any way, and then there is an error instead of a picture.
 
 use super::capability::Colour;
 use super::glyphs::Glyphs;
 use super::theme::{Ground, Palette};
-use crate::protocol::insight::Piece;
+use crate::protocol::insight::{Piece, Pixels};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::sync::Arc;
-
-/// How much the perturbation is magnified where it is shown alone.
-pub const MAGNIFIED: f64 = 10.0;
 
 /// Pixels row by row; grey ones have three equal parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,23 +28,8 @@ pub struct Pictures {
 impl Pictures {
     /// Takes the pictures out of a record's text, or says what is wrong with it.
     pub fn of(piece: &Piece) -> Result<Self, String> {
-        let pixels = piece.pixels()?;
-        let (channels, height, width) = (pixels.channels, pixels.height, pixels.width);
-        let attacked = pixels.attacked();
-        let byte = |share: f64| (255.0 * share.clamp(0.0, 1.0)).round() as u8;
-        let raster = |value: &dyn Fn(usize) -> u8| {
-            let area = height * width;
-            let channel = |c: usize| if channels == 3 { c * area } else { 0 };
-            let pixels = (0..area).map(|at| [0, 1, 2].map(|c| value(channel(c) + at))).collect();
-            Arc::new(Raster { width, height, pixels })
-        };
-        Ok(Self {
-            three: [
-                raster(&|at| pixels.image[at]),
-                raster(&|at| attacked[at]),
-                raster(&|at| byte(0.5 + MAGNIFIED * pixels.change[at])),
-            ],
-        })
+        let raster = |Pixels { width, height, rgb }| Arc::new(Raster { width, height, pixels: rgb });
+        Ok(Self { three: piece.pixels()?.map(raster) })
     }
 }
 

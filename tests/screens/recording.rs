@@ -78,7 +78,7 @@ fn started(kind: Kind, machines: Machines) -> Event {
             seed: 1,
             data: Data { source: Source::FashionMnist10k, path: None, validation: 1_000, augment: Augment::None, files: None },
             student: Student { network: Network::Fc3, feature_width: None },
-            teacher: teacher.clone().map(|checkpoint| Teacher::new(checkpoint)),
+            teacher: teacher.clone().map(Teacher::new),
             method,
             threat: threat(),
             train: Train {

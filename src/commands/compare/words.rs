@@ -1,14 +1,8 @@
 //! Headings, cells, legend and remarks of a table for people; text and Markdown differ only in how they set them.
 
+pub use rematch::headless::grid::Align;
 use rematch::run::comparison::{Cell, Group, Row, Time};
 use rematch::run::listing::clock;
-
-/// How a column's cells stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Align {
-    Left,
-    Right,
-}
 
 /// What every number of a table is.
 pub const UNITS: &str = "Accuracies in %, each adversarial one an upper bound; train: time of training steps, alone and with the teacher's; eval: of probes and the final evaluation.";

@@ -64,19 +64,16 @@ fn row(cell: &Cell, plan: &Plan, there: Option<&Ledger>) -> Row {
     Row { cell: cell.clone(), stage, steps: None, probe: None, found: Vec::new(), train_s, evaluate_s, left_s: None }
 }
 
+/// A row, and what is varied in it.
+type Kind = (String, Vec<(String, String)>);
+
 /// Cells that take equally long: all but their seeds and lambda are the same.
-fn kind(cell: &Cell) -> (String, Vec<(String, String)>) {
+fn kind(cell: &Cell) -> Kind {
     (cell.row.clone(), cell.vary.iter().filter(|(key, _)| key != "method.lambda").cloned().collect())
 }
 
 /// Seconds of training of each kind of cell of which nothing is known, by some steps of one.
-fn try_out(
-    plan: &Plan,
-    rows: &[Row],
-    left: &[Option<f64>],
-    scratch: &Path,
-    how: &How,
-) -> anyhow::Result<BTreeMap<(String, Vec<(String, String)>), f64>> {
+fn try_out(plan: &Plan, rows: &[Row], left: &[Option<f64>], scratch: &Path, how: &How) -> anyhow::Result<BTreeMap<Kind, f64>> {
     let mut tried = BTreeMap::new();
     let mut ledger = None;
     for (row, left) in rows.iter().zip(left) {

@@ -10,7 +10,7 @@ use super::wire::{
 use crate::config::check;
 use crate::metrics::rows::{Row, Rows};
 use crate::protocol::event::Started;
-use crate::protocol::insight::{Group, Guess, Piece};
+use crate::protocol::insight::{Group, Guess, Piece, Pixels};
 use crate::protocol::{Exhibit, Record};
 use image::ExtendedColorType;
 use image::ImageEncoder as _;
@@ -112,15 +112,15 @@ impl Board {
         for &group in Group::ALL {
             let pieces = exhibit.pieces.iter().filter(|piece| piece.group == group);
             for (number, piece) in pieces.enumerate() {
-                let Ok(pixels) = piece.pixels() else { continue };
-                let size = (pixels.channels, pixels.height, pixels.width);
+                let Ok([natural, attacked, _]) = piece.pixels() else { continue };
                 let label = self.class(piece.label);
                 let under = format!("{} {} eps {}", exhibit.attack.short(), exhibit.attack.norm.name(), exhibit.attack.eps);
-                for (what, bytes, guess, how) in [
-                    ("natural", pixels.image.clone(), piece.student.before, String::new()),
-                    ("under attack", pixels.attacked(), piece.student.after, format!(" under {under}")),
+                for (what, pixels, guess, how) in [
+                    ("natural", natural, piece.student.before, String::new()),
+                    ("under attack", attacked, piece.student.after, format!(" under {under}")),
                 ] {
-                    let Some(encoded) = png(size, &bytes) else { continue };
+                    let channels = if piece.shape[0] == 3 { Channels::Rgb } else { Channels::Grey };
+                    let Some(encoded) = png(&pixels, channels) else { continue };
                     let tag = format!("gallery/{}/{}/{what}", group.name(), number + 1);
                     values.push(Value {
                         tag,
@@ -129,9 +129,9 @@ impl Board {
                             description: self.caption(piece, &label, guess, &how),
                         }),
                         held: Some(Held::Image(Image {
-                            height: size.1 as i32,
-                            width: size.2 as i32,
-                            colorspace: size.0 as i32,
+                            height: pixels.height as i32,
+                            width: pixels.width as i32,
+                            colorspace: channels as i32,
                             encoded,
                         })),
                     });
@@ -170,17 +170,19 @@ fn text(tag: &str, markdown: &str) -> Value {
     }
 }
 
-/// Of planes, one a channel.
-fn png((channels, height, width): (usize, usize, usize), planes: &[u8]) -> Option<Vec<u8>> {
-    let area = height * width;
-    let (bytes, colour) = if channels == 3 {
-        let bytes = (0..area).flat_map(|at| [0, 1, 2].map(|c| planes[c * area + at])).collect();
-        (bytes, ExtendedColorType::Rgb8)
-    } else {
-        (planes.to_vec(), ExtendedColorType::L8)
+/// As TensorBoard counts them.
+#[derive(Clone, Copy)]
+enum Channels {
+    Grey = 1,
+    Rgb = 3,
+}
+
+fn png(pixels: &Pixels, channels: Channels) -> Option<Vec<u8>> {
+    let (bytes, colour): (Vec<u8>, _) = match channels {
+        Channels::Rgb => (pixels.rgb.concat(), ExtendedColorType::Rgb8),
+        Channels::Grey => (pixels.rgb.iter().map(|[grey, ..]| *grey).collect(), ExtendedColorType::L8),
     };
     let mut out = Vec::new();
-    let bytes: Vec<u8> = bytes;
-    PngEncoder::new(&mut out).write_image(&bytes, width as u32, height as u32, colour).ok()?;
+    PngEncoder::new(&mut out).write_image(&bytes, pixels.width as u32, pixels.height as u32, colour).ok()?;
     Some(out)
 }
