@@ -53,7 +53,8 @@ pub struct Changes {
 pub struct Ledger {
     /// Absolute.
     folder: PathBuf,
-    lock: Option<File>,
+    /// Held for as long as this process alone runs the sweep.
+    _lock: Option<File>,
 }
 
 /// How a cell stands by what is on disk.
@@ -143,7 +144,7 @@ impl Ledger {
         if plan.format > FORMAT {
             return Err(not(format!("its format is {}, and this program reads up to {FORMAT}", plan.format)));
         }
-        Ok((Self { folder, lock: None }, plan))
+        Ok((Self { folder, _lock: None }, plan))
     }
 
     /// Makes the folder of a plan, or opens it again where it is the same plan.
@@ -159,7 +160,7 @@ impl Ledger {
             Ok(()) | Err(fs::TryLockError::Error(_)) => {}
             Err(fs::TryLockError::WouldBlock) => return Err(LedgerError::Busy { path: folder }),
         }
-        let ledger = Self { folder, lock: Some(lock) };
+        let ledger = Self { folder, _lock: Some(lock) };
         if ledger.folder.join(PLAN).exists() {
             let (_, before) = Self::open(&ledger.folder)?;
             let changes = ledger.changes(&before, plan);
@@ -181,7 +182,7 @@ impl Ledger {
     pub fn shared(folder: &Path, plan: &Plan) -> Result<Self, LedgerError> {
         if !folder.join(PLAN).exists() {
             // Dropped at once: the others may come.
-            return Self::begin(folder, plan, OnChange::Tell).map(|ledger| Self { lock: None, ..ledger });
+            return Self::begin(folder, plan, OnChange::Tell).map(|ledger| Self { _lock: None, ..ledger });
         }
         let (ledger, before) = Self::open(folder)?;
         let changes = ledger.changes(&before, plan);
@@ -236,11 +237,6 @@ impl Ledger {
 
     pub fn log(&self, id: &str) -> PathBuf {
         self.folder.join("logs").join(format!("{id}.log"))
-    }
-
-    /// Whether this process alone runs the sweep.
-    pub fn is_ours(&self) -> bool {
-        self.lock.is_some()
     }
 
     /// What the plan says otherwise than before, of cells that have run.
