@@ -75,6 +75,10 @@ pub mod protocol;
 // Where every random draw comes from.
 pub mod random;
 
+// What the operating system lets a process do.
+pub mod disk;
+pub mod limits;
+
 // Files of Python's making, read as data and never run.
 pub mod pickle;
 pub mod pytorch;

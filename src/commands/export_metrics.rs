@@ -118,7 +118,7 @@ impl Whole {
     }
 
     fn finish(mut self) -> io::Result<()> {
-        self.file.sync_all()?;
+        rematch::disk::sync_file(&self.file, &self.path)?;
         std::fs::rename(&self.beside, &self.path)?;
         self.done = true;
         Ok(())

@@ -17,6 +17,7 @@ pub use rule::{Keep, prune};
 
 use super::store::write_atomically;
 use crate::config::Eps;
+use crate::disk::sync_folder;
 use crate::protocol::{Controls, Step, Timed};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -237,7 +238,7 @@ fn put(checkpoints: &Path, partial: &Path, name: &str) -> io::Result<()> {
     } else {
         fs::rename(partial, &path)?;
     }
-    fs::File::open(checkpoints)?.sync_all()
+    sync_folder(checkpoints)
 }
 
 /// Two folders change their names in one step, where the file system can do that.

@@ -4,6 +4,7 @@
 
 use super::recorder::now_ms;
 use super::store::stamp;
+use crate::disk::{self, Locking};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -67,7 +68,8 @@ pub fn unfinished(folder: &Path) -> Vec<(PathBuf, Value)> {
 
 /// Whether a process works in the folder of an evaluation.
 pub fn busy(folder: &Path) -> bool {
-    fs::File::open(folder.join(PROGRESS)).is_ok_and(|file| matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))
+    let path = folder.join(PROGRESS);
+    fs::File::open(&path).is_ok_and(|file| disk::lock_shared(&file, &path) == Locking::Others)
 }
 
 /// What differs between two evaluations' settings, each as `attacks: "pgd-20" there, "pgd-50" here`; empty when one can go on with

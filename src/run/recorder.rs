@@ -19,6 +19,7 @@ mod sink;
 mod viewers;
 
 use super::store::{Held, RunFolder, advice};
+use crate::disk::{self, Ability};
 use crate::protocol::{Event, Record};
 use crossbeam_channel::{Receiver, bounded};
 use sink::{OnDisk, Plain, Reserve, Sink};
@@ -138,8 +139,8 @@ impl Recorder {
     pub fn resume(folder: &RunFolder, records: u64, length: u64, last_ms: u64) -> Result<Self, RecorderError> {
         let path = folder.events();
         let file = open(&path)?;
-        file.set_len(length)
-            .and_then(|()| file.sync_all())
+        disk::cut(&file, length, &path)
+            .and_then(|()| disk::sync_file(&file, &path))
             .map_err(|source| RecorderError::Unwritable { path: path.clone(), source })?;
         let recorder = Self::with(file, &path, folder.held(), Box::new(now_ms))?;
         {
@@ -172,7 +173,7 @@ impl Recorder {
         let mut log = locked(&self.inner.log);
         let Some(old) = locked(&self.inner.shared.file).clone() else { return Ok(()) };
         let file = open(&path)?;
-        file.set_len(0).map_err(failed)?;
+        disk::cut(&file, 0, &path).map_err(failed)?;
         let (mut at, mut piece) = (0, vec![0; 1 << 16]);
         while at < log.length {
             let most = piece.len().min(usize::try_from(log.length - at).unwrap_or(usize::MAX));
@@ -183,7 +184,7 @@ impl Recorder {
             (&file).write_all(&piece[..read]).map_err(failed)?;
             at += read as u64;
         }
-        file.sync_all().map_err(failed)?;
+        disk::sync_file(&file, &path).map_err(failed)?;
         let again = file.try_clone().map_err(failed)?;
         log.sink = Box::new(OnDisk { file, reserve: path.with_file_name(".reserve"), stands: false });
         *locked(&self.inner.shared.file) = Some(Arc::new(again));
@@ -324,7 +325,13 @@ impl Log {
 }
 
 fn open(path: &Path) -> Result<File, RecorderError> {
-    let opened = OpenOptions::new().read(true).append(true).create(true).open(path);
+    let opened = OpenOptions::new().read(true).append(true).create(true).open(path).or_else(|error| {
+        if !disk::is_unsupported(&error) {
+            return Err(error);
+        }
+        disk::note(Ability::Append, path, &error);
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+    });
     opened.map_err(|source| RecorderError::Unwritable { path: path.to_path_buf(), source })
 }
 

@@ -9,7 +9,8 @@
 //! It does not know what a log or a checkpoint says.
 
 use super::recorder::now_ms;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use crate::disk::{self, Locking, sync_folder};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{FileExt as _, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -231,7 +232,14 @@ impl RunFolder {
         }
         // Only the system knows where an open file went.
         let link = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&anchor.lock));
-        let moved = fs::read_link(link).ok().and_then(|file| file.parent().map(Path::to_path_buf));
+        let file = fs::read_link(link).ok();
+        // A file system may number a file anew while it is open (FUSE, some servers): then its name and what is in it tell.
+        let named = file.as_ref().is_some_and(|file| anchor.path.join(LOCK).canonicalize().is_ok_and(|lock| lock == *file));
+        let forgotten = file.as_ref().is_none_or(|file| file.to_string_lossy().ends_with(" (deleted)"));
+        if named || (forgotten && pid_in(&anchor.path.join(LOCK)) == std::process::id().to_string()) {
+            return Whereabouts::Here;
+        }
+        let moved = file.and_then(|file| file.parent().map(Path::to_path_buf));
         moved.filter(|path| same(path)).map_or(Whereabouts::Gone, Whereabouts::Moved)
     }
 
@@ -258,11 +266,15 @@ impl RunFolder {
 
     /// Who writes to this run now. Asking takes a shared lock for a moment, so nobody should ask in a tight loop.
     pub fn owner(&self) -> Owner {
-        let Ok(file) = File::open(self.lock()) else { return Owner::Nobody };
-        match file.try_lock_shared() {
-            // Where locks do not work at all nothing is known; then a run that has not ended counts as interrupted.
-            Ok(()) | Err(TryLockError::Error(_)) => Owner::Nobody,
-            Err(TryLockError::WouldBlock) => Owner::Process(pid_in(&self.lock())),
+        let path = self.lock();
+        let Ok(file) = File::open(&path) else { return Owner::Nobody };
+        match disk::lock_shared(&file, &path) {
+            Locking::Ours => Owner::Nobody,
+            Locking::Others => Owner::Process(pid_in(&path)),
+            // Where locks do not work at all, only a process of this machine can be asked after.
+            Locking::Unsupported => {
+                Some(pid_in(&path)).filter(|pid| disk::is_this_program(pid)).map_or(Owner::Nobody, Owner::Process)
+            }
         }
     }
 }
@@ -310,12 +322,21 @@ impl Partial {
     fn try_name(mut self, runs: &Path, id: &str) -> Result<Named, StoreError> {
         let path = runs.join(id);
         // The system replaces an empty folder and refuses a full one, in one step: of two makers one gets the name.
-        match fs::rename(&self.path, &path) {
+        let renamed = fs::rename(&self.path, &path).or_else(|error| match error.kind() {
+            // Some shared file systems rename no folder while a file in it is open: the lock is let go for this moment.
+            ErrorKind::PermissionDenied | ErrorKind::ResourceBusy | ErrorKind::ExecutableFileBusy => {
+                self.lock = None;
+                fs::rename(&self.path, &path)
+            }
+            _ => Err(error),
+        });
+        match renamed {
             Ok(()) => {
                 sync_folder(runs).map_err(io_error("sync", runs))?;
                 let config = std::mem::take(&mut self.config);
-                let anchor = self.lock.take().map(|lock| Anchor { path: path.clone(), lock, config });
-                Ok(Named::Yes(RunFolder { path, id: id.to_string(), held: anchor.map(|anchor| Arc::new(Mutex::new(anchor))) }))
+                let lock = self.lock.take().map_or_else(|| take_lock(&path.join(LOCK)), Ok)?;
+                let anchor = Anchor { path: path.clone(), lock, config };
+                Ok(Named::Yes(RunFolder { path, id: id.to_string(), held: Some(Arc::new(Mutex::new(anchor))) }))
             }
             Err(error)
                 if matches!(error.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists | ErrorKind::NotADirectory) =>
@@ -337,21 +358,27 @@ impl Drop for Partial {
 fn take_lock(path: &Path) -> Result<File, StoreError> {
     let failed = io_error("lock", path);
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(&failed)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let path = path.parent().unwrap_or(path).to_path_buf();
-            return Err(StoreError::Locked { pid: pid_in(&path.join(LOCK)), path });
-        }
-        Err(TryLockError::Error(source)) => return Err(failed(source)),
+    let pid = pid_in(path);
+    let others = match disk::lock(&file, path) {
+        Locking::Ours => false,
+        Locking::Others => true,
+        Locking::Unsupported => pid != std::process::id().to_string() && disk::is_this_program(&pid),
+    };
+    if others {
+        return Err(StoreError::Locked { pid, path: path.parent().unwrap_or(path).to_path_buf() });
     }
     sign(&file).map_err(&failed)?;
     Ok(file)
 }
 
 fn sign(lock: &File) -> io::Result<()> {
-    lock.set_len(0)?;
-    lock.write_all_at(format!("{}\n", std::process::id()).as_bytes(), 0)
+    let line = format!("{}\n", std::process::id());
+    match lock.set_len(0) {
+        Ok(()) => lock.write_all_at(line.as_bytes(), 0),
+        // What a longer number would leave is covered.
+        Err(error) if disk::is_unsupported(&error) => lock.write_all_at(format!("{line:<24}").as_bytes(), 0),
+        Err(error) => Err(error),
+    }
 }
 
 fn pid_in(lock: &Path) -> String {
@@ -465,17 +492,12 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let name = path.file_name().ok_or_else(|| io::Error::from(ErrorKind::InvalidInput))?;
     let beside = folder.join(format!(".{}.{}.partial", name.to_string_lossy(), std::process::id()));
     let written = File::create(&beside)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| disk::sync_file(&file, path)))
         .and_then(|()| fs::rename(&beside, path));
     if written.is_err() {
         let _ = fs::remove_file(&beside);
     }
     written.and_then(|()| sync_folder(folder))
-}
-
-/// A rename is only on disk once its folder is.
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]

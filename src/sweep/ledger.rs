@@ -10,6 +10,7 @@
 
 use super::board::{Found, Pair, Steps};
 use super::plan::{Cell, Curve, Doubts, Evaluate, FORMAT, HERE, Plan};
+use crate::disk::{self, Locking};
 use crate::protocol::Event;
 use crate::run::comparison::evidence;
 use crate::run::evaluations;
@@ -156,9 +157,8 @@ impl Ledger {
         let folder = fs::canonicalize(folder).map_err(io_error("open", folder))?;
         let path = folder.join(LOCK);
         let lock = File::options().create(true).truncate(false).write(true).open(&path).map_err(io_error("open", &path))?;
-        match lock.try_lock() {
-            Ok(()) | Err(fs::TryLockError::Error(_)) => {}
-            Err(fs::TryLockError::WouldBlock) => return Err(LedgerError::Busy { path: folder }),
+        if disk::lock(&lock, &path) == Locking::Others {
+            return Err(LedgerError::Busy { path: folder });
         }
         let ledger = Self { folder, _lock: Some(lock) };
         if ledger.folder.join(PLAN).exists() {

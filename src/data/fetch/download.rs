@@ -124,7 +124,7 @@ fn get(
     if all.is_some_and(|all| bytes < all) {
         return Err(cut(bytes, "the file is longer".into()));
     }
-    file.sync_all().map_err(|error| cannot_write(part, bytes, &error))?;
+    crate::disk::sync_file(&file, part).map_err(|error| cannot_write(part, bytes, &error))?;
     Ok(bytes)
 }
 

@@ -5,6 +5,7 @@
 //! the file's end and no memory. It knows nothing of what an event says.
 
 use super::wire::{Event, What};
+use crate::disk::sync_file;
 use prost::Message as _;
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -134,9 +135,9 @@ impl EventFile {
         self.flush()?;
         let Some((file, path)) = self.file.take() else { return Err(io::Error::other("there is nothing to write")) };
         if self.until_whole == Until::Seen {
-            return file.sync_all().map(|()| path);
+            return sync_file(&file, &path).map(|()| path);
         }
-        let named = file.sync_all().and_then(|()| {
+        let named = sync_file(&file, &path).and_then(|()| {
             let name = free_name(&self.folder, self.seconds.unwrap_or(0));
             fs::rename(&path, &name).map(|()| name)
         });

@@ -3,7 +3,7 @@
 //! It knows bytes and no records.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// Bytes kept back for the records of a full disk: some hundred of them.
@@ -40,16 +40,18 @@ pub(super) struct OnDisk {
 
 impl Sink for OnDisk {
     fn append(&mut self, line: &[u8]) -> io::Result<()> {
+        // For a file that could not be opened for appending. Whoever reads the log does it by position.
+        self.file.seek(SeekFrom::End(0))?;
         // One write in all but the last moments of a disk, where it may take a part; the next then says why.
         self.file.write_all(line)
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.file.sync_data()
+        crate::disk::sync_data(&self.file, &self.reserve)
     }
 
     fn cut(&mut self, length: u64) -> io::Result<()> {
-        self.file.set_len(length)
+        crate::disk::cut(&self.file, length, &self.reserve)
     }
 
     fn keep_back(&mut self) -> io::Result<()> {

@@ -3,6 +3,7 @@
 //! A folder of its own for each evaluation: `settings.json` first, `progress.jsonl` line by line, `adversarial/` where images are kept,
 //! `report.json` in the end. A line that was torn by a kill or a power cut is dropped, its batch is done again.
 
+use crate::disk::{self, Locking};
 use crate::run::evaluations::{PROGRESS, SETTINGS};
 use crate::run::store::write_atomically;
 use serde::{Deserialize, Serialize};
@@ -98,7 +99,7 @@ impl Journal {
         let path = folder.join(PROGRESS);
         let file = OpenOptions::new().create(true).append(true).open(&path).map_err(failed(&path))?;
         // Two that go on with one evaluation would do everything twice. The lock goes with the process, however it ends.
-        if matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock)) {
+        if disk::lock(&file, &path) == Locking::Others {
             let why = "another process evaluates there now; wait for it".into();
             return Err(JournalError { path, why });
         }
@@ -187,7 +188,7 @@ impl Journal {
             let mut line = serde_json::to_string(entry).map_err(|e| JournalError { path: path.clone(), why: e.to_string() })?;
             line.push('\n');
             let length = file.metadata().map_err(failed(&path))?.len();
-            if let Err(error) = file.write_all(line.as_bytes()).and_then(|()| file.sync_data()) {
+            if let Err(error) = file.write_all(line.as_bytes()).and_then(|()| disk::sync_data(file, &path)) {
                 let _ = file.set_len(length);
                 return Err(failed(&path)(error));
             }
