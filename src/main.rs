@@ -14,6 +14,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    rematch::limits::prepare();
     #[cfg(not(feature = "torch"))]
     if commands::elsewhere::is_needed(&cli) {
         return failed(&commands::elsewhere::go_on());

@@ -4,7 +4,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, ValueEnum};
 use rematch::config::DeviceChoice;
 use rematch::metrics::tensorboard::live::Place;
-use rematch::ui::settings::OnHangUp;
+use rematch::ui::signals::{OnSignal, OnSignals};
 use std::path::PathBuf;
 
 /// How training runs and is shown.
@@ -22,9 +22,13 @@ pub struct How {
     /// Train in the background, without a terminal; rematch attach shows the run
     #[arg(long, conflicts_with = "ui")]
     pub detach: bool,
-    /// What training does when its terminal is lost: continue or save-and-stop [default: the setting, else continue]
-    #[arg(long, value_name = "WHAT", value_parser = on_hangup)]
-    pub on_hangup: Option<OnHangUp>,
+    /// What training does when its terminal is lost: continue, save or save-and-stop [default: the setting, else continue]
+    #[arg(long, value_name = "WHAT", value_parser = action)]
+    pub on_hangup: Option<OnSignal>,
+    /// What training does at a signal: hangup, term, usr1, usr2 or xcpu, and continue, save or save-and-stop (may be given often)
+    /// [default: the setting on_SIGNAL, else save at usr1 and save-and-stop at term, usr2 and xcpu]
+    #[arg(long, value_name = "SIGNAL=WHAT", value_parser = on_signal)]
+    pub on_signal: Vec<(String, OnSignal)>,
     /// Write event files for TensorBoard while it trains [default DIR: tensorboard in the run's folder]
     #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = "", value_parser = OsStringValueParser::new().map(place))]
     pub tensorboard: Option<Place>,
@@ -37,9 +41,36 @@ fn place(text: std::ffi::OsString) -> Place {
     if text.is_empty() { Place::WithTheRun } else { Place::At(text.into()) }
 }
 
-fn on_hangup(text: &str) -> Result<OnHangUp, String> {
-    let names: Vec<&str> = OnHangUp::ALL.iter().map(|answer| answer.name()).collect();
-    OnHangUp::ALL.iter().copied().find(|answer| answer.name() == text).ok_or_else(|| format!("allowed: {}", names.join(", ")))
+fn action(text: &str) -> Result<OnSignal, String> {
+    let names: Vec<&str> = OnSignal::ALL.iter().map(|action| action.name()).collect();
+    OnSignal::named(text).ok_or_else(|| format!("allowed: {}", names.join(", ")))
+}
+
+/// `usr2=save`; the signal's name may be written as the system does, `SIGUSR2`.
+fn on_signal(text: &str) -> Result<(String, OnSignal), String> {
+    let (name, what) = text.split_once('=').ok_or("expected SIGNAL=WHAT, such as usr2=save")?;
+    let lower = name.to_ascii_lowercase();
+    let plain = lower.strip_prefix("sig").unwrap_or(&lower);
+    let plain = if plain == "hup" { "hangup" } else { plain };
+    if OnSignals::default().at(plain).is_none() {
+        return Err(format!("{name} is no signal that can be decided about; allowed: {}", OnSignals::NAMES.join(", ")));
+    }
+    Ok((plain.to_string(), action(what)?))
+}
+
+impl How {
+    /// What is done at each signal: `settings`, and over them what the command line says.
+    pub fn on_signals(&self, mut settings: OnSignals) -> OnSignals {
+        if let Some(action) = self.on_hangup {
+            settings.hangup = action;
+        }
+        for (name, action) in &self.on_signal {
+            if let Some(at) = settings.at(name) {
+                *at = *action;
+            }
+        }
+        settings
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -43,7 +43,7 @@ pub fn run(args: &Attach) -> anyhow::Result<u8> {
     let better = (exact == Exact::No).then(|| behind(folder.clone()));
     let ahead = link.welcome().now_ms as i64 - now_ms() as i64;
     let (signal, heard) = bounded(16);
-    let _signals = signals::listen(signal)?;
+    let _signals = signals::listen(signal, signals::OnSignals::default())?;
     terminal::install_panic_hook(|_| {});
     let runs = beside(&args.runs, &folder);
     let setting = screen::Setting {

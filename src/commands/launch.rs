@@ -27,11 +27,12 @@ use rematch::telemetry;
 use rematch::train::worker::{Fault, note_panic_places};
 use rematch::train::{self, Attended, Options, Trouble};
 use rematch::ui::event::Signal;
-use rematch::ui::settings::OnHangUp;
+use rematch::ui::signals::{OnSignal, OnSignals};
 use rematch::ui::terminal;
 use shim::Shim;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -72,7 +73,7 @@ struct Begun {
 /// Trains and shows it as asked. The exit code.
 pub fn run(job: Job, how: &How) -> anyhow::Result<u8> {
     let dress = settings::dress(&how.look)?;
-    let on_hangup = how.on_hangup.unwrap_or(dress.settings.on_hangup);
+    let on = how.on_signals(dress.settings.on_signals);
     let ui = if how.detach { Ui::None } else { crate::commands::screen::choose(how.ui, &dress) };
     if ui == Ui::Tui {
         // Before anything is made: a run that nobody can see is not what was asked for.
@@ -89,7 +90,7 @@ pub fn run(job: Job, how: &How) -> anyhow::Result<u8> {
     note_panic_places();
     let (ask, requests) = bounded(REQUESTS);
     let (signal, heard) = bounded(16);
-    let lines = Lines { ask, signal, heard, on_hangup };
+    let lines = Lines { ask, signal, heard, on };
     match (ui, shim) {
         (Ui::Tui, Some(shim)) => screen::run(job, dress, requests, lines, (shim, &how.look)),
         (Ui::Tui | Ui::Plain | Ui::Json | Ui::None, shim) => headless::run(job, ui, requests, lines, shim),
@@ -101,7 +102,7 @@ struct Lines {
     ask: Sender<Request>,
     signal: Sender<Signal>,
     heard: Receiver<Signal>,
-    on_hangup: OnHangUp,
+    on: OnSignals,
 }
 
 /// Everything is there but the run's folder.
@@ -175,28 +176,42 @@ fn leave_at_once(checkpoints: &Path) -> ! {
     unsafe { libc::_exit(130) }
 }
 
-/// Without a screen: a first signal saves and stops, the third Ctrl-C waits for nothing more; SIGUSR1 saves. A lost terminal must not end
-/// a night's run, unless somebody wants just that.
-fn obey_signals(heard: Receiver<Signal>, ask: Sender<Request>, checkpoints: PathBuf, on_hangup: OnHangUp) {
+/// Where a run's checkpoints are; `None` before it has begun. Held while it begins.
+type Checkpoints = Arc<Mutex<Option<PathBuf>>>;
+
+/// Obeys signals where there is no screen: a first one saves and stops, the third Ctrl-C waits for nothing more. What the others do is a
+/// setting. Before a run has begun there is nothing to save, and whatever stops a run ends the process.
+fn obey_signals(heard: Receiver<Signal>, ask: Sender<Request>, checkpoints: Checkpoints, on: OnSignals) {
     std::thread::spawn(move || {
         let mut interrupts = 0;
         for (n, signal) in heard.iter().enumerate() {
-            let command = match signal {
-                Signal::HangUp if on_hangup == OnHangUp::SaveAndStop => Command::Stop(Stop::NOW_AND_SAVE),
-                Signal::HangUp | Signal::Continue => continue,
-                Signal::Save => Command::SaveCheckpoint,
-                Signal::Terminate => Command::Stop(Stop::NOW_AND_SAVE),
-                Signal::Interrupt => {
-                    interrupts += 1;
-                    if interrupts == 3 {
-                        leave_at_once(&checkpoints);
-                    }
-                    Command::Stop(Stop::NOW_AND_SAVE)
-                }
+            let action = match signal {
+                Signal::HangUp => on.hangup,
+                Signal::Continue => OnSignal::Continue,
+                Signal::Save => OnSignal::Save,
+                Signal::Terminate | Signal::Interrupt => OnSignal::SaveAndStop,
             };
-            let _ = ask.try_send(Request { id: CommandId(SIGNAL_IDS + n as u64), command });
+            let command = match action {
+                OnSignal::Continue => continue,
+                OnSignal::Save => Command::SaveCheckpoint,
+                OnSignal::SaveAndStop => Command::Stop(Stop::NOW_AND_SAVE),
+            };
+            interrupts += usize::from(signal == Signal::Interrupt);
+            match checkpoints.lock().unwrap_or_else(PoisonError::into_inner).as_deref() {
+                None if action == OnSignal::SaveAndStop => leave_before_it_began(),
+                None => {}
+                Some(checkpoints) if interrupts == 3 => leave_at_once(checkpoints),
+                Some(_) => drop(ask.try_send(Request { id: CommandId(SIGNAL_IDS + n as u64), command })),
+            }
         }
     });
+}
+
+/// Ends the process while images are read or a GPU is opened, which cannot be hurried.
+fn leave_before_it_began() -> ! {
+    let _ = writeln!(std::io::stderr(), "rematch: stopped before training began; nothing was trained");
+    // SAFETY: as in `leave_at_once`.
+    unsafe { libc::_exit(130) }
 }
 
 /// What a person reads when a run goes on without them.

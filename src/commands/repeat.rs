@@ -82,6 +82,7 @@ mod working {
             ui: Some(Ui::Plain),
             detach: false,
             on_hangup: None,
+            on_signal: Vec::new(),
             tensorboard: None,
             look: Look { theme: None, keys: None, color: None, glyphs: None, graphics: None },
         };

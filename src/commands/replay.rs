@@ -39,7 +39,7 @@ pub fn run(args: &Replay) -> anyhow::Result<u8> {
             let pace = PaceControl::new(pace);
             let records = replay::replay(&folder.events(), &pace)?;
             let (signal, heard) = bounded(16);
-            let _signals = signals::listen(signal)?;
+            let _signals = signals::listen(signal, signals::OnSignals::default())?;
             terminal::install_panic_hook(|_| {});
             let setting = screen::Setting {
                 dress,

@@ -14,9 +14,9 @@ use rematch::sweep::process::Program;
 use rematch::sweep::runner::{self, Ask, How, Retry, Stay};
 use rematch::sweep::{Plan, collect, read, slurm};
 use rematch::ui::event::Signal;
-use rematch::ui::settings::OnHangUp;
+use rematch::ui::signals::{self, OnSignal, OnSignals};
 use rematch::ui::sweep::{End, Leaving};
-use rematch::ui::{signals, terminal};
+use rematch::ui::terminal;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -85,7 +85,7 @@ fn here(plan: &Plan, ledger: &Ledger, how: &How, ui: SweepUi, args: &Sweep) -> a
     let board = match ui {
         SweepUi::Tui => on_the_screen(plan, ledger, how, args)?,
         SweepUi::Plain => {
-            obey_signals(ask)?;
+            obey_signals(ask, settings::settings(&args.look)?.on_signals)?;
             let mut told = 0;
             let mut said = 0.0;
             runner::run(plan, ledger, how, &asked, |board| {
@@ -101,7 +101,7 @@ fn here(plan: &Plan, ledger: &Ledger, how: &How, ui: SweepUi, args: &Sweep) -> a
             })?
         }
         SweepUi::None => {
-            obey_signals(ask)?;
+            obey_signals(ask, settings::settings(&args.look)?.on_signals)?;
             runner::run(plan, ledger, how, &asked, |_| {})?
         }
     };
@@ -117,7 +117,7 @@ fn on_the_screen(plan: &Plan, ledger: &Ledger, how: &How, args: &Sweep) -> anyho
     // A screen that does not read misses a state and sees the next; the last one is waited for.
     let (show, shown) = bounded(4);
     let (signal, heard) = bounded(16);
-    let _signals = signals::listen(signal)?;
+    let _signals = signals::listen(signal, dress.settings.on_signals)?;
     std::thread::scope(|scope| {
         let running = scope.spawn(move || {
             runner::run(plan, ledger, &how, &asked, |board| {
@@ -130,7 +130,7 @@ fn on_the_screen(plan: &Plan, ledger: &Ledger, how: &How, args: &Sweep) -> anyho
         match &end {
             Ok(End::Finished | End::Left | End::Stopped | End::Terminated) => {}
             // Without a terminal it goes on, unless somebody wants it otherwise.
-            Ok(End::HungUp) if dress.settings.on_hangup == OnHangUp::Continue => {}
+            Ok(End::HungUp) if dress.settings.on_signals.hangup != OnSignal::SaveAndStop => {}
             Ok(End::HungUp) | Err(_) => drop(ask.send(Ask::Stop)),
         }
         // Nobody reads any more, and nobody asks.
@@ -179,9 +179,9 @@ fn end(board: &Board, ui: SweepUi, only: &[String]) -> anyhow::Result<u8> {
     .into())
 }
 
-fn obey_signals(ask: Sender<Ask>) -> anyhow::Result<()> {
+fn obey_signals(ask: Sender<Ask>, on: OnSignals) -> anyhow::Result<()> {
     let (signal, heard) = crossbeam_channel::bounded(16);
-    let listening = signals::listen(signal)?;
+    let listening = signals::listen(signal, on)?;
     std::thread::spawn(move || {
         let _listening = listening;
         for signal in heard {

@@ -4,6 +4,7 @@
 
 use super::capability::{Capabilities, Colour, Glyphs};
 use super::screen::Motion;
+use super::signals::{OnSignal, OnSignals};
 use super::terminal::Synchronized;
 use crate::config::check::{Fault, Faults, Place, leaves, nearest};
 use std::fmt::Write as _;
@@ -21,6 +22,10 @@ pub enum Key {
     ReducedMotion,
     Graphics,
     OnHangup,
+    OnTerm,
+    OnUsr1,
+    OnUsr2,
+    OnXcpu,
 }
 
 impl Key {
@@ -33,6 +38,10 @@ impl Key {
         Self::ReducedMotion,
         Self::Graphics,
         Self::OnHangup,
+        Self::OnTerm,
+        Self::OnUsr1,
+        Self::OnUsr2,
+        Self::OnXcpu,
     ];
 
     /// As the file names it.
@@ -46,6 +55,10 @@ impl Key {
             Self::ReducedMotion => "reduced_motion",
             Self::Graphics => "graphics",
             Self::OnHangup => "on_hangup",
+            Self::OnTerm => "on_term",
+            Self::OnUsr1 => "on_usr1",
+            Self::OnUsr2 => "on_usr2",
+            Self::OnXcpu => "on_xcpu",
         }
     }
 
@@ -64,7 +77,11 @@ impl Key {
             Self::Synchronized => "auto, always or never: whole frames by mode 2026",
             Self::ReducedMotion => "true or false: messages stay until a key is pressed",
             Self::Graphics => "auto, kitty or cells: how images are drawn",
-            Self::OnHangup => "continue or save-and-stop: what training does when its terminal is lost",
+            Self::OnHangup => "continue, save or save-and-stop: what training does when its terminal is lost",
+            Self::OnTerm => "continue, save or save-and-stop: what training does at SIGTERM",
+            Self::OnUsr1 => "continue, save or save-and-stop: what training does at SIGUSR1",
+            Self::OnUsr2 => "continue, save or save-and-stop: what training does at SIGUSR2, the warning of many schedulers",
+            Self::OnXcpu => "continue, save or save-and-stop: what training does at SIGXCPU, when its processor time runs out",
         }
     }
 }
@@ -79,25 +96,6 @@ pub enum Images {
     Kitty,
     /// As letters and colours.
     Cells,
-}
-
-/// What training does when its terminal is lost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnHangUp {
-    #[default]
-    Continue,
-    SaveAndStop,
-}
-
-impl OnHangUp {
-    pub const ALL: &[Self] = &[Self::Continue, Self::SaveAndStop];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Continue => "continue",
-            Self::SaveAndStop => "save-and-stop",
-        }
-    }
 }
 
 /// Where a value comes from.
@@ -136,7 +134,7 @@ pub struct Settings {
     pub synchronized: Synchronized,
     pub motion: Motion,
     pub images: Images,
-    pub on_hangup: OnHangUp,
+    pub on_signals: OnSignals,
     /// In the order of [`Key::ALL`].
     from: Vec<Source>,
     found: Capabilities,
@@ -153,7 +151,7 @@ impl Settings {
             synchronized: Synchronized::Auto,
             motion: Motion::Usual,
             images: Images::Auto,
-            on_hangup: OnHangUp::Continue,
+            on_signals: OnSignals::default(),
             from: vec![Source::Found; Key::ALL.len()],
             found: capabilities.clone(),
         }
@@ -250,8 +248,11 @@ impl Settings {
                     _ => return Err(bad()),
                 }
             }
-            Key::OnHangup => {
-                self.on_hangup = OnHangUp::ALL.iter().copied().find(|answer| answer.name() == text).ok_or_else(bad)?;
+            Key::OnHangup | Key::OnTerm | Key::OnUsr1 | Key::OnUsr2 | Key::OnXcpu => {
+                let action = OnSignal::named(text).ok_or_else(bad)?;
+                if let Some(at) = key.name().strip_prefix("on_").and_then(|signal| self.on_signals.at(signal)) {
+                    *at = action;
+                }
             }
         }
         self.from[key as usize] = from;
@@ -271,7 +272,11 @@ impl Settings {
         match key {
             Key::Theme => return Value::from(self.theme.as_str()).to_string(),
             Key::MaxFps => return self.max_fps.to_string(),
-            Key::OnHangup => return Value::from(self.on_hangup.name()).to_string(),
+            Key::OnHangup | Key::OnTerm | Key::OnUsr1 | Key::OnUsr2 | Key::OnXcpu => {
+                let mut on = self.on_signals;
+                let action = key.name().strip_prefix("on_").and_then(|signal| on.at(signal).copied());
+                return Value::from(action.map_or("", OnSignal::name)).to_string();
+            }
             Key::ReducedMotion => return (self.motion == Motion::Reduced).to_string(),
             Key::Color => match self.colour {
                 Colour::TrueColour => "\"truecolor\"",
@@ -350,6 +355,8 @@ mod tests {
         let mut settings = found();
         settings.set(Key::Theme, "light", Source::Flag).unwrap();
         settings.set(Key::Graphics, "cells", Source::Flag).unwrap();
+        settings.set(Key::OnUsr2, "save", Source::Flag).unwrap();
+        assert_eq!((settings.on_signals.usr2, settings.on_signals.xcpu), (OnSignal::Save, OnSignal::SaveAndStop));
         let mut again = found();
         again.read(&settings.to_toml(), Path::new("c.toml")).unwrap();
         again.from.clone_from(&settings.from);
@@ -382,6 +389,10 @@ mod tests {
             ("theme = \"x\"", "c.toml:1: theme is no setting; did you mean ui.theme?"),
             ("[ui]\nmax_fps = 61", "c.toml:2: ui.max_fps = 61: '61' is not allowed here; allowed: auto, or 1 to 60"),
             ("[ui]\nreduced_motion = \"yes\"", "true or false"),
+            (
+                "[ui]\non_usr2 = \"stop\"",
+                "ui.on_usr2 = \"stop\": 'stop' is not allowed here; allowed: continue, save or save-and-stop",
+            ),
             ("[ui]\nmouse = true", "c.toml:2: ui.mouse is no setting"),
             ("[ui]\ncolor = 256\nglyphs = [1]", "ui.glyphs = [1]"),
             ("[ui", "c.toml:1:"),

@@ -27,7 +27,12 @@ impl Follow {
     /// When signals cannot be caught.
     pub fn new(json: bool) -> anyhow::Result<Self> {
         let (signal, heard) = bounded(16);
-        Ok(Self { heard, _signals: signals::listen(signal)?, talks: !json, terminal: std::io::stderr().is_terminal() })
+        Ok(Self {
+            heard,
+            _signals: signals::listen(signal, signals::OnSignals::default())?,
+            talks: !json,
+            terminal: std::io::stderr().is_terminal(),
+        })
     }
 
     pub fn talks(&self) -> bool {

@@ -1,7 +1,7 @@
 //! A run without a screen: lines, records, or nothing; in the foreground, or let go as soon as it has begun.
 
 use super::shim::Shim;
-use super::{Job, Lines, begin, end, farewell, let_go, obey_signals, outcome, prepare, stop};
+use super::{Checkpoints, Job, Lines, begin, end, farewell, let_go, obey_signals, outcome, prepare, stop};
 use crate::cli::Ui;
 use crate::commands::Failed;
 use crossbeam_channel::Receiver;
@@ -12,25 +12,32 @@ use rematch::train::Attended;
 use rematch::train::Trouble;
 use rematch::ui::signals;
 use std::io::Write;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 pub(super) fn run(job: Job, ui: Ui, requests: Receiver<Request>, lines: Lines, shim: Option<Shim>) -> anyhow::Result<u8> {
-    let Lines { ask, signal, heard, on_hangup } = lines;
+    let Lines { ask, signal, heard, on } = lines;
+    let signals = signals::listen(signal, on)?;
+    let checkpoints = Checkpoints::default();
+    obey_signals(heard, ask.clone(), checkpoints.clone(), on);
     // Whoever lets a run go comes back to it.
     let attended = if shim.is_some() { Attended::Yes } else { Attended::No };
     let data = crate::commands::data::load(&job.config.data)?;
     let ready = prepare(job, data, attended)?;
-    let begun = begin(ready, requests, &ask, attended, &Lease::default())?;
-    let signals = signals::listen(signal)?;
+    let begun = {
+        // Held, so that a signal either ends the process before there is a run, or stops the run.
+        let mut held = checkpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        let begun = begin(ready, requests, &ask, attended, &Lease::default())?;
+        *held = Some(begun.folder.checkpoints());
+        begun
+    };
     let style = match ui {
         Ui::Json => Style::Json,
         Ui::None => Style::None,
         Ui::Plain | Ui::Tui => Style::Plain,
     };
     let folder = begun.folder.clone();
-    obey_signals(heard, ask.clone(), folder.checkpoints(), on_hangup);
     let records = begun.recorder.subscribe();
     if let Some(shim) = shim {
         let _ = writeln!(std::io::stdout(), "{}", farewell(&begun));

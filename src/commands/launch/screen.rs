@@ -17,10 +17,9 @@ use rematch::run::session::Session;
 use rematch::run::state::Phase;
 use rematch::train::Trouble;
 use rematch::ui::intent::Leave;
-use rematch::ui::settings::OnHangUp;
-use rematch::ui::signals;
+use rematch::ui::signals::{self, OnSignal};
 use std::io::Write;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 pub(super) fn run(
@@ -30,8 +29,8 @@ pub(super) fn run(
     lines: Lines,
     (shim, look): (Shim, &Look),
 ) -> anyhow::Result<u8> {
-    let Lines { ask, signal, heard, on_hangup } = lines;
-    let signals = signals::listen(signal)?;
+    let Lines { ask, signal, heard, on } = lines;
+    let signals = signals::listen(signal, on)?;
     let shared = Shared::default();
     let lease = Lease::default();
     let seat = lease.join("the first screen", Role::Steer, Take::IfFree);
@@ -83,17 +82,21 @@ pub(super) fn run(
         Leave::AtOnce => leave_at_once(&folder.checkpoints()),
         Leave::BeforeStart | Leave::Terminated => {
             ask_to_stop(&ask);
-            obey_signals(heard.clone(), ask.clone(), folder.checkpoints(), on_hangup);
+            obey_signals(heard.clone(), ask.clone(), Arc::new(Mutex::new(Some(folder.checkpoints()))), on);
             state = unwatched(state, &rest, &ask, &begun);
         }
         Leave::Detached | Leave::HungUp => {
             // Where the terminal is still there, somebody sent the signal, or left on purpose, and reads this.
             let _ = writeln!(std::io::stderr(), "rematch: {}", farewell(&begun));
-            if left.why == Leave::HungUp && on_hangup == OnHangUp::SaveAndStop {
-                ask_to_stop(&ask);
+            match on.hangup {
+                OnSignal::SaveAndStop if left.why == Leave::HungUp => ask_to_stop(&ask),
+                OnSignal::Save if left.why == Leave::HungUp => {
+                    drop(ask.try_send(Request { id: CommandId(SIGNAL_IDS), command: Command::SaveCheckpoint }));
+                }
+                OnSignal::Continue | OnSignal::Save | OnSignal::SaveAndStop => {}
             }
             let_go(shim, &begun);
-            obey_signals(heard.clone(), ask.clone(), folder.checkpoints(), on_hangup);
+            obey_signals(heard.clone(), ask.clone(), Arc::new(Mutex::new(Some(folder.checkpoints()))), on);
             state = unwatched(state, &rest, &ask, &begun);
         }
         Leave::Branch(wish) => {

@@ -5,7 +5,7 @@
 //! then the shell has its prompt back, and the run a session of its own that no terminal can hang up.
 
 use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, setsid, waitpid};
-use signal_hook::consts::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1};
+use signal_hook::consts::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2, SIGXCPU};
 use signal_hook::iterator::Signals;
 use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
@@ -24,7 +24,7 @@ pub struct Shim {
 pub fn split() -> io::Result<Shim> {
     let (told, tell) = io::pipe()?;
     // Caught from before the split, so that no signal in between is lost on the side that waits.
-    let signals = Signals::new([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGTSTP, SIGCONT, SIGCHLD])?;
+    let signals = Signals::new([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU, SIGTSTP, SIGCONT, SIGCHLD])?;
     // SAFETY: there is one thread yet, so the child has everything that the parent has, locks included.
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
