@@ -16,6 +16,7 @@ pub mod import;
 pub mod keys;
 #[cfg(feature = "torch")]
 pub mod launch;
+pub mod loader;
 pub mod manual;
 pub mod openmp;
 pub mod ps;

@@ -6,8 +6,8 @@
 
 use rustix::io::Errno;
 use std::fmt::Write as _;
-use std::fs::{File, TryLockError};
-use std::io::{self, ErrorKind};
+use std::fs::{self, File, TryLockError};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -139,6 +139,23 @@ pub fn cut(file: &File, length: u64, path: &Path) -> io::Result<()> {
     done
 }
 
+/// Writes a file so that its name always stands for a whole one: beside it, synced, then renamed over it.
+///
+/// # Errors
+/// What the file system says; the temporary file is gone then and an older file of that name is as it was.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name().ok_or_else(|| io::Error::from(ErrorKind::InvalidInput))?;
+    let beside = folder.join(format!(".{}.{}.partial", name.to_string_lossy(), std::process::id()));
+    let written = File::create(&beside)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| sync_file(&file, path)))
+        .and_then(|()| fs::rename(&beside, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+    written.and_then(|()| sync_folder(folder))
+}
+
 /// Result of asking for a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Locking {
@@ -173,7 +190,7 @@ fn locking(done: Result<(), TryLockError>, path: &Path) -> Locking {
 /// Tells whether a process of this number runs on this machine and is one of this program. It stands in for a lock where there are none.
 pub fn is_this_program(pid: &str) -> bool {
     let Ok(pid) = pid.parse::<u32>() else { return false };
-    let name = |of: &str| std::fs::read_to_string(format!("/proc/{of}/comm")).ok();
+    let name = |of: &str| fs::read_to_string(format!("/proc/{of}/comm")).ok();
     name(&pid.to_string()).is_some_and(|theirs| theirs.starts_with("rematch") || Some(theirs) == name("self"))
 }
 

@@ -47,8 +47,8 @@ fn count_ranges(text: &str) -> Option<usize> {
         .sum()
 }
 
-/// Says that `threads` are more than there are cores for, where they are. `named`: where the number comes from.
-pub fn too_many_threads(threads: usize, named: &str) -> Option<String> {
+/// Says that `threads` are more than there are cores for, where they are.
+pub fn too_many_threads(threads: usize) -> Option<String> {
     let (cores, machine) = (cores(), machine_cores());
     if threads <= cores {
         return None;
@@ -59,7 +59,7 @@ pub fn too_many_threads(threads: usize, named: &str) -> Option<String> {
     };
     let may = if cores == 1 { "1 core".into() } else { format!("{cores} cores") };
     Some(format!(
-        "{named}: {threads} threads, and this process may use {may}{of}; threads without a core of their own slow each other down. Use --threads {cores}"
+        "{threads} threads train, and this process may use {may}{of}: threads without a core of their own slow each other down; use --threads {cores}"
     ))
 }
 
@@ -170,8 +170,13 @@ fn kilobytes(text: &str, name: &str) -> Option<u64> {
     Some(line.split_whitespace().next()?.parse::<u64>().ok()? << 10)
 }
 
+/// Bytes of addresses that this process may have (`ulimit -v`).
+pub fn address_space_limit() -> Option<u64> {
+    getrlimit(Resource::As).current
+}
+
 fn address_space() -> Option<Room> {
-    let most = getrlimit(Resource::As).current?;
+    let most = address_space_limit()?;
     let used = kilobytes(&fs::read_to_string("/proc/self/status").ok()?, "VmSize:")?;
     let limit = format!("its address space is limited to {} (ulimit -v)", shown(most));
     Some(Room { bytes: most.saturating_sub(used), limit })
@@ -312,9 +317,9 @@ mod tests {
 
     #[test]
     fn threads_beyond_the_cores_are_told_with_the_number_to_use() {
-        assert_eq!(too_many_threads(cores(), "--threads"), None);
-        let said = too_many_threads(cores() + 1, "--threads").expect("more than there are");
-        assert!(said.contains(&format!("Use --threads {}", cores())), "{said}");
+        assert_eq!(too_many_threads(cores()), None);
+        let said = too_many_threads(cores() + 1).expect("more than there are");
+        assert!(said.contains(&format!("use --threads {}", cores())), "{said}");
         room_for_threads(4).unwrap();
     }
 

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod comparison;
 pub mod evaluations;
 pub mod history;
+pub mod killed;
 pub mod lease;
 mod lines;
 pub mod link;

@@ -28,6 +28,7 @@ pub mod pace;
 pub mod pool;
 pub mod probe;
 pub mod robust_set;
+pub mod room;
 pub mod saver;
 pub mod saving;
 pub mod schedule;

@@ -30,7 +30,7 @@ fn the_doctor_tells_everything_in_a_pipe_and_nothing_secret() {
     command.env("HOME", home.path()).env("USER", "zacharias").env("TERM", "xterm-256color").env("LC_ALL", "C.UTF-8");
     command.env("LD_LIBRARY_PATH", home.path().join("zacharias/lib")).env_remove("NO_COLOR").env_remove("COLORTERM");
     let shown = text(&command.output().unwrap());
-    for group in ["program", "terminal", "multiplexer", "libtorch", "CUDA", "host", "folders"] {
+    for group in ["program", "terminal", "multiplexer", "libtorch", "CUDA", "host", "limits", "folders"] {
         assert!(shown.lines().any(|line| line == group), "{group}: {shown}");
     }
     let fact = |name: &str| {
@@ -48,6 +48,27 @@ fn the_doctor_tells_everything_in_a_pipe_and_nothing_secret() {
     let starts = shown.lines().filter(|line| line.starts_with("  "));
     let column = "  CUDA_VISIBLE_DEVICES".len();
     assert!(starts.clone().all(|line| line.is_char_boundary(column) && line[column..].starts_with("  ")), "{shown}");
+}
+
+#[test]
+fn another_libtorch_in_the_library_path_is_not_loaded_and_is_named() {
+    let home = tempfile::tempdir().unwrap();
+    let lib = home.path().join("torch/lib");
+    std::fs::create_dir_all(&lib).unwrap();
+    // The loader would stop at the first of them.
+    for name in ["libc10.so", "libtorch_cpu.so", "libtorch.so", "libgomp.so.1"] {
+        std::fs::write(lib.join(name), "of another version").unwrap();
+    }
+    std::fs::write(home.path().join("torch/version.py"), "__version__ = '1.12.1'\ncuda = '10.2'\n").unwrap();
+    let shown = text(&rematch(&["doctor"]).env("LD_LIBRARY_PATH", &lib).output().unwrap());
+    let another = shown.lines().find(|line| line.contains("another")).unwrap_or_else(|| panic!("{shown}"));
+    assert!(another.contains("libtorch 1.12.1, made for CUDA 10.2 in LD_LIBRARY_PATH, not used"), "{shown}");
+    assert!(
+        !shown.lines().any(|line| line.trim_start().starts_with("loaded")
+            && line.contains("torch/lib/libtorch_cpu.so")
+            && line.contains(home.path().to_str().unwrap())),
+        "{shown}"
+    );
 }
 
 #[test]

@@ -58,6 +58,7 @@ fn on_signal(text: &str) -> Result<(String, OnSignal), String> {
     Ok((plain.to_string(), action(what)?))
 }
 
+#[cfg(feature = "torch")]
 impl How {
     /// What is done at each signal: `settings`, and over them what the command line says.
     pub fn on_signals(&self, mut settings: OnSignals) -> OnSignals {

@@ -10,11 +10,11 @@ pub fn step(_: &BenchStep) -> anyhow::Result<u8> {
 #[cfg(feature = "torch")]
 pub fn step(args: &BenchStep) -> anyhow::Result<u8> {
     use rematch::config::Network;
-    use rematch::train::{bench, device};
+    use rematch::train::{bench, device, room};
     use std::io::Write;
     device::tune_allocator();
-    if let Some(threads) = args.threads {
-        tch::set_num_threads(i32::from(threads));
+    if let Some(message) = room::use_threads(args.threads.map(usize::from))? {
+        writeln!(std::io::stderr(), "rematch: {message}")?;
     }
     for net in &args.net {
         for method in &args.method {

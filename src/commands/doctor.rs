@@ -46,6 +46,7 @@ impl Group {
 pub fn run(args: &Doctor) -> anyhow::Result<u8> {
     let mut groups =
         vec![program(), terminal::facts(), terminal::multiplexer(), torch::facts(), machine::cuda(), machine::host()];
+    groups.push(machine::limits());
     groups.push(machine::disks());
     let hidden = Hidden::of_this_person();
     for (_, value) in groups.iter_mut().flat_map(|group| &mut group.facts) {

@@ -3,12 +3,10 @@
 //! Libtorch's initialisers take half a second before `main`. Who lists runs, asks for help or looks at a run has no use for them, so
 //! that program lies beside this one and takes its place only when it is needed: same process, same terminal, same exit code.
 
+use super::loader::{self, PROGRAM};
 use super::openmp;
 use crate::cli::{Cli, Command};
 use std::os::unix::process::CommandExt as _;
-
-/// Beside this program; `cargo build` makes both.
-pub const NAME: &str = "rematch-torch";
 
 pub fn is_needed(cli: &Cli) -> bool {
     match cli.command {
@@ -44,7 +42,10 @@ pub fn go_on() -> anyhow::Error {
         Ok(here) => here,
         Err(error) => return anyhow::anyhow!("where this program lies is not known: {error}"),
     };
-    let there = here.with_file_name(NAME);
+    let there = here.with_file_name(PROGRAM);
+    if let Some(trouble) = loader::trouble(&there) {
+        return anyhow::anyhow!("{PROGRAM} cannot be started: {trouble}");
+    }
     let mut command = std::process::Command::new(&there);
     command.arg0("rematch").args(std::env::args_os().skip(1));
     if let Some((name, value)) = openmp::spin() {

@@ -20,15 +20,17 @@ pub fn run(_: &Eval) -> anyhow::Result<u8> {
 pub fn run(args: &Eval) -> anyhow::Result<u8> {
     use anyhow::bail;
     use rematch::config::{Config, check};
+    use rematch::limits;
     use rematch::protocol::event::Whose;
-    use rematch::train::{device, examinee};
+    use rematch::train::{device, examinee, room};
     use std::io::Write;
 
     super::openmp::settle();
     device::exactly();
     device::tune_allocator();
-    if let Some(threads) = args.threads {
-        tch::set_num_threads(i32::from(threads));
+    let many = room::use_threads(args.threads.map(usize::from))?;
+    for message in many.into_iter().chain(limits::be_warned_of_cpu_limit(tch::get_num_threads() as usize)) {
+        let _ = writeln!(std::io::stderr(), "rematch: {message}");
     }
     let (path, made_with) = examinee::made_with(&target(args))?;
     let config: Config = match (&args.data, made_with) {

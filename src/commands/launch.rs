@@ -158,8 +158,12 @@ fn end(begun: Begun) {
     drop((begun.machine, begun.lookout, begun.server, begun.board));
 }
 
-fn outcome(folder: &RunFolder, outcome: Option<Outcome>) -> anyhow::Result<Outcome> {
-    let silent = || Failed(format!("{}: the worker ended without a word; see {}", folder.id(), folder.events().display()));
+/// `trouble`: why the end could not be recorded, where that is known.
+fn outcome(folder: &RunFolder, outcome: Option<Outcome>, trouble: Option<String>) -> anyhow::Result<Outcome> {
+    let silent = || match trouble {
+        Some(why) => Failed(format!("{}: the run ended and its end could not be recorded: {why}", folder.id())),
+        None => Failed(format!("{}: the worker ended without a word; see {}", folder.id(), folder.events().display())),
+    };
     outcome.ok_or_else(|| silent().into())
 }
 

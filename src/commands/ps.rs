@@ -1,7 +1,8 @@
-//! `rematch ps`: the runs that train now.
+//! `rematch ps`: the runs that train now, and those that were killed.
 
 use crate::cli::Ps;
-use rematch::run::live;
+use rematch::run::listing::harmless;
+use rematch::run::{killed, live};
 use std::io::Write as _;
 
 pub fn run(args: &Ps) -> anyhow::Result<u8> {
@@ -21,10 +22,18 @@ pub fn run(args: &Ps) -> anyhow::Result<u8> {
         for live in &all {
             writeln!(out, "{}", serde_json::to_string(live)?)?;
         }
-    } else if all.is_empty() {
+        return Ok(0);
+    }
+    if all.is_empty() {
         writeln!(out, "nothing trains now")?;
     } else {
         out.write_all(live::table(&all).as_bytes())?;
+    }
+    for runs in &args.runs {
+        for (run, how) in killed::runs(runs)? {
+            let place = harmless(&run.path().display().to_string());
+            writeln!(out, "{place}: {how}; go on with: rematch resume {place}")?;
+        }
     }
     Ok(0)
 }

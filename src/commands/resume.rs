@@ -22,6 +22,7 @@ mod working {
     use rematch::protocol::{Outcome, Step};
     use rematch::run::checkpoints::{self, Found};
     use rematch::run::history::{self, History};
+    use rematch::run::killed;
     use rematch::run::recorder::Recorder;
     use rematch::run::replay::Tail;
     use rematch::run::state::Phase;
@@ -45,6 +46,7 @@ mod working {
                 folder.checkpoints().display()
             );
         }
+        notes.extend(killed::how(&history.state).map(|how| format!("the run had no end: {how}")));
         if history.torn == Tail::Torn {
             notes.push("the last line of the log was torn, and was left out: the run was killed while it wrote".into());
         }

@@ -130,7 +130,7 @@ impl Reason {
 
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
-    #[error("{}: {source}; the checkpoint was not saved, the ones before it are untouched", path.display())]
+    #[error("{}: {source}; the checkpoint was not saved, the ones before it are untouched{}", path.display(), limit(source))]
     Unwritable { path: PathBuf, source: io::Error },
     #[error("{}: {why}; choose another checkpoint of the run", path.display())]
     Malformed { path: PathBuf, why: String },
@@ -138,6 +138,17 @@ pub enum CheckpointError {
     None { path: PathBuf },
     #[error("{}: no checkpoint at step {step}; there is {}", path.display(), steps(there))]
     NoStep { path: PathBuf, step: Step, there: Vec<Step> },
+}
+
+/// What to do about a limit on the sizes of files.
+fn limit(error: &io::Error) -> String {
+    if error.kind() == ErrorKind::FileTooLarge { format!(": {}", crate::limits::file_too_large()) } else { String::new() }
+}
+
+impl CheckpointError {
+    pub fn is_file_too_large(&self) -> bool {
+        matches!(self, Self::Unwritable { source, .. } if source.kind() == ErrorKind::FileTooLarge)
+    }
 }
 
 fn steps(there: &[Step]) -> String {

@@ -20,6 +20,7 @@ mod viewers;
 
 use super::store::{Held, RunFolder, advice};
 use crate::disk::{self, Ability};
+use crate::limits;
 use crate::protocol::{Event, Record};
 use crossbeam_channel::{Receiver, bounded};
 use sink::{OnDisk, Plain, Reserve, Sink};
@@ -37,6 +38,8 @@ use viewers::{Kept, Shared, WAITING, locked};
 pub enum RecorderError {
     #[error("no space left for {}: {source}; free some space on that disk and go on", path.display())]
     DiskFull { path: PathBuf, source: io::Error },
+    #[error("cannot write {}: {source}; {}", path.display(), limits::file_too_large())]
+    FileTooLarge { path: PathBuf, source: io::Error },
     #[error("cannot write {}: {source}; {}", path.display(), advice(source))]
     Unwritable { path: PathBuf, source: io::Error },
     #[error("{} already holds records; a new run needs a new folder", path.display())]
@@ -225,7 +228,12 @@ impl Recorder {
         let record: Record = serde_json::from_slice(&line)?;
         log.write(&line, synced).map_err(|source| {
             let path = log.path.clone();
-            if is_full(&source) { RecorderError::DiskFull { path, source } } else { RecorderError::Unwritable { path, source } }
+            match source.kind() {
+                // Waiting does not help: freeing space makes no room under this limit.
+                ErrorKind::FileTooLarge => RecorderError::FileTooLarge { path, source },
+                _ if is_full(&source) => RecorderError::DiskFull { path, source },
+                _ => RecorderError::Unwritable { path, source },
+            }
         })?;
         log.next_seq += 1;
         log.last_ms = at_ms;
@@ -249,7 +257,7 @@ impl Recorder {
         thread::Builder::new()
             .name("viewer".into())
             .spawn(move || shared.feed(&to, seq))
-            .expect("the system has room for one more thread");
+            .expect("the system has room for one more thread (ulimit -u, pids.max)");
         from
     }
 
@@ -292,7 +300,7 @@ fn must_survive(event: &Event) -> bool {
 }
 
 fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
 impl Log {

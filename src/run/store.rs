@@ -9,9 +9,10 @@
 //! It does not know what a log or a checkpoint says.
 
 use super::recorder::now_ms;
+pub use crate::disk::write_atomically;
 use crate::disk::{self, Locking, sync_folder};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt as _, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -50,6 +51,11 @@ pub(crate) fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
         ErrorKind::PermissionDenied => "choose a folder that you may write to with --runs DIR",
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space, or choose another disk with --runs DIR",
+        ErrorKind::FileTooLarge => {
+            "this process may write no larger files: raise its limit with ulimit -f unlimited and start again"
+        }
+        // EMFILE, ENFILE
+        _ if matches!(error.raw_os_error(), Some(23 | 24)) => "too many files are open: raise the limit with ulimit -n 4096",
         ErrorKind::ReadOnlyFilesystem => "that file system is read-only; choose another with --runs DIR",
         ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
             "a file is in the way; remove it, or choose another folder with --runs DIR"
@@ -481,23 +487,6 @@ pub fn calendar(at_ms: u64) -> ([u64; 3], [u64; 3]) {
     let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
     let year = year_of_era + era * 400 + u64::from(month <= 2);
     ([year, month, day], [seconds / 3600 % 24, seconds / 60 % 60, seconds % 60])
-}
-
-/// Writes a file so that its name always stands for a whole one: beside it, synced, then renamed over it.
-///
-/// # Errors
-/// What the file system says; the temporary file is gone then and an older file of that name is as it was.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = path.file_name().ok_or_else(|| io::Error::from(ErrorKind::InvalidInput))?;
-    let beside = folder.join(format!(".{}.{}.partial", name.to_string_lossy(), std::process::id()));
-    let written = File::create(&beside)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| disk::sync_file(&file, path)))
-        .and_then(|()| fs::rename(&beside, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&beside);
-    }
-    written.and_then(|()| sync_folder(folder))
 }
 
 #[cfg(test)]

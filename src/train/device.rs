@@ -120,7 +120,7 @@ fn wake_cuda() -> Result<(), String> {
     let cuda = cpu.with_file_name("libtorch_cuda.so");
     if !cuda.exists() {
         return Err(format!(
-            "this libtorch has no CUDA half ({} is not there); install it with `make setup LIBTORCH_SET=cuda`, or set LD_LIBRARY_PATH to the lib folder of a CUDA libtorch 2.11.0",
+            "this libtorch has no CUDA half ({} is not there); install it with `make setup LIBTORCH_SET=cuda`",
             cuda.display()
         ));
     }

@@ -168,6 +168,11 @@ fn carry_out(job: Job, number: u64, shared: &Shared, place: &Place) {
                     let _ = place.recorder.record(Event::Refused { by, reason: error.to_string() });
                     break None;
                 }
+                if error.is_file_too_large() {
+                    let message = format!("{error}; training goes on without it");
+                    let _ = place.recorder.record(Event::Warned { step: Some(state.step), kind: Warning::DiskFull, message });
+                    break None;
+                }
                 let message =
                     format!("{error}; it is tried again, and training waits at the next checkpoint until there is room");
                 attempts += 1;

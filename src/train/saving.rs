@@ -154,7 +154,8 @@ impl Trainer {
         let mut warned = false;
         let written = loop {
             match ends.saver.write_now(&state, &files) {
-                Err(error) if !ends.inbox.stop_waits() => {
+                // Under a limit on the sizes of files there will be no room, however long it is waited for.
+                Err(error) if !ends.inbox.stop_waits() && !error.is_file_too_large() => {
                     let message = format!("{error}; trying again until there is room; a stop from now on gives these weights up");
                     ends.trouble.set(Slot::Checkpoint, Some(message.clone()));
                     if !std::mem::replace(&mut warned, true) {

@@ -13,6 +13,7 @@ use super::meter::Meter;
 use super::pace::Pace;
 use super::pool::Pool;
 use super::robust_set::Made;
+use super::room;
 use super::saver::shown;
 use super::schedule;
 use super::sgd::Sgd;
@@ -113,6 +114,7 @@ impl Trainer {
     /// Trains to the end of the plan or until it is told to stop. `Finished` is said by the caller, who also knows of panics.
     pub fn run(&mut self, ends: &mut Ends) -> Result<Outcome, RunError> {
         tell(ends, Event::Started(Box::new(ends.started.clone())))?;
+        self.notes.extend(crate::disk::untold());
         for message in std::mem::take(&mut self.notes) {
             tell(ends, Event::Warned { step: None, kind: Warning::Other, message })?;
         }
@@ -316,6 +318,10 @@ impl Trainer {
             timing,
         };
         tell(ends, Event::Progress(progress))?;
+        let short = if first == ends.started.from_step { room::for_checkpoints(self) } else { None };
+        for message in short.into_iter().chain(crate::disk::untold()) {
+            tell(ends, Event::Warned { step: Some(self.step), kind: Warning::Other, message })?;
+        }
         if let Some(message) = slowed {
             tell(ends, Event::Warned { step: Some(self.step), kind: Warning::Other, message })?;
         }

@@ -8,12 +8,13 @@ use super::beginning::{go_on, planned};
 use super::checkpoint;
 use super::device::{self, DeviceError};
 use super::ema::Ema;
-use super::ends::{self, Ends, Trouble};
+use super::ends::{self, Ends, RunError, Trouble};
 use super::exhausted;
 use super::inbox::Inbox;
 use super::meter::Meter;
 use super::pace::Pace;
 use super::pool::Pool;
+use super::room;
 use super::saver::{Place, Saver};
 use super::sgd::Sgd;
 use super::teaching::{fits, made_how, odd, scripted};
@@ -22,14 +23,15 @@ use super::watch::Watch;
 use crate::config::{Cache, Config, DeviceChoice, Faulty, Method, Projector, TorchScript};
 use crate::data::decoders::Decoders;
 use crate::data::{DataError, DataSet, Portion};
+use crate::limits;
 use crate::methods::{self, NoTeacher, laps::Laps};
 use crate::nn::file::FileError;
 use crate::nn::model::{self, Description, Model, ModelError};
 use crate::nn::script::ScriptError;
 use crate::protocol::event::{DataFacts, Parent, Plan, Resumed, Started, TeacherFacts};
 use crate::protocol::{Command, Controls, FORMAT, Outcome, Request, Step};
-use crate::run::checkpoints::Keep;
-use crate::run::recorder::Recorder;
+use crate::run::checkpoints::{Keep, Reason};
+use crate::run::recorder::{Recorder, RecorderError};
 use crate::run::store::RunFolder;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::any::Any;
@@ -151,6 +153,10 @@ pub enum SetupError {
     NothingLeft { step: Step, steps: Step },
     #[error("steering.changes: '{change}': {why}")]
     Planned { change: String, why: String },
+    #[error("{0}")]
+    Threads(String),
+    #[error("a checkpoint of this network has files of {needed}, and {}", limits::file_too_large())]
+    FileSize { needed: String },
     #[error("the worker could not start: {0}")]
     Panicked(String),
 }
@@ -227,6 +233,10 @@ fn work(trainer: &mut Trainer, begin: Begin) {
         trouble,
     };
     let result = catch_unwind(AssertUnwindSafe(|| trainer.run(&mut ends)));
+    if let Ok(Err(RunError::Log(RecorderError::FileTooLarge { .. }))) = &result {
+        // The log may not grow, and a checkpoint is another file. That it could not be recorded is known.
+        let _ = trainer.save_last(&mut ends, Reason::Stopped, None);
+    }
     let failed = |message: String| {
         // One that is being written is as good as written.
         ends.saver.settle();
@@ -278,9 +288,9 @@ const STATISTICS: usize = 2048;
 
 fn build(mut config: Config, data: &DataSet, options: &Options) -> Result<(Trainer, Box<Started>), SetupError> {
     let device = device::open(options.device)?;
-    if let Some(threads) = options.threads {
-        tch::set_num_threads(threads as i32);
-    }
+    let mut notes = options.notes.clone();
+    notes.extend(room::use_threads(options.threads)?);
+    notes.extend(limits::be_warned_of_cpu_limit(tch::get_num_threads() as usize));
     let images = data.train.len();
     if config.train.batch > images {
         return Err(SetupError::Batch { batch: config.train.batch, images });
@@ -320,6 +330,7 @@ fn build(mut config: Config, data: &DataSet, options: &Options) -> Result<(Train
         projector: read.first().filter(|_| projected).map(|(_, teacher, _)| teacher.features() as usize),
     };
     let student = Model::new(description, config.seed, device)?;
+    room::for_files(&student)?;
     let mut remarks = Vec::new();
     let (mut teachers, mut teachers_facts) = (Vec::new(), Vec::new());
     for (path, teacher, provenance) in read {
@@ -385,7 +396,7 @@ fn build(mut config: Config, data: &DataSet, options: &Options) -> Result<(Train
         changes: 0,
         remarks,
         data_remarks: data.remarks.clone(),
-        notes: options.notes.clone(),
+        notes,
         probed: None,
         teacher_probed_at: None,
         warned_at: None,
@@ -405,6 +416,8 @@ fn build(mut config: Config, data: &DataSet, options: &Options) -> Result<(Train
         None => trainer.scheduled = planned,
         Some(from) => go_on(&mut trainer, from, options.branch.as_deref(), planned)?,
     }
+    let short = room::for_training(&trainer);
+    trainer.notes.extend(short);
     let started = Box::new(facts(&trainer, String::new()));
     Ok((trainer, started))
 }

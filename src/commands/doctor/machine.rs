@@ -71,6 +71,15 @@ pub fn host() -> Group {
     group
 }
 
+/// Resource limits and control groups.
+pub fn limits() -> Group {
+    let mut group = Group::new("limits");
+    for (name, value) in rematch::limits::report() {
+        group.say(name, value);
+    }
+    group
+}
+
 pub fn disks() -> Group {
     let mut group = Group::new("folders");
     group.say("runs", folder(Path::new("./runs")));

@@ -1,21 +1,36 @@
-//! libtorch, looked at as files: nothing of it is called, so that a broken one cannot keep the report from being made.
+//! libtorch, looked at as files and by the loader: nothing of it is called, so that a broken one cannot keep the report from being made.
 
 use super::Group;
+use crate::commands::loader::{self, CPU, NEEDED, PROGRAM, version, version_beside};
 use std::path::{Path, PathBuf};
-
-const CPU: &str = "libtorch_cpu.so";
 
 pub fn facts() -> Group {
     let mut group = Group::new("libtorch");
     group.variable("LIBTORCH");
     group.variable("LD_LIBRARY_PATH");
+    group.say("needed", NEEDED);
     let loaded = loaded();
     match &loaded {
         Some(file) => group.say("loaded", file.display().to_string()),
         None if cfg!(feature = "torch") => group.say("loaded", format!("? {CPU} is not among the loaded libraries")),
         None => group.say("loaded", "not by this program: rematch-torch beside it does"),
     }
-    let Some(file) = loaded.or_else(beside) else {
+    let program = std::env::current_exe().map(|here| here.with_file_name(PROGRAM)).ok().filter(|there| there.exists());
+    if loaded.is_none()
+        && let Some(program) = &program
+    {
+        group.say(
+            "start",
+            loader::trouble(program).unwrap_or_else(|| "nothing is known to keep rematch-torch from starting".into()),
+        );
+    }
+    let traced = program.and_then(|program| loader::trace(&program)?.file(CPU).map(Path::to_path_buf));
+    let used = loaded.or(traced);
+    for file in foreign(used.as_deref()) {
+        let version = version_beside(&file).unwrap_or_else(|_| "of unknown version".into());
+        group.say("another", format!("libtorch {version} in LD_LIBRARY_PATH, not used: {}", file.display()));
+    }
+    let Some(file) = used.or_else(beside) else {
         group.say("found", "none in LD_LIBRARY_PATH, in LIBTORCH or beside the program");
         return group;
     };
@@ -33,50 +48,22 @@ fn loaded() -> Option<PathBuf> {
     maps.lines().filter_map(|line| line.find('/').map(|at| PathBuf::from(&line[at..]))).find(|path| path.ends_with(CPU))
 }
 
-/// Where the loader looks for it first, then where builds do: `LIBTORCH`, and `.libtorch` above the program, as `make setup` makes it.
-fn beside() -> Option<PathBuf> {
+/// Other copies of libtorch that `LD_LIBRARY_PATH` leads to.
+fn foreign(used: Option<&Path>) -> Vec<PathBuf> {
+    let used = used.and_then(|used| used.canonicalize().ok());
+    let files = listed().into_iter().map(|folder| folder.join(CPU)).filter(|file| file.exists());
+    files.filter(|file| file.canonicalize().ok() != used).collect()
+}
+
+fn listed() -> Vec<PathBuf> {
     let listed = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
-    let listed = std::env::split_paths(&listed).map(|folder| folder.join(CPU)).find(|file| file.exists());
-    if listed.is_some() {
-        return listed;
-    }
-    let named = std::env::var_os("LIBTORCH").map(PathBuf::from).into_iter();
+    std::env::split_paths(&listed).filter(|folder| !folder.as_os_str().is_empty()).collect()
+}
+
+/// Where builds look: `LIBTORCH`, and `.libtorch` above the program, as `make setup` makes it; then where the loader looks after that.
+fn beside() -> Option<PathBuf> {
+    let named = std::env::var_os("LIBTORCH").map(|folder| PathBuf::from(folder).join("lib")).into_iter();
     let program = std::env::current_exe().ok();
-    let above = program.iter().flat_map(|path| path.ancestors().skip(1)).map(|folder| folder.join(".libtorch/torch"));
-    named.chain(above).map(|folder| folder.join("lib").join(CPU)).find(|file| file.exists())
-}
-
-/// Wheels have `version.py`, archives of libtorch `build-version`.
-fn version(folder: &Path) -> Result<String, String> {
-    if let Ok(text) = std::fs::read_to_string(folder.join("build-version")) {
-        return Ok(text.trim().to_string());
-    }
-    let file = folder.join("version.py");
-    let text = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-    let value = |name: &str| {
-        let line = text.lines().find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', ':', '='])))?;
-        Some(line.rsplit('=').next()?.trim().trim_matches(['\'', '"']).to_string())
-    };
-    let version = value("__version__").ok_or("version.py does not say")?;
-    let cuda = value("cuda").filter(|cuda| cuda != "None").map_or_else(String::new, |cuda| format!(", made for CUDA {cuda}"));
-    Ok(version + &cuda)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_version_is_read_from_either_file() {
-        let folder = tempfile::tempdir().unwrap();
-        assert!(version(folder.path()).unwrap_err().contains("version.py"));
-        let text = "from typing import Optional\n\n__all__ = ['__version__', 'cuda']\n__version__ = '2.11.0+cu130'\ndebug = False\n\
-                    cuda: Optional[str] = '13.0'\ngit_version = 'abc'\n";
-        std::fs::write(folder.path().join("version.py"), text).unwrap();
-        assert_eq!(version(folder.path()).unwrap(), "2.11.0+cu130, made for CUDA 13.0");
-        std::fs::write(folder.path().join("version.py"), "__version__ = '2.11.0'\ncuda: Optional[str] = None\n").unwrap();
-        assert_eq!(version(folder.path()).unwrap(), "2.11.0");
-        std::fs::write(folder.path().join("build-version"), "2.11.0+cpu\n").unwrap();
-        assert_eq!(version(folder.path()).unwrap(), "2.11.0+cpu");
-    }
+    let above = program.iter().flat_map(|path| path.ancestors().skip(1)).map(|folder| folder.join(".libtorch/torch/lib"));
+    named.chain(above).chain(listed()).map(|folder| folder.join(CPU)).find(|file| file.exists())
 }

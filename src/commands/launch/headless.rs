@@ -54,9 +54,10 @@ pub(super) fn run(job: Job, ui: Ui, requests: Receiver<Request>, lines: Lines, s
     if followed.is_err() {
         stop(&ask);
     }
+    let trouble = begun.trouble.clone();
     end(begun);
     drop(signals);
-    let outcome = outcome(&folder, followed?)?;
+    let outcome = outcome(&folder, followed?, trouble.now())?;
     if let (Outcome::Failed { message }, Ui::Json | Ui::None) = (&outcome, ui) {
         let _ = writeln!(std::io::stderr(), "rematch: {message}");
     }

@@ -112,9 +112,10 @@ pub(super) fn run(
     }
     // Where the terminal is gone this reaches nobody, and that is all right.
     let _ = std::io::stdout().write_all(headless::summary(&state, &folder.now()).as_bytes());
+    let trouble = begun.trouble.clone();
     end(begun);
     drop(signals);
-    Ok(headless::exit_code(&outcome(&folder, state.finished.map(|f| f.outcome))?))
+    Ok(headless::exit_code(&outcome(&folder, state.finished.map(|f| f.outcome), trouble.now())?))
 }
 
 fn ask_to_stop(ask: &Sender<Request>) {

@@ -1,0 +1,77 @@
+//! Limits that training would run into, told before it does: memory, sizes of files, threads.
+//!
+//! A process that uses more memory than its control group may have is killed without a word, so that this is told from an estimate, and once
+//! more from what the first steps took.
+
+use super::trainer::Trainer;
+use super::worker::SetupError;
+use crate::limits::{self, shown};
+use crate::nn::Model;
+use tch::Device;
+
+/// Threads besides libtorch's: viewers, signals, telemetry, checkpoints, decoders.
+const OTHER_THREADS: usize = 16;
+/// Copies of the weights that a checkpoint takes on the host: weights and momentum, each as tensors and as the bytes of a file.
+const SNAPSHOT: u64 = 4;
+/// Room in a file for its header.
+const HEADER: u64 = 64 << 10;
+
+/// Sets the number of CPU threads of libtorch and sees to it that they can be made. Returns what is to be told.
+///
+/// Nobody has chosen a number: one a core, where the affinity and the CPU quota of control groups count, which libtorch itself passes over.
+///
+/// # Errors
+/// The limit that is in the way.
+pub fn use_threads(asked: Option<usize>) -> Result<Option<String>, SetupError> {
+    let chosen = ["OMP_NUM_THREADS", "MKL_NUM_THREADS"].iter().any(|name| std::env::var_os(name).is_some());
+    let found = usize::try_from(tch::get_num_threads()).unwrap_or(1);
+    let threads = asked.unwrap_or(if chosen { found } else { found.min(limits::cores()) }).max(1);
+    // An evaluation has as many threads again.
+    limits::room_for_threads(2 * threads + OTHER_THREADS).map_err(SetupError::Threads)?;
+    if threads != found {
+        tch::set_num_threads(threads as i32);
+    }
+    Ok(limits::too_many_threads(threads))
+}
+
+/// Bytes of the trainable numbers.
+fn weights(model: &Model) -> u64 {
+    4 * model.parameters.flat().numel() as u64
+}
+
+/// # Errors
+/// No checkpoint of this network can be written.
+pub fn for_files(student: &Model) -> Result<(), SetupError> {
+    let needed = weights(student) + HEADER;
+    match limits::file_size() {
+        Some(most) if most < needed => Err(SetupError::FileSize { needed: shown(needed) }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// What is to be told where training needs more host memory than there is, before it begins.
+pub fn for_training(trainer: &Trainer) -> Option<String> {
+    let weights = weights(&trainer.student);
+    let images = 4 * (trainer.config.train.batch * trainer.train.image_len()) as u64;
+    let need = match trainer.device {
+        // Gradients and the mean of weights; of the images some copies while they are changed.
+        Device::Cpu => weights * (SNAPSHOT + 2) + 4 * images,
+        _ => weights * SNAPSHOT + images,
+    };
+    short(need, "training needs at least")
+}
+
+/// The same once some steps have shown what they take: what is left must do for a checkpoint.
+pub fn for_checkpoints(trainer: &Trainer) -> Option<String> {
+    short(weights(&trainer.student) * SNAPSHOT, "a checkpoint needs")
+}
+
+fn short(need: u64, what: &str) -> Option<String> {
+    let room = limits::memory().filter(|room| room.bytes < need)?;
+    Some(format!(
+        "{what} {} of memory more, and {} are left: {}. The system may end this process without a word; a smaller train.batch, a smaller network, data.storage = \"stream\" or more memory help",
+        shown(need),
+        shown(room.bytes),
+        room.limit
+    ))
+}
