@@ -68,7 +68,7 @@ pub fn untold() -> Option<String> {
     for (number, refusal) in new.enumerate() {
         refusal.told = true;
         // Writing to a String does not fail.
-        let _ = write!(text, "{} {} ({})", if number == 0 { ":" } else { ";" }, refusal.ability.loss(), refusal.why);
+        let _ = write!(text, "{} {} [{}]", if number == 0 { ":" } else { ";" }, refusal.ability.loss(), refusal.why);
     }
     Some(text + ". Training goes on; a local disk (--runs DIR) has no such limits")
 }

@@ -3,6 +3,8 @@
 #![cfg(feature = "torch")]
 #![expect(clippy::unwrap_used, reason = "a test says best where it broke by breaking there")]
 
+#[path = "faults/abilities.rs"]
+mod abilities;
 #[path = "faults/harness.rs"]
 #[expect(dead_code, reason = "the bench tells more of what was found")]
 mod harness;
@@ -11,6 +13,7 @@ use harness::folders::Away;
 use harness::hang_ups::Then;
 use harness::{Home, Recipe, Reference, disk, files, folders, hang_ups, kills, socket};
 use rematch::random::Stream;
+use rustix::io::Errno;
 use std::io::Write;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -42,6 +45,27 @@ fn a_full_disk_is_waited_for() {
     match disk::fill(&mut Home::new(), &ERM, reference(), "full", &mut Stream::new(3)) {
         Some(full) => assert!(full.compared > 0, "{full:?}"),
         None => writeln!(std::io::stderr(), "not run: no file system can be mounted here").unwrap(),
+    }
+}
+
+#[test]
+fn a_file_system_that_lacks_what_a_local_disk_has_is_trained_on_with_one_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(library) = abilities::library(folder.path()) else {
+        return writeln!(std::io::stderr(), "not run: there is no C compiler").unwrap();
+    };
+    let few = Recipe { epochs: 4, ..ERM };
+    let reference = Reference::make(&few);
+    for (refuses, errno, lost) in [
+        ("syncdir", Errno::INVAL, &["cannot sync folders", "Invalid argument"][..]),
+        (
+            "syncdir,sync,lock,cut,append,openrename,bind,chmod",
+            Errno::OPNOTSUPP,
+            &["sync folders", "sync files", "lock files", "append"],
+        ),
+        ("lock", Errno::NOLCK, &["cannot lock files", "start no other one on it"]),
+    ] {
+        abilities::train(&library, &few, &reference, refuses, errno, lost);
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Home {
     folder: Option<TempDir>,
     path: PathBuf,
     started: u64,
+    /// Variables that the program is started with.
+    pub environment: Vec<(&'static str, String)>,
 }
 
 impl Home {
@@ -54,7 +56,7 @@ impl Home {
         }
         write_idx(&path.join("data"), "train", &squares::images(10 * MINIBATCHES as usize + 100, 1));
         write_idx(&path.join("data"), "t10k", &squares::images(60, 2));
-        Self { folder: Some(folder), path, started: 0 }
+        Self { folder: Some(folder), path, started: 0, environment: Vec::new() }
     }
 
     pub fn runs(&self) -> PathBuf {
@@ -113,6 +115,7 @@ impl Home {
         let limited = "ulimit -v 8000000; exec \"$0\" \"$@\"";
         let mut command = Command::new("sh");
         command.args(["-c", limited, PROGRAM]).args(words.iter().map(AsRef::as_ref));
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.env("GOMP_SPINCOUNT", "0").env("TERM", "xterm-256color");
         command.env_remove("RUST_BACKTRACE").env_remove("NO_COLOR").env_remove("REMATCH_FAULT");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(to);
