@@ -21,6 +21,7 @@ pub enum Key {
     ReducedMotion,
     Graphics,
     OnHangup,
+    ResumeIfExists,
 }
 
 impl Key {
@@ -33,6 +34,7 @@ impl Key {
         Self::ReducedMotion,
         Self::Graphics,
         Self::OnHangup,
+        Self::ResumeIfExists,
     ];
 
     /// As the file names it.
@@ -46,6 +48,7 @@ impl Key {
             Self::ReducedMotion => "reduced_motion",
             Self::Graphics => "graphics",
             Self::OnHangup => "on_hangup",
+            Self::ResumeIfExists => "resume_if_exists",
         }
     }
 
@@ -65,6 +68,7 @@ impl Key {
             Self::ReducedMotion => "true or false: messages stay until a key is pressed",
             Self::Graphics => "auto, kitty or cells: how images are drawn",
             Self::OnHangup => "continue or save-and-stop: what training does when its terminal is lost",
+            Self::ResumeIfExists => "true or false: whether `train --name X` goes on with a run X that is there",
         }
     }
 }
@@ -98,6 +102,14 @@ impl OnHangUp {
             Self::SaveAndStop => "save-and-stop",
         }
     }
+}
+
+/// What `rematch train` does where the name that it is given is a run's already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ResumeIfExists {
+    #[default]
+    No,
+    Yes,
 }
 
 /// Where a value comes from.
@@ -137,6 +149,7 @@ pub struct Settings {
     pub motion: Motion,
     pub images: Images,
     pub on_hangup: OnHangUp,
+    pub resume_if_exists: ResumeIfExists,
     /// In the order of [`Key::ALL`].
     from: Vec<Source>,
     found: Capabilities,
@@ -154,6 +167,7 @@ impl Settings {
             motion: Motion::Usual,
             images: Images::Auto,
             on_hangup: OnHangUp::Continue,
+            resume_if_exists: ResumeIfExists::No,
             from: vec![Source::Found; Key::ALL.len()],
             found: capabilities.clone(),
         }
@@ -253,6 +267,13 @@ impl Settings {
             Key::OnHangup => {
                 self.on_hangup = OnHangUp::ALL.iter().copied().find(|answer| answer.name() == text).ok_or_else(bad)?;
             }
+            Key::ResumeIfExists => {
+                self.resume_if_exists = match text {
+                    "true" => ResumeIfExists::Yes,
+                    "false" => ResumeIfExists::No,
+                    _ => return Err(bad()),
+                }
+            }
         }
         self.from[key as usize] = from;
         Ok(())
@@ -272,6 +293,7 @@ impl Settings {
             Key::Theme => return Value::from(self.theme.as_str()).to_string(),
             Key::MaxFps => return self.max_fps.to_string(),
             Key::OnHangup => return Value::from(self.on_hangup.name()).to_string(),
+            Key::ResumeIfExists => return (self.resume_if_exists == ResumeIfExists::Yes).to_string(),
             Key::ReducedMotion => return (self.motion == Motion::Reduced).to_string(),
             Key::Color => match self.colour {
                 Colour::TrueColour => "\"truecolor\"",
