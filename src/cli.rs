@@ -93,6 +93,9 @@ pub struct Train {
     /// The run's id, its folder's name [default: the config's name and the time]
     #[arg(long, value_name = "ID")]
     pub name: Option<String>,
+    /// Go on with the run of that name where there is one, for jobs that are started again; one that has completed is left as it is
+    #[arg(long, requires = "name")]
+    pub resume_if_exists: bool,
     #[command(flatten)]
     pub how: How,
 }

@@ -4,6 +4,7 @@
 
 pub mod builder;
 pub mod cifar;
+pub mod content;
 pub mod decoders;
 pub mod embedded;
 pub mod fetch;

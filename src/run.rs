@@ -1,5 +1,6 @@
 //! A run as it lies on disk, travels, and is remembered: no tensors here.
 
+pub mod advice;
 pub mod alerts;
 pub mod checkpoints;
 pub mod clock;
@@ -13,6 +14,7 @@ pub mod link;
 pub mod listing;
 pub mod live;
 pub mod lookout;
+pub mod places;
 pub mod plan;
 pub mod recorder;
 pub mod replay;

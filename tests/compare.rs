@@ -93,6 +93,7 @@ impl Made {
                 network: network("fc2"),
                 path: path.display().to_string(),
                 provenance: String::new(),
+                sha256: None,
             }),
             data: DataFacts {
                 name: self.data.into(),
@@ -101,6 +102,7 @@ impl Made {
                 train: 10_000 - self.validation,
                 validation: self.validation,
                 test: 2000,
+                fingerprint: None,
             },
             dials: vec![Dial::Lambda, Dial::LrScale],
             from_step: 0,

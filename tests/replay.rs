@@ -65,6 +65,7 @@ fn started(run: &str) -> Event {
             network: network("fc2"),
             path: "/assets/teacher.safetensors".into(),
             provenance: String::new(),
+            sha256: None,
         }),
         data: DataFacts {
             name: "fashion-mnist-10k".into(),
@@ -73,6 +74,7 @@ fn started(run: &str) -> Event {
             train: 9000,
             validation: 1000,
             test: 2000,
+            fingerprint: None,
         },
         controls: Controls::of(&config(Method::Rrm(Rrm::cosine(0.005)))),
         dials: vec![Dial::Lambda, Dial::LrScale],

@@ -10,6 +10,9 @@ pub struct Resume {
     pub run: PathBuf,
     #[arg(long, default_value = "runs", value_name = "DIR")]
     pub runs: PathBuf,
+    /// Where the teacher or the data lies now, e.g. -s data.path=/scratch/cifar10; accepted when the content is the same
+    #[arg(short = 's', long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
     /// Do not make changes again that were made by hand after that checkpoint
     #[arg(long)]
     pub forget_changes: bool,

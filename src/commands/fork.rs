@@ -21,13 +21,19 @@ mod working {
     use rematch::run::checkpoints::{self, CheckpointError, FORMAT, Found, Reason, State};
     use rematch::run::recorder::Recorder;
     use rematch::run::store::{RunFolder, branch_id};
+    use rematch::run::{history, places};
     use rematch::train::Options;
     use std::path::Path;
 
     pub fn run(args: &Fork) -> anyhow::Result<u8> {
         let parent = RunFolder::open(&args.runs, &args.run)?;
-        let before = check::load(&parent.config(), &[])?;
-        let config = check::load(&parent.config(), &args.set)?;
+        // A log that cannot be read is no hindrance: the config and the checkpoints are enough.
+        let recorded = match history::read(&parent) {
+            Ok(history) => history.started.config,
+            Err(_) => check::load(&parent.config(), &[])?,
+        };
+        let before = places::load(&parent, &recorded, &[])?;
+        let config = places::load(&parent, &recorded, &args.set)?;
         let found = chosen(&parent.checkpoints(), &args.at, before.threat.eps)?;
         let options = Options {
             device: args.how.device,

@@ -12,7 +12,7 @@ use crate::cli::{How, Ui};
 use crate::commands::settings;
 use crate::commands::{Failed, openmp};
 use crossbeam_channel::{Receiver, Sender, bounded};
-use rematch::config::{Config, check};
+use rematch::config::Config;
 use rematch::data::DataSet;
 use rematch::metrics::tensorboard::is_free;
 use rematch::metrics::tensorboard::live::{self, Live, Place as Board};
@@ -20,6 +20,7 @@ use rematch::protocol::event::Started;
 use rematch::protocol::{Command, CommandId, Outcome, Request, Stop};
 use rematch::run::lease::Lease;
 use rematch::run::lookout::{self, Lookout};
+use rematch::run::places;
 use rematch::run::recorder::Recorder;
 use rematch::run::server::Server;
 use rematch::run::store::RunFolder;
@@ -115,14 +116,14 @@ struct Ready {
 }
 
 fn prepare(job: Job, data: DataSet, attended: Attended) -> anyhow::Result<Ready> {
-    let Job { config, options, place, board, .. } = job;
+    let Job { config, options, runs, place, board } = job;
     let options = Options {
         attended,
         cache: rematch::train::robust_set::usual_folder(),
         fault: std::env::var("REMATCH_FAULT").ok().and_then(|text| Fault::parse(&text)),
         ..options
     };
-    let resolved = check::to_toml(&config);
+    let resolved = places::to_toml(&config, &runs);
     Ok(Ready { prepared: train::prepare(config, data, options)?, resolved, place, board })
 }
 

@@ -17,17 +17,21 @@ mod working {
     use super::Resume;
     use crate::commands::beside;
     use crate::commands::launch::{self, Job};
-    use anyhow::bail;
-    use rematch::protocol::event::Resumed;
+    use anyhow::{anyhow, bail};
+    use rematch::config::Config;
+    use rematch::protocol::event::{Resumed, Started};
     use rematch::protocol::{Outcome, Step};
+    use rematch::run::advice;
     use rematch::run::checkpoints::{self, Found};
     use rematch::run::history::{self, History};
     use rematch::run::killed;
+    use rematch::run::places;
     use rematch::run::recorder::Recorder;
     use rematch::run::replay::Tail;
     use rematch::run::state::Phase;
     use rematch::run::store::{RunFolder, write_atomically};
-    use rematch::train::Options;
+    use rematch::train::{Options, checkpoint};
+    use std::path::Path;
 
     pub fn run(args: &Resume) -> anyhow::Result<u8> {
         let folder = RunFolder::take(&args.runs, &args.run)?;
@@ -35,7 +39,8 @@ mod working {
         let id = folder.id().to_string();
         if history.state.phase == Phase::Finished(Outcome::Completed) {
             let longer = 2 * history.started.config.train.epochs;
-            bail!("{id} has completed; to train on from where it ended: rematch fork {id} -s train.epochs={longer}");
+            let longer = advice::command("fork", folder.path(), &format!("-s train.epochs={longer}"));
+            bail!("{id} has completed; to train on from where it ended: {longer}");
         }
         checkpoints::tidy(&folder.checkpoints());
         let mut notes = Vec::new();
@@ -47,6 +52,7 @@ mod working {
             );
         }
         notes.extend(killed::how(&history.state).map(|how| format!("the run had no end: {how}")));
+        let config = at_their_places(&folder, &history.started, &args.set, &mut notes)?;
         if history.torn == Tail::Torn {
             notes.push("the last line of the log was torn, and was left out: the run was killed while it wrote".into());
         }
@@ -75,12 +81,74 @@ mod working {
         };
         let runs = beside(&args.runs, &folder);
         let (records, bytes, last_ms) = (history.records, history.bytes, history.last_ms);
-        let place = move |_: &str, _: &_| {
+        let (moved, before) = (!args.set.is_empty(), history.started);
+        let place = move |resolved: &str, started: &Started| {
+            if moved {
+                alike(&before, started)?;
+                folder.write_config(resolved)?;
+            }
             let recorder = Recorder::resume(&folder, records, bytes, last_ms)?;
             Ok((folder, recorder))
         };
         let board = args.how.tensorboard.clone();
-        launch::run(Job { config: history.started.config, options, runs, place: Box::new(place), board }, &args.how)
+        launch::run(Job { config, options, runs, place: Box::new(place), board }, &args.how)
+    }
+
+    /// The config with its teacher and data where they lie now: where `sets` say, else where the run's own config does.
+    fn at_their_places(
+        folder: &RunFolder,
+        started: &Started,
+        sets: &[String],
+        notes: &mut Vec<String>,
+    ) -> anyhow::Result<Config> {
+        let own = match places::load(folder, &started.config, sets) {
+            Ok(own) => own,
+            // Of a run without a readable config the log says enough.
+            Err(_) if sets.is_empty() => started.config.clone(),
+            Err(faults) => return Err(faults.into()),
+        };
+        let key = |set: &String| set.split('=').next().unwrap_or_default().trim().to_string();
+        let other: Vec<String> = sets.iter().filter(|set| !places::KEYS.contains(&key(set).as_str())).cloned().collect();
+        if let Some(first) = other.first() {
+            let sets: Vec<String> = sets.iter().map(|set| format!("-s {}", advice::word(set))).collect();
+            bail!(
+                "-s {first}: a run goes on as it was begun, and only {} can be told anew; to train on with other settings from its \
+                 newest checkpoint: {}",
+                places::KEYS.join(", "),
+                advice::command("fork", folder.path(), &sets.join(" "))
+            );
+        }
+        let config = places::with_places_of(&started.config, &own);
+        let model_file = |path: &Path| checkpoint::model_file(path).ok();
+        for found in places::compare(&config, started, model_file) {
+            let asked = sets.iter().any(|set| found.key() == Some(key(set).as_str()));
+            match found {
+                places::Found::Other { .. } if !asked => notes.push(format!(
+                    "the content has changed since the run was begun, and it goes on with what is there now: {}",
+                    found.words(folder.path())
+                )),
+                _ => return Err(anyhow!(found.words(folder.path()))),
+            }
+        }
+        Ok(config)
+    }
+
+    /// Of a run of an earlier version nothing tells whether a file is the same but what was made of it.
+    fn alike(before: &Started, now: &Started) -> anyhow::Result<()> {
+        let teachers = |started: &Started| -> Vec<_> {
+            started.teacher.iter().chain(&started.other_teachers).map(|t| (t.network.clone(), t.provenance.clone())).collect()
+        };
+        let data = |started: &Started| {
+            let data = &started.data;
+            (data.shape, data.classes.clone(), [data.train, data.validation, data.test])
+        };
+        if teachers(before) != teachers(now) {
+            bail!("the teacher is another one than the run was trained with; `rematch fork` begins a new run with it");
+        }
+        if data(before) != data(now) {
+            bail!("the data has other images or classes than the run was trained with; `rematch fork` begins a new run with it");
+        }
+        Ok(())
     }
 
     fn name(found: &Found) -> String {

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use gather::{Leaf, file as leaves};
 pub use keys::{KEYS, Key};
 pub(crate) use suggest::name as nearest;
-pub use write::to_toml;
+pub use write::{differing, to_toml};
 
 /// Hundreds of times any real config: what is larger was not meant as one (a data file, a device).
 const LARGEST_FILE: u64 = 1 << 20;

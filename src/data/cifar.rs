@@ -6,7 +6,7 @@ mod python;
 
 use super::{DataError, DataSet, Images, split};
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -120,6 +120,22 @@ pub fn load_folder(folder: &Path, kind: Kind, validation: usize) -> Result<DataS
     };
     let (train, validation) = split::hold_out(&train, kind.classes(), validation, kind.name())?;
     Ok(DataSet::resident(kind.name(), names, [train, validation, test]))
+}
+
+/// The files that [`load_folder`] reads; those that are missing are left out.
+pub(super) fn files(folder: &Path, kind: Kind) -> Vec<PathBuf> {
+    let (train, test) = kind.parts();
+    let [binary, python] = kind.folders();
+    let forms = [(binary, ".bin", kind.names_file()), (python, "", kind.python_names_file())];
+    for (below, end, names) in forms {
+        for home in [folder.to_owned(), folder.join(below)] {
+            if home.join(format!("{}{end}", train[0])).is_file() {
+                let parts = train.iter().chain([&test]).map(|part| format!("{part}{end}")).chain([names.to_string()]);
+                return parts.map(|name| home.join(name)).filter(|file| file.is_file()).collect();
+            }
+        }
+    }
+    Vec::new()
 }
 
 fn join(parts: impl Iterator<Item = Result<Images, DataError>>) -> Result<Images, DataError> {

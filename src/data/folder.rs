@@ -102,7 +102,13 @@ fn order(a: &OsString, b: &OsString) -> std::cmp::Ordering {
     a.as_encoded_bytes().cmp(b.as_encoded_bytes())
 }
 
-fn hidden(name: &OsString) -> bool {
+/// Whether a file of this name is read as an image.
+pub(super) fn is_image(name: &OsString) -> bool {
+    let end = Path::new(name).extension().map(|end| end.to_string_lossy().to_ascii_lowercase());
+    end.is_some_and(|end| ENDS.contains(&end.as_str()))
+}
+
+pub(super) fn hidden(name: &OsString) -> bool {
     name.as_encoded_bytes().starts_with(b".")
 }
 
@@ -151,8 +157,7 @@ impl Tree {
 fn images(folder: &Path, ignored: &mut Ignored) -> Result<Vec<OsString>, DataError> {
     let mut files = Vec::new();
     for (name, is_folder) in entries(folder)? {
-        let end = Path::new(&name).extension().map(|end| end.to_string_lossy().to_ascii_lowercase());
-        if !is_folder && end.is_some_and(|end| ENDS.contains(&end.as_str())) {
+        if !is_folder && is_image(&name) {
             files.push(name);
         } else {
             ignored.note(folder.join(name));

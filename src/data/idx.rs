@@ -47,6 +47,12 @@ pub fn load_folder(folder: &Path, validation: usize) -> Result<DataSet, DataErro
     Ok(DataSet::resident(name, (0..classes).map(|label| label.to_string()).collect(), [train, validation, test]))
 }
 
+/// The files that [`load_folder`] reads; those that are missing are left out.
+pub(super) fn files(folder: &Path) -> Vec<PathBuf> {
+    let parts = ["train", "t10k"].into_iter().flat_map(|part| [(part, "images", 3), (part, "labels", 1)]);
+    parts.filter_map(|(part, what, dimensions)| find(folder, part, what, dimensions).ok()).collect()
+}
+
 /// Images and labels of one part, `train` or `t10k`.
 ///
 /// # Errors

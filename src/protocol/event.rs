@@ -192,6 +192,17 @@ pub struct TeacherFacts {
     pub path: String,
     /// What the checkpoint says of its own making, one line; empty when it says nothing.
     pub provenance: String,
+    /// Checksum of the file, by which it is recognised at another place. Runs of earlier versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+/// Checksum of what a data set is read from, by which it is recognised at another place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataFingerprint {
+    pub sha256: String,
+    /// `the names and sizes of 100000 image files`.
+    pub covers: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -203,6 +214,9 @@ pub struct DataFacts {
     pub train: u64,
     pub validation: u64,
     pub test: u64,
+    /// Absent for the embedded set, and in runs of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<DataFingerprint>,
 }
 
 /// How far work before the first step has come.

@@ -6,12 +6,7 @@ use crate::sweep::plan::{Curve, Doubts, Evaluate};
 use std::fmt::Write;
 use std::path::Path;
 
-/// A word for a shell.
-pub fn quoted(path: &Path) -> String {
-    let path = path.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "/._-+=@%:,".contains(c);
-    if !path.is_empty() && path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
-}
+pub use crate::run::advice::quoted;
 
 /// An evaluation of a run with one attack as it was made: whatever differs from the attack's usual settings is said.
 pub fn eval(run: &Path, ensemble: &Ensemble, split: Split, images: u64, classes: usize) -> String {

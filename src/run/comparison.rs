@@ -350,10 +350,7 @@ fn told(run: &RunFacts, state: &RunState) -> Vec<String> {
 
 /// The command that would measure what is missing.
 fn command(run: &Path, more: &str) -> String {
-    let path = run.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "/._-+=@%:,".contains(c);
-    let path = if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) };
-    format!("rematch eval {path} --attack autoattack{more}")
+    format!("rematch eval {} --attack autoattack{more}", super::advice::quoted(run))
 }
 
 fn split_size(data: &DataFacts, split: Split) -> u64 {

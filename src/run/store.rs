@@ -8,6 +8,7 @@
 //!
 //! It does not know what a log or a checkpoint says.
 
+use super::advice::{command, listing};
 use super::recorder::now_ms;
 pub use crate::disk::write_atomically;
 use crate::disk::{self, Locking, sync_folder};
@@ -34,9 +35,9 @@ pub enum StoreError {
     BadId { id: String, proposal: String },
     #[error("{} already holds a run; choose another name, such as --name {proposal}", path.display())]
     Exists { path: PathBuf, proposal: String },
-    #[error("{} is in use by process {pid}; wait until it has ended, or stop it", path.display())]
+    #[error("{} is in use by process {pid}; look at it with {}, or wait until it has ended", path.display(), command("attach", path, ""))]
     Locked { path: PathBuf, pid: String },
-    #[error("no run at {}; `rematch runs` lists what there is", path.display())]
+    #[error("no run at {}; {} lists what there is", path.display(), listing(path.parent().unwrap_or(path)))]
     Missing { path: PathBuf },
     #[error("{} is not a run: it has no {EVENTS}; give the folder of a run, such as runs/NAME", path.display())]
     NotARun { path: PathBuf },
@@ -220,6 +221,19 @@ impl RunFolder {
     pub fn sign(&self) -> Result<(), StoreError> {
         let Some(anchor) = self.anchor() else { return Ok(()) };
         sign(&anchor.lock).map_err(io_error("write", &anchor.path.join(LOCK)))
+    }
+
+    /// Replaces the config of a run that is written to.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn write_config(&self, text: &str) -> Result<(), StoreError> {
+        let path = self.config();
+        write_atomically(&path, text.as_bytes()).map_err(io_error("write", &path))?;
+        if let Some(mut anchor) = self.anchor() {
+            anchor.config = text.to_string();
+        }
+        Ok(())
     }
 
     fn anchor(&self) -> Option<MutexGuard<'_, Anchor>> {
@@ -449,7 +463,7 @@ pub fn free_id(runs: &Path, base: &str) -> String {
 }
 
 /// Anything but an empty folder, which is as good as none.
-fn is_taken(path: &Path) -> bool {
+pub fn is_taken(path: &Path) -> bool {
     match fs::read_dir(path) {
         Ok(mut entries) => entries.next().is_some(),
         Err(error) => error.kind() != ErrorKind::NotFound,

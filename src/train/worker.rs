@@ -21,6 +21,7 @@ use super::teaching::{fits, made_how, odd, scripted};
 use super::trainer::Trainer;
 use super::watch::Watch;
 use crate::config::{Cache, Config, DeviceChoice, Faulty, Method, Projector, TorchScript};
+use crate::data::content::{self, Content};
 use crate::data::decoders::Decoders;
 use crate::data::{DataError, DataSet, Portion};
 use crate::limits;
@@ -28,7 +29,7 @@ use crate::methods::{self, NoTeacher, laps::Laps};
 use crate::nn::file::FileError;
 use crate::nn::model::{self, Description, Model, ModelError};
 use crate::nn::script::ScriptError;
-use crate::protocol::event::{DataFacts, Parent, Plan, Resumed, Started, TeacherFacts};
+use crate::protocol::event::{DataFacts, DataFingerprint, Parent, Plan, Resumed, Started, TeacherFacts};
 use crate::protocol::{Command, Controls, FORMAT, Outcome, Request, Step};
 use crate::run::checkpoints::{Keep, Reason};
 use crate::run::recorder::{Recorder, RecorderError};
@@ -337,8 +338,9 @@ fn build(mut config: Config, data: &DataSet, options: &Options) -> Result<(Train
         fits(config.method, &teacher, &student).map_err(|why| SetupError::TeacherMismatch { path: path.clone(), why })?;
         teacher.freeze();
         remarks.extend(odd(&teacher, &student, &provenance, config.threat));
+        let sha256 = content::sha256_of(&path).ok();
         let path = path.display().to_string();
-        teachers_facts.push(TeacherFacts { network: teacher.facts(), path, provenance: made_how(&provenance) });
+        teachers_facts.push(TeacherFacts { network: teacher.facts(), path, provenance: made_how(&provenance), sha256 });
         teachers.push(Rc::new(teacher));
     }
     let cached = config.teacher.as_ref().is_some_and(|teacher| teacher.cache == Cache::Yes);
@@ -357,6 +359,7 @@ fn build(mut config: Config, data: &DataSet, options: &Options) -> Result<(Train
         most: config.train.steps,
     };
     let controls = Controls::of(&config);
+    let fingerprint = content::of(&config.data);
     let sgd = Sgd::new(&config.train, &student.parameters);
     let decoders = Decoders::default();
     let mut trainer = Trainer {
@@ -406,7 +409,7 @@ fn build(mut config: Config, data: &DataSet, options: &Options) -> Result<(Train
         facts: Facts {
             teacher: teachers_facts.next(),
             other_teachers: teachers_facts.collect(),
-            data: data_facts(data),
+            data: data_facts(data, fingerprint),
             parent: options.parent.clone(),
             resumed: options.resumed.clone(),
         },
@@ -453,7 +456,7 @@ fn facts(trainer: &Trainer, run: String) -> Started {
     }
 }
 
-fn data_facts(data: &DataSet) -> DataFacts {
+fn data_facts(data: &DataSet, fingerprint: Option<Content>) -> DataFacts {
     DataFacts {
         name: data.name.clone(),
         shape: data.train.shape().map(|d| d as u64),
@@ -461,5 +464,6 @@ fn data_facts(data: &DataSet) -> DataFacts {
         train: data.train.len() as u64,
         validation: data.validation.len() as u64,
         test: data.test.len() as u64,
+        fingerprint: fingerprint.map(|Content { sha256, covers }| DataFingerprint { sha256, covers }),
     }
 }

@@ -26,6 +26,7 @@ pub enum Key {
     OnUsr1,
     OnUsr2,
     OnXcpu,
+    ResumeIfExists,
 }
 
 impl Key {
@@ -42,6 +43,7 @@ impl Key {
         Self::OnUsr1,
         Self::OnUsr2,
         Self::OnXcpu,
+        Self::ResumeIfExists,
     ];
 
     /// As the file names it.
@@ -59,6 +61,7 @@ impl Key {
             Self::OnUsr1 => "on_usr1",
             Self::OnUsr2 => "on_usr2",
             Self::OnXcpu => "on_xcpu",
+            Self::ResumeIfExists => "resume_if_exists",
         }
     }
 
@@ -82,6 +85,7 @@ impl Key {
             Self::OnUsr1 => "continue, save or save-and-stop: what training does at SIGUSR1",
             Self::OnUsr2 => "continue, save or save-and-stop: what training does at SIGUSR2, the warning of many schedulers",
             Self::OnXcpu => "continue, save or save-and-stop: what training does at SIGXCPU, when its processor time runs out",
+            Self::ResumeIfExists => "true or false: whether `train --name X` goes on with a run X that is there",
         }
     }
 }
@@ -96,6 +100,14 @@ pub enum Images {
     Kitty,
     /// As letters and colours.
     Cells,
+}
+
+/// What `rematch train` does where the name that it is given is a run's already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ResumeIfExists {
+    #[default]
+    No,
+    Yes,
 }
 
 /// Where a value comes from.
@@ -135,6 +147,7 @@ pub struct Settings {
     pub motion: Motion,
     pub images: Images,
     pub on_signals: OnSignals,
+    pub resume_if_exists: ResumeIfExists,
     /// In the order of [`Key::ALL`].
     from: Vec<Source>,
     found: Capabilities,
@@ -152,6 +165,7 @@ impl Settings {
             motion: Motion::Usual,
             images: Images::Auto,
             on_signals: OnSignals::default(),
+            resume_if_exists: ResumeIfExists::No,
             from: vec![Source::Found; Key::ALL.len()],
             found: capabilities.clone(),
         }
@@ -254,6 +268,13 @@ impl Settings {
                     *at = action;
                 }
             }
+            Key::ResumeIfExists => {
+                self.resume_if_exists = match text {
+                    "true" => ResumeIfExists::Yes,
+                    "false" => ResumeIfExists::No,
+                    _ => return Err(bad()),
+                }
+            }
         }
         self.from[key as usize] = from;
         Ok(())
@@ -277,6 +298,7 @@ impl Settings {
                 let action = key.name().strip_prefix("on_").and_then(|signal| on.at(signal).copied());
                 return Value::from(action.map_or("", OnSignal::name)).to_string();
             }
+            Key::ResumeIfExists => return (self.resume_if_exists == ResumeIfExists::Yes).to_string(),
             Key::ReducedMotion => return (self.motion == Motion::Reduced).to_string(),
             Key::Color => match self.colour {
                 Colour::TrueColour => "\"truecolor\"",

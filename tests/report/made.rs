@@ -131,6 +131,7 @@ impl Made {
                 network: facts(*network),
                 path: path.display().to_string(),
                 provenance: String::new(),
+                sha256: None,
             }),
             data: DataFacts {
                 name: self.data.into(),
@@ -139,6 +140,7 @@ impl Made {
                 train: 9000,
                 validation: 1000,
                 test: 2000,
+                fingerprint: None,
             },
             dials: vec![Dial::Lambda, Dial::LrScale],
             from_step: 0,

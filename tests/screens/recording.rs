@@ -104,7 +104,7 @@ fn started(kind: Kind, machines: Machines) -> Event {
         plan: Plan { epochs: EPOCHS, steps_per_epoch: PER_EPOCH, most: None },
         device: if machines == Machines::Cpu { "cpu (2 threads)".into() } else { "cuda:0".into() },
         student: facts("fc3"),
-        teacher: teacher.map(|path| TeacherFacts { network: facts("fc2"), path, provenance: "sat, seed 0".into() }),
+        teacher: teacher.map(|path| TeacherFacts { network: facts("fc2"), path, provenance: "sat, seed 0".into(), sha256: None }),
         data: DataFacts {
             name: "fashion-mnist-10k".into(),
             shape: [1, 28, 28],
@@ -112,6 +112,7 @@ fn started(kind: Kind, machines: Machines) -> Event {
             train: 9_000,
             validation: 1_000,
             test: 2_000,
+            fingerprint: None,
         },
         controls: Controls {
             lambda: 0.5,

@@ -22,6 +22,12 @@ pub fn to_toml(config: &Config) -> String {
     text
 }
 
+/// Keys whose values differ between two configs, each with its text in both; `None` where the key means nothing there.
+pub fn differing(one: &Config, other: &Config) -> Vec<(&'static str, [Option<String>; 2])> {
+    let both = |key: &'static str| (key, [value(one, key), value(other, key)]);
+    KEYS.iter().map(|key| both(key.path)).filter(|(_, [a, b])| a != b).collect()
+}
+
 /// `None` where the key means nothing under this config's choices.
 fn value(config: &Config, path: &str) -> Option<String> {
     let text = |s: &str| Some(toml_edit::Value::from(s).to_string());
