@@ -15,6 +15,7 @@ pub mod lookout;
 pub mod plan;
 pub mod recorder;
 pub mod replay;
+pub mod seek;
 pub mod series;
 pub mod script;
 pub mod server;

@@ -15,7 +15,7 @@ mod toast;
 pub use branch::{Branching, Checkpoints, Kind, Wish as BranchWish, change as change_of_config};
 pub use charts::{Charts, Overlays, Tail, X};
 pub use editor::{Editor, Field, Wish};
-pub use events::{Around, Events, Half, Wanted, line as log_line, window};
+pub use events::{Around, BY_HAND, By, Events, Half, Wanted, window};
 pub use gallery::{Gallery, Look, Size};
 pub use runs::{Extent, Filter, Folder, Listed, OVERLAYS, Rank, Runs, Shape, Shown, Sort, Toggled, state_word};
 pub use system::{Overlay, Section, Span, System};
@@ -23,6 +23,7 @@ pub use toast::{Changed, Mood, Stays, Toast};
 
 use super::command_line::CommandLine;
 use super::evaluation::{Choice, Row};
+use super::field::TextField;
 use super::glyphs::Glyphs;
 use super::keymap::Keymap;
 use super::layout::{Pane, View};
@@ -59,6 +60,8 @@ pub struct Screen {
     pub preparing: String,
     /// How fast a replay plays; `None` for a live run.
     pub pace: Option<String>,
+    /// The step that a replay is on its way to.
+    pub seeking: Option<Step>,
     /// Columns and rows of the last frame: keys that turn pages go by it.
     pub size: (u16, u16),
     pub view: View,
@@ -73,6 +76,8 @@ pub struct Screen {
     /// Commands that were typed, oldest first.
     pub commands: Vec<String>,
     pub toasts: Vec<Toast>,
+    /// Until when the views are named in place of the hints, where no line is spent on that.
+    pub named_until_ms: u64,
     pub smoothing: usize,
     pub zoom: Option<Zoom>,
     pub cursor: Option<Step>,
@@ -143,7 +148,8 @@ pub enum Asked {
 pub enum Dialog {
     Help {
         search: Search,
-        scroll: u16,
+        /// The first line that is shown.
+        scroll: usize,
     },
     Quit {
         choice: usize,
@@ -181,7 +187,9 @@ pub enum Dialog {
     GiveUp {
         choice: usize,
     },
-    Failed,
+    Failed {
+        scroll: usize,
+    },
     /// Leaving while training goes on.
     Detach {
         choice: usize,
@@ -200,7 +208,7 @@ pub enum Dialog {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Search {
     Off,
-    Typing(String),
+    Typing(TextField),
     Found(String),
 }
 
@@ -250,6 +258,7 @@ impl Screen {
             folder,
             preparing: String::new(),
             pace: None,
+            seeking: None,
             size: (80, 24),
             view: View::Dash,
             focus: Pane::Controls,
@@ -261,6 +270,7 @@ impl Screen {
             dialog: None,
             commands: Vec::new(),
             toasts: Vec::new(),
+            named_until_ms: 0,
             smoothing: 0,
             zoom: None,
             cursor: None,
@@ -290,6 +300,21 @@ impl Screen {
             self.paused_at_ms = Some(state.last_at_ms);
         }
         self.undo = state.turns.last().map(|turn| (turn.dial, turn.old));
+        match &state.exhibit {
+            Some(exhibit) => self.gallery.take_in(exhibit),
+            None => self.gallery.empty(),
+        }
+    }
+
+    /// Shows a recorded run at another of its steps: what was said of the step before is not true any more.
+    pub fn sought(&mut self, state: &RunState) {
+        (self.seeking, self.paused_at_ms, self.begun, self.report) = (None, None, None, None);
+        (self.scrolled, self.events.line, self.events.mark) = (0, None, None);
+        self.toasts.clear();
+        if matches!(self.dialog, Some(Dialog::Failed { .. } | Dialog::GiveUp { .. } | Dialog::Unschedule { .. })) {
+            self.dialog = None;
+        }
+        self.caught_up(state);
     }
 
     /// Shows a view as it was left.
@@ -341,7 +366,7 @@ impl Screen {
                 match &finished.outcome {
                     Outcome::Completed => self.toast(Mood::Good, "training completed"),
                     Outcome::Stopped => self.toast(Mood::Good, format!("stopped at step {}", finished.step)),
-                    Outcome::Failed { .. } => self.dialog = Some(Dialog::Failed),
+                    Outcome::Failed { .. } => self.dialog = Some(Dialog::Failed { scroll: 0 }),
                 }
                 if matches!(
                     self.dialog,

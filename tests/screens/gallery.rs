@@ -162,7 +162,7 @@ fn nothing_is_attacked_before_it_is_asked_for() {
     shows("gallery_empty_80x24", &picture(80, 24, &state, &screen));
     assert_eq!(press(&mut screen, &state, "hjklti\n\x1bv"), []);
     let effects = press(&mut screen, &state, "R");
-    assert_eq!(effects, [Effect::Ask(Command::Exhibit { each: 4 }, Asked::Exhibit)]);
+    assert_eq!(effects, [Effect::Ask(Command::Exhibit { each: 4, fooled: 256, from: 0 }, Asked::Exhibit)]);
     screen.waiting.push((CommandId(4), Asked::Exhibit));
     assert_eq!(press(&mut screen, &state, "R"), [], "once is enough");
     screen.toasts.clear();

@@ -622,8 +622,13 @@ fn begun(leaving: Leaving) -> Loop {
     let (frames, shown) = unbounded();
     let end = std::thread::spawn(move || {
         let mut surface = Shown { terminal: Terminal::new(TestBackend::new(80, 24)).unwrap(), frames, stalled: Arc::default() };
-        let options =
-            sweep::WatchOptions { themes: Themes::built_in(Colour::Mono), glyphs: Glyphs::Braille, max_fps: 60, leaving };
+        let options = sweep::WatchOptions {
+            themes: Themes::built_in(Colour::Mono),
+            glyphs: Glyphs::Braille,
+            max_fps: 60,
+            leaving,
+            curves: None,
+        };
         watch(&boards, &to_runner, &mut surface, &input, &heard, &prints, options)
     });
     Loop { boards: to_screen, asks, keys, signals, printed, frames: shown, end }
