@@ -403,6 +403,17 @@ pub(super) fn go_on(log: LogReader, next: Option<Record>, pace: &PaceControl) ->
     spawn(log, pace, (next, Begin::WhenRunning))
 }
 
+impl PaceControl {
+    /// Holds a replay that would be at its end before anybody could look.
+    pub(super) fn hold_at_full_speed(&self) {
+        self.turn(|set| {
+            if set.pace == Pace::Unbounded {
+                set.flow = Flow::Paused;
+            }
+        });
+    }
+}
+
 /// When the first record is sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Begin {

@@ -74,7 +74,8 @@ fn step_of(target: Target, state: &RunState) -> Step {
     }
 }
 
-/// The run at a place, and what follows at the pace of `pace`. Whoever played with that knob before ends.
+/// The run at a place, and what follows at the pace of `pace`; without waiting (`max`) only once it is let go on. Whoever played with that
+/// knob before ends.
 ///
 /// # Errors
 /// When the log cannot be read up to that place.
@@ -85,6 +86,7 @@ pub fn replay_from(path: &Path, pace: &PaceControl, target: Target) -> Result<So
     if next.is_none() && state.next_seq == 0 {
         return Err(LogError::Empty { path: path.to_path_buf() });
     }
+    pace.hold_at_full_speed();
     Ok(Sought { state, records: go_on(log, next, pace) })
 }
 

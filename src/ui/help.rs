@@ -7,10 +7,10 @@ use super::command_line::parse::WORDS;
 use super::keymap::{Intent, Keymap, Scope};
 
 /// Cells of a key's name, and of the blanks around it.
-const LABEL: usize = 11;
+const LABEL: usize = 10;
 const BESIDE: usize = LABEL + 3;
-/// Borders, the names of the views, the line that says how to go on, and a line of what lies behind.
-const AROUND: u16 = 5;
+/// Borders, the names of the views, the line that says how to go on, and the first and last line of what lies behind.
+const AROUND: u16 = 6;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HelpLine {

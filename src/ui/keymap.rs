@@ -299,7 +299,7 @@ pub const KEYMAP: &[Binding] = table! {
     Gallery [named(KeyCode::Up), key('k')] LineUp "the group before: fooled, saved, hardest";
     Gallery [named(KeyCode::Down), key('j')] LineDown "the next group" "group";
     Gallery [named(KeyCode::PageUp)] PageUp "eight images back";
-    Gallery [named(KeyCode::PageDown)] PageDown "eight images on" "more";
+    Gallery [named(KeyCode::PageDown)] PageDown "eight images on";
     Gallery [named(KeyCode::Home), key('g')] First "the first image of the group";
     Gallery [named(KeyCode::End), key('G')] Last "the last image of the group";
     Gallery [key('t')] NextLook "what small pictures show: x, x+δ or 10·δ" "x/δ";

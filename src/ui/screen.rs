@@ -3,6 +3,7 @@
 //! Nothing here is true of the run: a pending value is a proposal until [`RunState::answer_to`] says otherwise. It reads no
 //! clock; the loop sets `now_ms`.
 
+mod begin;
 mod branch;
 mod charts;
 mod editor;
@@ -294,29 +295,6 @@ impl Screen {
         }
     }
 
-    /// Takes over what was known of the run before there was this screen.
-    pub fn caught_up(&mut self, state: &RunState) {
-        if state.phase == Phase::Paused {
-            self.paused_at_ms = Some(state.last_at_ms);
-        }
-        self.undo = state.turns.last().map(|turn| (turn.dial, turn.old));
-        match &state.exhibit {
-            Some(exhibit) => self.gallery.take_in(exhibit),
-            None => self.gallery.empty(),
-        }
-    }
-
-    /// Shows a recorded run at another of its steps: what was said of the step before is not true any more.
-    pub fn sought(&mut self, state: &RunState) {
-        (self.seeking, self.paused_at_ms, self.begun, self.report) = (None, None, None, None);
-        (self.scrolled, self.events.line, self.events.mark) = (0, None, None);
-        self.toasts.clear();
-        if matches!(self.dialog, Some(Dialog::Failed { .. } | Dialog::GiveUp { .. } | Dialog::Unschedule { .. })) {
-            self.dialog = None;
-        }
-        self.caught_up(state);
-    }
-
     /// Shows a view as it was left.
     pub fn turn_to(&mut self, view: View) {
         if view == self.view {
@@ -352,7 +330,7 @@ impl Screen {
                 let saw = saw(message);
                 // The advice is in the log, where there is room for it.
                 let more = if saw.len() < message.len() { " (L: more)" } else { "" };
-                self.tell(Mood::Bad, stays(*kind), format!("! {saw}{more}"));
+                self.tell(Mood::Bad, Stays::of(*kind), format!("! {saw}{more}"));
                 if *kind == Warning::NonFinite && self.access == Access::Steer && self.dialog.is_none() {
                     // What helps is to go back, which is offered at once.
                     self.checkpoints = Checkpoints::Unread;
@@ -502,21 +480,6 @@ impl Screen {
 
 pub fn is_over(state: &RunState) -> bool {
     matches!(state.phase, Phase::Finished(_))
-}
-
-/// What may cost the run waits for somebody to come.
-fn stays(kind: Warning) -> Stays {
-    match kind {
-        Warning::NonFinite | Warning::Divergence | Warning::Overfitting | Warning::DiskFull => Stays::UntilKey,
-        Warning::Teacher
-        | Warning::Drifting
-        | Warning::Vanishing
-        | Warning::InputBound
-        | Warning::Throttled
-        | Warning::Disk
-        | Warning::Data
-        | Warning::Other => Stays::ForAWhile,
-    }
 }
 
 pub fn first_line(text: &str) -> &str {

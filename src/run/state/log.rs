@@ -76,11 +76,16 @@ impl RunState {
         }
     }
 
-    /// All lines that are kept, oldest first, with their numbers.
+    /// The lines of the log, oldest first, with their numbers.
     pub fn lines(&self) -> impl DoubleEndedIterator<Item = (u64, &LogLine)> {
-        let kept = self.kept.iter().map(|(number, line)| (*number, line));
         let first = self.first_line();
-        kept.chain(self.log.iter().enumerate().map(move |(at, line)| (first + at as u64, line)))
+        self.log.iter().enumerate().map(move |(at, line)| (first + at as u64, line))
+    }
+
+    /// What a person asked for, oldest first, with what has left the log since.
+    pub fn lines_by_hand(&self) -> impl Iterator<Item = (u64, &LogLine)> {
+        let kept = self.kept.iter().map(|(number, line)| (*number, line));
+        kept.chain(self.lines().filter(|(_, line)| line.about == About::Hand))
     }
 
     /// The lines that a list shows where nobody looks for a certain one: of the checkpoints that the run wrote by itself the newest alone.
@@ -154,7 +159,7 @@ mod tests {
         let mut events = vec![said(0), paused(Some(1)), paused(None), saved(7, Some(2))];
         events.extend((1..=11_000).map(said));
         let state = fold(events);
-        let by_hand: Vec<u64> = state.lines().filter(|(_, line)| line.about == About::Hand).map(|(number, _)| number).collect();
+        let by_hand: Vec<u64> = state.lines_by_hand().map(|(number, _)| number).collect();
         assert_eq!(by_hand, [1, 3]);
         assert_eq!(state.line(1).unwrap().text, "paused before step 7");
         assert_eq!((state.line(0), state.log.len()), (None, 10_000));

@@ -4,7 +4,7 @@
 //! reader while new ones come. Nothing is drawn here.
 
 use crate::run::RunState;
-use crate::run::state::{About, Level, LogLine};
+use crate::run::state::{Level, LogLine};
 use crate::ui::field::TextField;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -107,16 +107,12 @@ impl Events {
     /// Numbers of the lines that are shown, oldest first.
     pub fn shown(&self, state: &RunState) -> Vec<u64> {
         let wanted = self.wanted();
-        let shows = |line: &LogLine| {
-            line.level >= wanted.least
-                && (wanted.by == By::Anybody || line.about == About::Hand)
-                && (self.around == Around::Shown || wanted.hits(&line.text))
-        };
+        let shows = |line: &LogLine| line.level >= wanted.least && (self.around == Around::Shown || wanted.hits(&line.text));
         let numbers = |(number, line): (u64, &LogLine)| shows(line).then_some(number);
-        if wanted.text.is_empty() {
-            state.brief_lines().filter_map(numbers).collect()
-        } else {
-            state.lines().filter_map(numbers).collect()
+        match (wanted.by, wanted.text.is_empty()) {
+            (By::Hand, _) => state.lines_by_hand().filter_map(numbers).collect(),
+            (By::Anybody, true) => state.brief_lines().filter_map(numbers).collect(),
+            (By::Anybody, false) => state.lines().filter_map(numbers).collect(),
         }
     }
 

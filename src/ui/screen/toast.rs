@@ -1,6 +1,7 @@
 //! Messages that lie over the screen for a while, or until somebody is there.
 
 use super::{Motion, Screen};
+use crate::protocol::event::Warning;
 
 const TOAST_MS: u64 = 4_000;
 const TOASTS: usize = 3;
@@ -35,6 +36,23 @@ pub enum Mood {
 pub enum Changed {
     Yes,
     No,
+}
+
+impl Stays {
+    /// What may cost the run waits for somebody to come.
+    pub(super) fn of(kind: Warning) -> Self {
+        match kind {
+            Warning::NonFinite | Warning::Divergence | Warning::Overfitting | Warning::DiskFull => Self::UntilKey,
+            Warning::Teacher
+            | Warning::Drifting
+            | Warning::Vanishing
+            | Warning::InputBound
+            | Warning::Throttled
+            | Warning::Disk
+            | Warning::Data
+            | Warning::Other => Self::ForAWhile,
+        }
+    }
 }
 
 impl Screen {

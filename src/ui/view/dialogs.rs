@@ -207,7 +207,7 @@ fn help(pen: &Pen, search: &Search, scroll: usize, area: Rect, buffer: &mut Buff
     lines.extend(all.iter().skip(first).take(room).map(|line| match line {
         HelpLine::Title(title) => Line::from(pen.span(Tone::Title, title.clone())),
         HelpLine::Entry { label, says } => {
-            Line::from(vec![pen.span(Tone::Accent, format!("  {label:<11} ")), pen.span(Tone::Text, says.clone())])
+            Line::from(vec![pen.span(Tone::Accent, format!("  {label:<10} ")), pen.span(Tone::Text, says.clone())])
         }
     }));
     if all.is_empty() {

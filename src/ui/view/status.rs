@@ -167,6 +167,7 @@ fn useful(pen: &Pen, binding: &Binding) -> bool {
         | Intent::Edit
         | Intent::Apply
         | Intent::Exhibit => steers,
+        Intent::Overlays => !pen.screen.runs.overlays.is_empty(),
         // Where nothing is steered it is the same as leaving.
         Intent::Detach => pen.screen.access == Access::Steer && !is_over(pen.state),
         Intent::SeekForward | Intent::SeekFarForward | Intent::SeekEnd => !is_over(pen.state),
