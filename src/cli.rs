@@ -11,6 +11,7 @@ pub use lasting::{Attach, Fork, Ps, Repeat, Resume, Schedule};
 pub use metrics::{ExportMetrics, MetricsFormat};
 use rematch::config::{AttackName, DeviceChoice, Norm, Suite};
 use rematch::data::fetch::Set;
+use rematch::run::seek::Target;
 use std::path::PathBuf;
 pub use sweep::{Sweep, SweepUi};
 
@@ -141,9 +142,9 @@ pub struct Replay {
     /// Columns and rows of the picture
     #[arg(long, default_value = "120x40", value_name = "WxH", requires = "picture", value_parser = size)]
     pub size: (u16, u16),
-    /// The step to picture [default: the last]
-    #[arg(long, value_name = "STEP", requires = "picture")]
-    pub at: Option<u64>,
+    /// Begin after this step: 1200, or 3e for epochs; with --picture the step to picture [default: the last]
+    #[arg(long, value_name = "STEP")]
+    pub at: Option<Target>,
     /// Which view to picture
     #[arg(long, value_enum, default_value_t = View::Dash, requires = "picture")]
     pub view: View,

@@ -18,6 +18,7 @@ pub mod places;
 pub mod plan;
 pub mod recorder;
 pub mod replay;
+pub mod seek;
 pub mod series;
 pub mod script;
 pub mod server;

@@ -13,6 +13,7 @@ use rematch::run::RunState;
 use rematch::run::listing::{self, Standing};
 use rematch::run::recorder::{Recorder, line};
 use rematch::run::replay::{Pace, PaceControl, read_log, replay};
+use rematch::run::seek::{Sought, replay_from};
 use rematch::run::store::RunFolder;
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Write};
@@ -207,6 +208,65 @@ fn live_read_and_replayed_are_one_and_the_same() {
     assert!(essence(&live).contains("NaN"));
     assert_eq!(essence(&live), essence(&read));
     assert_eq!(essence(&live), essence(&replayed));
+}
+
+#[test]
+fn a_replay_goes_on_from_any_step_as_if_it_had_been_played_to_there() {
+    let runs = tempfile::tempdir().unwrap();
+    let folder = record(runs.path(), "a", story("a"));
+    let path = folder.events();
+    let whole = essence(&fold(read_log(&path).unwrap().map(|record| Arc::new(record.unwrap()))));
+    for (target, step) in
+        [("0", 0), ("7", 7), ("20", 20), ("33", 33), ("40", 40), ("9999", 40), ("0e", 0), ("1e", 20), ("1.5e", 30), ("2e", 40)]
+    {
+        let pace = PaceControl::new(Pace::Unbounded);
+        let Sought { mut state, records } = replay_from(&path, &pace, target.parse().unwrap()).unwrap();
+        assert_eq!(pace.label(), "max paused", "at full speed it would be over before anybody could look");
+        pace.toggle();
+        assert_eq!(state.step, step, "{target}");
+        assert!(state.started.is_some() && state.log.iter().any(|line| line.text.contains("trains fc3")), "{target}");
+        // What happened between two reports belongs to the step before.
+        assert_eq!(state.turns.len(), usize::from(step >= 20), "{target}");
+        let mut played: u64 = state.next_seq;
+        for record in records {
+            assert_eq!(record.seq, played, "{target}");
+            played += 1;
+            state.apply(&record);
+        }
+        assert_eq!(essence(&state), whole, "{target}");
+    }
+}
+
+#[test]
+fn a_replay_that_is_sent_elsewhere_leaves_no_other_player_behind() {
+    let runs = tempfile::tempdir().unwrap();
+    let folder = record(runs.path(), "a", story("a"));
+    let pace = PaceControl::new(Pace::Unbounded);
+    pace.toggle();
+    let first = replay(&folder.events(), &pace).unwrap();
+    let soon = std::time::Duration::from_secs(20);
+    assert_eq!(first.recv_timeout(soon).unwrap().seq, 0);
+    let Sought { state, records } = replay_from(&folder.events(), &pace, "30".parse().unwrap()).unwrap();
+    // Though the replay is paused, the player before it has ended; the new one waits.
+    assert!(first.recv_timeout(soon).unwrap_err().is_disconnected());
+    assert!(records.is_empty());
+    pace.toggle();
+    assert_eq!(records.recv_timeout(soon).unwrap().seq, state.next_seq);
+}
+
+#[test]
+fn a_damaged_log_is_played_up_to_the_damage_and_not_beyond() {
+    let runs = tempfile::tempdir().unwrap();
+    let folder = record(runs.path(), "a", story("a"));
+    let text = std::fs::read_to_string(folder.events()).unwrap();
+    std::fs::write(folder.events(), text.replace("\"step\":30,", "\"step\":oops,")).unwrap();
+    let from = |target: &str| replay_from(&folder.events(), &PaceControl::new(Pace::Times64), target.parse().unwrap());
+    let Sought { state, records } = from("10").unwrap();
+    assert_eq!(state.step, 10);
+    let last = records.iter().last().unwrap();
+    assert!(matches!(&last.event, Event::Warned { message, .. } if message.contains("not a record")), "{last:?}");
+    let error = from("35").err().unwrap().to_string();
+    assert!(error.contains("not a record"), "{error}");
 }
 
 proptest! {

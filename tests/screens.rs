@@ -10,6 +10,8 @@ mod branch;
 mod charts;
 #[path = "screens/command_line.rs"]
 mod command_line;
+#[path = "screens/dialogs.rs"]
+mod dialogs;
 #[path = "screens/events.rs"]
 mod events;
 #[path = "screens/gallery.rs"]
@@ -264,6 +266,7 @@ fn replies_of_a_terminal_change_nothing() {
                 | Effect::Faster
                 | Effect::Slower
                 | Effect::TogglePace
+                | Effect::Seek(_)
                 | Effect::Write(..)
                 | Effect::LookAtRuns
                 | Effect::OpenRun(_) => false,

@@ -3,13 +3,14 @@
 use super::{Failed, beside, rewind, screen, settings};
 use crate::cli::{Colour, Replay, Ui, View};
 use anyhow::{anyhow, bail};
-use crossbeam_channel::bounded;
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use rematch::headless::{self, Style};
-use rematch::protocol::Event;
+use rematch::protocol::Step;
 use rematch::run::RunState;
 use rematch::run::replay::{self, PaceControl};
+use rematch::run::seek::{self, Sought, Target};
 use rematch::run::session::{Access, Session};
 use rematch::run::shelf::Shelf;
 use rematch::run::store::RunFolder;
@@ -19,7 +20,8 @@ use rematch::ui::picture::{Paper, svg};
 use rematch::ui::screen::Screen;
 use rematch::ui::{app, layout, signals, terminal, view};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::thread;
 
 pub fn run(args: &Replay) -> anyhow::Result<u8> {
     let Some(pace) =
@@ -37,7 +39,14 @@ pub fn run(args: &Replay) -> anyhow::Result<u8> {
     let style = match ui {
         Ui::Tui => {
             let pace = PaceControl::new(pace);
-            let records = replay::replay(&folder.events(), &pace)?;
+            // Without a place to begin at, each record is seen as it comes.
+            let (known, records) = match args.at {
+                None => (None, replay::replay(&folder.events(), &pace)?),
+                Some(at) => {
+                    let Sought { state, records } = seek::replay_from(&folder.events(), &pace, at)?;
+                    (Some(state), records)
+                }
+            };
             let (signal, heard) = bounded(16);
             let _signals = signals::listen(signal, signals::OnSignals::default())?;
             terminal::install_panic_hook(|_| {});
@@ -45,11 +54,11 @@ pub fn run(args: &Replay) -> anyhow::Result<u8> {
                 dress,
                 signals: &heard,
                 folder: folder.path(),
-                pace: Some(Box::new(Turning(pace))),
+                pace: Some(Box::new(Turning::new(pace, folder.events()))),
                 trouble: None,
                 preparing: None,
                 runs: beside(&args.runs, &folder),
-                known: None,
+                known,
                 better: None,
                 clock_ahead_ms: 0,
             };
@@ -58,6 +67,11 @@ pub fn run(args: &Replay) -> anyhow::Result<u8> {
                 return Err(rewind::begin(folder.path(), &beside(&args.runs, &folder), &wish, &args.look));
             }
             return Ok(0);
+        }
+        Ui::Plain | Ui::Json | Ui::None if args.at.is_some() => {
+            bail!(
+                "--at begins the screen at a step, or pictures one with --picture FILE; lines are printed from the first record on"
+            );
         }
         Ui::Plain => Style::Plain,
         Ui::Json => Style::Json,
@@ -93,17 +107,11 @@ fn picture(args: &Replay, folder: &RunFolder, file: &Path) -> anyhow::Result<u8>
     };
     let mut state = RunState::default();
     let mut shown = Screen::new(palette, glyphs, Access::Steer, folder.path().display().to_string());
-    for record in replay::read_log(&folder.events())? {
-        let record = record?;
-        if let (Event::Progress(progress), Some(at)) = (&record.event, args.at)
-            && progress.step > at
-        {
-            break;
-        }
+    let mut log = replay::read_log(&folder.events())?;
+    seek::fold(&mut log, args.at.unwrap_or(Target::Step(Step::MAX)), &mut state, |record, state| {
         shown.now_ms = record.at_ms;
-        state.apply(&record);
-        shown.saw(&record, &state);
-    }
+        shown.saw(record, state);
+    })?;
     if args.view == View::Runs {
         shown.runs.looked(
             Shelf::new(beside(&args.runs, folder)).look().map(Option::unwrap_or_default).map_err(|error| error.to_string()),
@@ -130,20 +138,51 @@ fn picture(args: &Replay, folder: &RunFolder, file: &Path) -> anyhow::Result<u8>
     Ok(0)
 }
 
-/// The replay's pace, as the screen turns it.
-struct Turning(PaceControl);
+/// The replay's pace, as the screen turns it, and the thread that looks for the steps it is sent to.
+struct Turning {
+    pace: PaceControl,
+    ask: Sender<Step>,
+    sought: Receiver<Result<Sought, String>>,
+}
+
+impl Turning {
+    fn new(pace: PaceControl, log: PathBuf) -> Self {
+        let (ask, asked) = unbounded::<Step>();
+        let (to, sought) = unbounded();
+        let knob = pace.clone();
+        let look = move || {
+            while let Ok(first) = asked.recv() {
+                // Keys may come faster than a long log can be read: only the last place counts.
+                let step = asked.try_iter().last().unwrap_or(first);
+                let found = seek::replay_from(&log, &knob, Target::Step(step)).map_err(|error| error.to_string());
+                if to.send(found).is_err() {
+                    return;
+                }
+            }
+        };
+        // Without a thread the replay plays on and cannot seek.
+        let _ = thread::Builder::new().name("seek".into()).spawn(look);
+        Self { pace, ask, sought }
+    }
+}
 
 impl app::Pace for Turning {
     fn faster(&self) {
-        self.0.faster();
+        self.pace.faster();
     }
     fn slower(&self) {
-        self.0.slower();
+        self.pace.slower();
     }
     fn toggle(&self) {
-        self.0.toggle();
+        self.pace.toggle();
     }
     fn label(&self) -> String {
-        self.0.label()
+        self.pace.label()
+    }
+    fn seek(&self, step: Step) {
+        let _ = self.ask.send(step);
+    }
+    fn sought(&self) -> Receiver<Result<Sought, String>> {
+        self.sought.clone()
     }
 }

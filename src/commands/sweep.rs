@@ -1,11 +1,13 @@
 //! `rematch sweep`: an experiment of many runs, on the screen or as lines; its plan alone; job arrays for it; runs from elsewhere.
 
+mod follow;
 mod trial;
 
 use super::{Failed, settings};
 use crate::cli::{Sweep, SweepUi};
 use anyhow::bail;
 use crossbeam_channel::{Sender, bounded, unbounded};
+use follow::Follower;
 use rematch::config::DeviceChoice;
 use rematch::run::listing::{clock, harmless};
 use rematch::sweep::board::{Board, Flow, Row, Stage};
@@ -15,7 +17,7 @@ use rematch::sweep::runner::{self, Ask, How, Retry, Stay};
 use rematch::sweep::{Plan, collect, read, slurm};
 use rematch::ui::event::Signal;
 use rematch::ui::signals::{self, OnSignal, OnSignals};
-use rematch::ui::sweep::{End, Leaving};
+use rematch::ui::sweep::{Curves, End, Leaving};
 use rematch::ui::terminal;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -125,7 +127,9 @@ fn on_the_screen(plan: &Plan, ledger: &Ledger, how: &How, args: &Sweep) -> anyho
                 let _ = if last { show.send(board.clone()).is_ok() } else { show.try_send(board.clone()).is_ok() };
             })
         });
-        let options = rematch::ui::sweep::Options { settings: &dress.settings, themes: dress.themes, leaving: Leaving::Ends };
+        let curves = Follower::spawn(ledger.runs()).map(|follower| Box::new(follower) as Box<dyn Curves>);
+        let options =
+            rematch::ui::sweep::Options { settings: &dress.settings, themes: dress.themes, leaving: Leaving::Ends, curves };
         let end = rematch::ui::sweep::run(&shown, &ask, &heard, options, |_| {});
         match &end {
             Ok(End::Finished | End::Left | End::Stopped | End::Terminated) => {}

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 // What other files of ours in TOML are read with.
 pub(crate) use gather::{Leaf, file as leaves};
 pub use keys::{KEYS, Key};
-pub(crate) use suggest::name as nearest;
+pub(crate) use suggest::{key as nearest_key, name as nearest};
 pub use write::{differing, to_toml};
 
 /// Hundreds of times any real config: what is larger was not meant as one (a data file, a device).

@@ -38,6 +38,12 @@ pub enum Command {
     Exhibit {
         /// Images of each group, 1 to 8.
         each: u64,
+        /// Images of the fooled group, where that is more: all of them, as far as one record has room.
+        #[serde(default)]
+        fooled: u64,
+        /// Fooled images that are left out, the ones with the highest loss: those on earlier pages.
+        #[serde(default)]
+        from: u64,
     },
     /// Give up the evaluation that runs; training goes on. The evaluation is answered by `Refused`, this by nothing.
     GiveUp,

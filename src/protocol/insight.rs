@@ -37,6 +37,9 @@ impl Pulls {
     }
 }
 
+/// Most fooled images in one exhibit.
+pub const MOST_FOOLED: u64 = 256;
+
 /// Validation images under attack, chosen to be looked at.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Exhibit {
@@ -51,7 +54,15 @@ pub struct Exhibit {
     pub standing: u64,
     /// Standing, and fooled at an earlier probe or look since the run began or was resumed.
     pub saved: u64,
+    /// Fooled images with a higher loss that are not among the pieces: those on earlier pages.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub from: u64,
     pub pieces: Vec<Piece>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// Why an image is shown.

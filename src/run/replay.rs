@@ -287,8 +287,16 @@ pub struct PaceControl {
 
 #[derive(Debug)]
 struct Knob {
-    set: Mutex<(Pace, Flow)>,
+    set: Mutex<Set>,
     turned: Condvar,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Set {
+    pace: Pace,
+    flow: Flow,
+    /// Of the threads that have played with this knob only the newest goes on.
+    player: u64,
 }
 
 impl Default for PaceControl {
@@ -299,30 +307,36 @@ impl Default for PaceControl {
 
 impl PaceControl {
     pub fn new(pace: Pace) -> Self {
-        Self { knob: Arc::new(Knob { set: Mutex::new((pace, Flow::Running)), turned: Condvar::new() }) }
+        Self { knob: Arc::new(Knob { set: Mutex::new(Set { pace, flow: Flow::Running, player: 0 }), turned: Condvar::new() }) }
     }
 
-    fn set(&self) -> MutexGuard<'_, (Pace, Flow)> {
+    fn set(&self) -> MutexGuard<'_, Set> {
         self.knob.set.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn turn(&self, how: impl Fn(&mut (Pace, Flow))) {
+    fn turn(&self, how: impl Fn(&mut Set)) {
         how(&mut self.set());
         self.knob.turned.notify_all();
     }
 
+    /// Ends whoever plays with this knob; returns the number of the next who does.
+    fn next_player(&self) -> u64 {
+        self.turn(|set| set.player += 1);
+        self.set().player
+    }
+
     pub fn faster(&self) {
-        self.turn(|set| set.0 = set.0.turned(1));
+        self.turn(|set| set.pace = set.pace.turned(1));
     }
 
     pub fn slower(&self) {
-        self.turn(|set| set.0 = set.0.turned(-1));
+        self.turn(|set| set.pace = set.pace.turned(-1));
     }
 
     /// Pauses, or goes on.
     pub fn toggle(&self) {
         self.turn(|set| {
-            set.1 = match set.1 {
+            set.flow = match set.flow {
                 Flow::Running => Flow::Paused,
                 Flow::Paused => Flow::Running,
             }
@@ -330,30 +344,31 @@ impl PaceControl {
     }
 
     pub fn pace(&self) -> Pace {
-        self.set().0
+        self.set().pace
     }
 
     pub fn flow(&self) -> Flow {
-        self.set().1
+        self.set().flow
     }
 
     /// `16x`, `16x paused`.
     pub fn label(&self) -> String {
-        let (pace, flow) = *self.set();
+        let Set { pace, flow, .. } = *self.set();
         match flow {
             Flow::Running => pace.name().to_string(),
             Flow::Paused => format!("{} paused", pace.name()),
         }
     }
 
-    /// Lets so much recorded time pass. Fails when it is paused and nobody else holds the knob.
-    fn wait(&self, mut left_ms: f64) -> Result<(), Abandoned> {
+    /// Lets so much recorded time pass. Fails when it is paused and nobody else holds the knob, or when another plays now.
+    fn wait(&self, mut left_ms: f64, player: u64) -> Result<(), Abandoned> {
         let mut set = self.set();
         loop {
-            let tick = match *set {
-                (_, Flow::Paused) if Arc::strong_count(&self.knob) == 1 => return Err(Abandoned),
-                (_, Flow::Paused) => TICK,
-                (pace, Flow::Running) => match pace.factor() {
+            let tick = match set.flow {
+                _ if set.player != player => return Err(Abandoned),
+                Flow::Paused if Arc::strong_count(&self.knob) == 1 => return Err(Abandoned),
+                Flow::Paused => TICK,
+                Flow::Running => match set.pace.factor() {
                     Some(factor) if left_ms > 0.0 => TICK.min(Duration::from_secs_f64(left_ms / factor / 1000.0)),
                     Some(_) | None => return Ok(()),
                 },
@@ -362,8 +377,8 @@ impl PaceControl {
             let (again, out) = self.knob.turned.wait_timeout(set, tick).unwrap_or_else(PoisonError::into_inner);
             set = again;
             // Where the knob was turned in the middle of a tick, that tick is waited for again: a blink, against reading a clock.
-            if let ((pace, Flow::Running), true) = (before, out.timed_out()) {
-                left_ms -= tick.as_secs_f64() * 1000.0 * pace.factor().unwrap_or(f64::INFINITY);
+            if before.flow == Flow::Running && out.timed_out() {
+                left_ms -= tick.as_secs_f64() * 1000.0 * before.pace.factor().unwrap_or(f64::INFINITY);
             }
         }
     }
@@ -379,19 +394,59 @@ struct Abandoned;
 pub fn replay(path: &Path, pace: &PaceControl) -> Result<Receiver<Arc<Record>>, LogError> {
     let mut log = read_log(path)?;
     let first = log.next().transpose()?.ok_or_else(|| LogError::Empty { path: path.to_path_buf() })?;
+    Ok(spawn(log, pace, (Some(first), Begin::AtOnce)))
+}
+
+/// Feeds what is left of a log to a viewer, as [`replay`] does. `next`: the record before what is left; it waits like the others while the
+/// replay is paused. Whoever played with this knob before ends.
+pub(super) fn go_on(log: LogReader, next: Option<Record>, pace: &PaceControl) -> Receiver<Arc<Record>> {
+    spawn(log, pace, (next, Begin::WhenRunning))
+}
+
+impl PaceControl {
+    /// Holds a replay that would be at its end before anybody could look.
+    pub(super) fn hold_at_full_speed(&self) {
+        self.turn(|set| {
+            if set.pace == Pace::Unbounded {
+                set.flow = Flow::Paused;
+            }
+        });
+    }
+}
+
+/// When the first record is sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Begin {
+    AtOnce,
+    WhenRunning,
+}
+
+fn spawn(mut log: LogReader, pace: &PaceControl, first: (Option<Record>, Begin)) -> Receiver<Arc<Record>> {
     let (to, from) = bounded(64);
+    let player = pace.next_player();
     let pace = pace.clone();
     thread::Builder::new()
         .name("replay".into())
-        .spawn(move || play(first, &mut log, &pace, &to))
+        .spawn(move || play(first, &mut log, (&pace, player), &to))
         .expect("the system has room for one more thread");
-    Ok(from)
+    from
 }
 
-fn play(first: Record, log: &mut LogReader, pace: &PaceControl, to: &Sender<Arc<Record>>) {
-    let (mut seq, mut at_ms) = (first.seq, first.at_ms);
-    if to.send(Arc::new(first)).is_err() {
+fn play(
+    (first, begin): (Option<Record>, Begin),
+    log: &mut LogReader,
+    (pace, player): (&PaceControl, u64),
+    to: &Sender<Arc<Record>>,
+) {
+    if begin == Begin::WhenRunning && pace.wait(0.0, player).is_err() {
         return;
+    }
+    let (mut seq, mut at_ms) = (log.next_seq().saturating_sub(1), None);
+    if let Some(first) = first {
+        (seq, at_ms) = (first.seq, Some(first.at_ms));
+        if to.send(Arc::new(first)).is_err() {
+            return;
+        }
     }
     let trouble = loop {
         let record = match log.next() {
@@ -402,11 +457,11 @@ fn play(first: Record, log: &mut LogReader, pace: &PaceControl, to: &Sender<Arc<
             }
             None => break None,
         };
-        let gap = record.at_ms.saturating_sub(at_ms) as f64;
-        if pace.wait(gap.min(LONGEST_GAP_MS)).is_err() {
+        let gap = record.at_ms.saturating_sub(at_ms.unwrap_or(record.at_ms)) as f64;
+        if pace.wait(gap.min(LONGEST_GAP_MS), player).is_err() {
             return;
         }
-        (seq, at_ms) = (record.seq, record.at_ms);
+        (seq, at_ms) = (record.seq, Some(record.at_ms));
         if to.send(Arc::new(record)).is_err() {
             return;
         }
@@ -414,7 +469,7 @@ fn play(first: Record, log: &mut LogReader, pace: &PaceControl, to: &Sender<Arc<
     if let Some(message) = trouble {
         let event = Event::Warned { step: None, kind: Warning::Other, message };
         // Whether anybody still listens does not matter any more.
-        let _ = to.send(Arc::new(Record { seq: seq + 1, at_ms, event }));
+        let _ = to.send(Arc::new(Record { seq: seq + 1, at_ms: at_ms.unwrap_or(0), event }));
     }
 }
 

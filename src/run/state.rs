@@ -3,12 +3,14 @@
 //! Nothing is drawn, read or timed here; the only clock is `Record::at_ms`.
 
 mod judged;
+mod log;
 mod marker;
 mod questions;
 mod resume;
 mod track;
 mod turn;
 
+pub use log::{About, Level, LogLine};
 pub use marker::{Marker, MarkerKind};
 pub use track::Track;
 pub use turn::{Hand, Turn};
@@ -29,8 +31,6 @@ use crate::protocol::timed::{Stair, Timed};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
-/// Lines kept for the log pane.
-const LOG_LINES: usize = 10_000;
 /// Seconds of machine history kept for its small graphs.
 const MACHINE_HISTORY: usize = 600;
 /// Answers kept for whoever asked.
@@ -71,6 +71,8 @@ pub struct RunState {
     /// Why no GPU is read on the run's machine.
     pub no_gpu: Option<String>,
     pub log: VecDeque<LogLine>,
+    /// Lines about what a person did that have left the log since, with their numbers: they are kept longer than others.
+    pub kept: VecDeque<(u64, LogLine)>,
     /// Lines ever said: those that left the log still count, so that a line keeps its number.
     pub said: u64,
     pub saved: Option<(u64, Saved)>,
@@ -88,6 +90,8 @@ pub struct RunState {
     /// Work before the first step that is not done yet.
     pub preparing: Option<Preparing>,
     pub warnings: u64,
+    /// Checkpoints that the run wrote by itself.
+    autosaves: u64,
     answers: HashMap<CommandId, Answer>,
     answered: VecDeque<CommandId>,
     pub started_at_ms: u64,
@@ -110,20 +114,6 @@ pub enum Phase {
     Paused,
     Stopping(Stop),
     Finished(Outcome),
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct LogLine {
-    pub at_ms: u64,
-    pub level: Level,
-    pub text: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    Info,
-    Warn,
-    Error,
 }
 
 /// What became of a command.
@@ -181,7 +171,7 @@ impl RunState {
                 if let Some(by) = by {
                     self.answer(*by, Answer::Done(*step));
                 }
-                self.say(at, Level::Info, format!("scheduled: {}", timed.words()));
+                self.tell(at, Level::Info, About::by(*by), format!("scheduled: {}", timed.words()));
                 self.scheduled.push(timed.clone());
             }
             Event::Unscheduled { step, by, dial, reason } => {
@@ -190,7 +180,7 @@ impl RunState {
                 }
                 self.scheduled.retain(|timed| timed.dial != *dial);
                 let why = reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
-                self.say(at, Level::Info, format!("no longer scheduled: {}{why}", dial.symbol()));
+                self.tell(at, Level::Info, About::by(*by), format!("no longer scheduled: {}{why}", dial.symbol()));
             }
             Event::Pulled(pulls) => self.pulled(pulls),
             Event::Exhibited(exhibit) => {
@@ -204,14 +194,14 @@ impl RunState {
                 self.answer(*by, Answer::Refused(reason.clone()));
                 // Nothing else is asked of the worker while it evaluates.
                 self.examining = None;
-                self.say(at, Level::Warn, format!("refused: {reason}"));
+                self.tell(at, Level::Warn, About::Hand, format!("refused: {reason}"));
             }
             Event::Stopping { step, by, stop } => {
                 self.phase = Phase::Stopping(*stop);
                 if let Some(by) = by {
                     self.answer(*by, Answer::Done(*step));
                 }
-                self.say(at, Level::Info, format!("stopping at step {step}"));
+                self.tell(at, Level::Info, About::by(*by), format!("stopping at step {step}"));
             }
             Event::Evaluated(evaluated) => self.evaluated(at, evaluated),
             Event::Examining { progress, .. } => {
@@ -237,9 +227,16 @@ impl RunState {
                     self.mark(at, saved.step, MarkerKind::Saved, format!("checkpoint {}", saved.path), None, true);
                 }
                 let mib = saved.bytes as f64 / 1_048_576.0;
-                self.say(
+                let about = if saved.by.is_some() {
+                    About::Hand
+                } else {
+                    self.autosaves += 1;
+                    About::Checkpoint { nth: self.autosaves }
+                };
+                self.tell(
                     at,
                     Level::Info,
+                    about,
                     format!("checkpoint {} at step {} ({mib:.1} MiB, {} ms)", saved.path, saved.step, saved.ms),
                 );
                 self.saved = Some((at, saved.clone()));
@@ -419,9 +416,10 @@ impl RunState {
                 }
                 let (new, over) = ramp.map_or((new, String::new()), |ramp| (ramp.to, format!(" over {} steps", ramp.over)));
                 let text = format!("{} {} -> {}{over}", dial.symbol(), dial.show(old), dial.show(new));
-                self.say(
+                self.tell(
                     at,
                     Level::Info,
+                    About::by(by),
                     format!("{text} from step {step}{}", note.as_ref().map_or(String::new(), |n| format!(" ({n})"))),
                 );
                 let seq = self.next_seq.saturating_sub(1);
@@ -431,13 +429,13 @@ impl RunState {
             (Change::Flow(Flow::Paused), ..) => {
                 self.phase = Phase::Paused;
                 self.paused_since_ms.get_or_insert(at);
-                self.say(at, Level::Info, format!("paused before step {step}"));
+                self.tell(at, Level::Info, About::by(by), format!("paused before step {step}"));
             }
             _ => {
                 self.end_pause(at);
                 self.phase = Phase::Running;
                 self.last_progress_ms = at;
-                self.say(at, Level::Info, format!("goes on from step {step}"));
+                self.tell(at, Level::Info, About::by(by), format!("goes on from step {step}"));
             }
         }
     }
@@ -451,14 +449,6 @@ impl RunState {
     fn mark(&mut self, at_ms: u64, step: Step, kind: MarkerKind, text: String, note: Option<String>, by_person: bool) {
         let seq = self.next_seq.saturating_sub(1);
         self.markers.push(Marker { seq, step, at_ms, kind, text, note, by_person });
-    }
-
-    fn say(&mut self, at_ms: u64, level: Level, text: String) {
-        if self.log.len() == LOG_LINES {
-            self.log.pop_front();
-        }
-        self.log.push_back(LogLine { at_ms, level, text });
-        self.said += 1;
     }
 
     fn answer(&mut self, id: CommandId, answer: Answer) {

@@ -15,9 +15,12 @@
 //! seed = [0, 1, 2]
 //! ```
 
+mod names;
+
 use super::plan::{Budget, Cell, Count, Curve, Doubts, Evaluate, FORMAT, Figure, HERE, PaperTable, Plan, Role};
-use crate::config::check::{self, KEYS, keys::Kind};
+use crate::config::check::{self, KEYS, keys::Kind, nearest, nearest_key};
 use crate::config::{AttackName, Augment, Config, Method, Suite};
+use names::{flat, guess, meant, plain};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -158,7 +161,7 @@ pub fn read(path: &Path) -> Result<Plan, SweepError> {
     })?;
     let file: File = toml::from_str(&source).map_err(|error| {
         let line = error.span().map_or(0, |span| source[..span.start.min(source.len())].matches('\n').count() + 1);
-        let message = error.message().trim().replace('\n', "; ");
+        let message = guess(&error.message().trim().replace('\n', "; "));
         fault(if line > 0 { format!("line {line}: {message}") } else { message })
     })?;
     let name = path.file_stem().map_or_else(|| "sweep".into(), |stem| plain(&stem.to_string_lossy()));
@@ -230,10 +233,11 @@ impl Reader<'_> {
             let names: Vec<&str> = self.file.rows.iter().map(|row| row.name.as_str()).collect();
             if lenders.is_empty() {
                 return Err(self.fault(format!(
-                    "row '{}' is given the time of a row '{}', which is not there; rows are: {}",
+                    "row '{}' is given the time of a row '{}', which is not there; rows are: {}{}",
                     cell.row,
                     budget.of,
-                    names.join(", ")
+                    names.join(", "),
+                    meant(&budget.of, &names)
                 )));
             }
             if lenders.iter().any(|other| other.budget.is_some()) {
@@ -267,14 +271,20 @@ impl Reader<'_> {
         }
         for (at, attack) in asked.attacks.iter().enumerate() {
             if !known.contains(&attack.as_str()) {
-                return Err(self.fault(format!("[evaluate] attacks: '{attack}' is not known; allowed: {}", known.join(", "))));
+                let meant = meant(attack, &known);
+                return Err(
+                    self.fault(format!("[evaluate] attacks: '{attack}' is not known; allowed: {}{meant}", known.join(", ")))
+                );
             }
             if asked.attacks[..at].contains(attack) {
                 return Err(self.fault(format!("[evaluate] attacks: '{attack}' is named twice")));
             }
         }
         if !["validation", "test"].contains(&asked.split.as_str()) {
-            return Err(self.fault(format!("[evaluate] split = \"{}\" is not known; allowed: validation, test", asked.split)));
+            let meant = meant(&asked.split, &["validation", "test"]);
+            return Err(
+                self.fault(format!("[evaluate] split = \"{}\" is not known; allowed: validation, test{meant}", asked.split))
+            );
         }
         if asked.images == Some(0) {
             return Err(self.fault("[evaluate] images = 0 is out of range; allowed: 1 or more, or leave it away for all"));
@@ -302,7 +312,11 @@ impl Reader<'_> {
         }
         for (key, values) in grid {
             if key != TEACHER && !KEYS.iter().any(|known| known.path == key) {
-                return Err(self.fault(format!("[grid] '{key}' is no key of a config; `rematch config --keys` lists them, and 'teacher' names teachers of this file")));
+                let near = nearest(&key, &[TEACHER]).or_else(|| nearest_key(&key).map(|known| known.path));
+                let meant = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
+                return Err(self.fault(format!(
+                    "[grid] '{key}' is no key of a config{meant} (`rematch config --keys` lists them, and 'teacher' names teachers of this file)"
+                )));
             }
             let toml::Value::Array(values) = values else {
                 return Err(self.fault(format!("[grid] {key} must be a list of values, like [0, 1, 2]")));
@@ -403,7 +417,8 @@ impl Reader<'_> {
             return Ok(teacher_id(name));
         }
         let there = if names.is_empty() { "none; write a [[teacher]]".into() } else { names.join(", ") };
-        Err(self.fault(format!("there is no teacher '{name}' in this file; teachers are: {there}")))
+        let meant = meant(name, &names);
+        Err(self.fault(format!("there is no teacher '{name}' in this file; teachers are: {there}{meant}")))
     }
 
     /// As `-s` takes them. Paths start from the sweep file's folder.
@@ -457,26 +472,6 @@ fn keep_answers(config: &mut Config) {
 
 fn teacher_id(name: &str) -> String {
     format!("teacher-{}", plain(name))
-}
-
-/// Dotted keys of nested tables; `"a.b" = 1` and `a.b = 1` are one.
-fn flat(table: &toml::Table, prefix: &str) -> Vec<(String, toml::Value)> {
-    let mut all = Vec::new();
-    for (key, value) in table {
-        let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
-        match value {
-            toml::Value::Table(inner) => all.extend(flat(inner, &path)),
-            other => all.push((path, other.clone())),
-        }
-    }
-    all
-}
-
-/// As the name of a folder.
-fn plain(text: &str) -> String {
-    let kept: String = text.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect();
-    let kept = kept.trim_matches(|c| c == '-' || c == '.').to_string();
-    if kept.is_empty() { "x".into() } else { kept }
 }
 
 /// Whether the time that a row is given counts its teacher's too.
@@ -538,6 +533,34 @@ mod tests {
         assert!(plan.cell("rrm-seed0").unwrap().config.contains("/@sweep/runs/teacher-t"));
         let stages: Vec<usize> = crate::sweep::slurm::stages(&plan).iter().map(Vec::len).collect();
         assert_eq!(stages, [1, 2, 2]);
+    }
+
+    #[test]
+    fn a_slip_of_the_hand_is_guessed() {
+        let head = "config = 'run.toml'\n";
+        for (text, expected) in [
+            ("[grdi]\nseed = [0]\n", "line 2: unknown field `grdi`"),
+            ("[grdi]\nseed = [0]\n", "; did you mean grid?"),
+            ("figure = 'lamda'\n", "; did you mean lambda?"),
+            ("[[row]]\nnmae = 'a'\n", "; did you mean name?"),
+            ("[[teacher]]\nname = 't'\nconfg = 'run.toml'\n", "; did you mean config?"),
+            ("[evaluate]\natacks = ['pgd']\n", "; did you mean attacks?"),
+            ("[evaluate]\nattacks = ['autoatack']\n", "; did you mean autoattack?"),
+            ("[evaluate]\nattacks = ['pgd']\nsplit = 'tset'\n", "; did you mean test?"),
+            ("[grid]\n'method.lamda' = [1]\n", "is no key of a config; did you mean method.lambda?"),
+            ("[grid]\n'trian.epochs' = [1]\n", "; did you mean train.epochs?"),
+            ("[grid]\nteachr = ['t']\n", "; did you mean teacher?"),
+            ("[[teacher]]\nname = 'wide'\nconfig = 'run.toml'\n[grid]\nteacher = ['wied']\n", "; did you mean wide?"),
+            ("[[row]]\nname = 'rrm'\n[[row]]\nname = 'b'\nbudget = { of = 'rmr', count = 'student' }\n", "; did you mean rrm?"),
+            ("set.trian.epochs = 2\n", "did you mean 'train.epochs'?"),
+            ("train.epochs = 2\n", "a key of a config belongs in `set`"),
+            ("seed = [0, 1]\n", "and in `grid` with a list of values"),
+        ] {
+            let why = plan(&format!("{head}{text}")).expect_err(text);
+            assert!(why.contains(expected), "{text}\n{why}");
+        }
+        let why = plan(&format!("{head}wholly_other = 1\n")).unwrap_err();
+        assert!(!why.contains("did you mean"), "{why}");
     }
 
     #[test]

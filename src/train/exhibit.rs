@@ -12,7 +12,7 @@ use crate::config::{AttackSpec, RandomStart, Threat};
 use crate::methods::Batch;
 use crate::nn::{Mode, Model, Network, host};
 use crate::protocol::command::CommandId;
-use crate::protocol::insight::{Group, Guess, Guesses, Piece};
+use crate::protocol::insight::{Group, Guess, Guesses, MOST_FOOLED, Piece};
 use crate::protocol::{Event, Exhibit};
 use crate::random::AttackKey;
 use base64::Engine as _;
@@ -23,8 +23,31 @@ use tch::{Kind, Tensor};
 
 /// Images of each group that may be asked for.
 const MOST: u64 = 8;
+/// Bytes of pixels that one record may hold, as text. Readers of a log refuse lines of more than 16 MiB.
+const BYTES: u64 = 4 << 20;
 /// Larger images are shown smaller than they are: a log is no place for photographs.
 const SIDE: i64 = 64;
+
+/// Which images are asked for.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted {
+    /// Images of each group.
+    pub each: u64,
+    /// Images of the fooled group, where that is more.
+    pub fooled: u64,
+    /// Fooled images that are left out, those with the highest loss.
+    pub from: u64,
+}
+
+/// Images of this size that one record has room for, each with its perturbation.
+fn room(images: &[&Seen]) -> u64 {
+    let side = |d: i64, longer: i64| if longer > SIDE { (d * SIDE / longer).max(1) } else { d };
+    let bytes = images.first().and_then(|seen| seen.clean.size3().ok()).map_or(1, |(c, h, w)| {
+        let longer = h.max(w);
+        2 * (c * side(h, longer) * side(w, longer)).unsigned_abs() * 4 / 3
+    });
+    BYTES / bytes.max(1)
+}
 
 /// An image and what became of it.
 struct Seen {
@@ -40,8 +63,9 @@ struct Seen {
 }
 
 impl Trainer {
-    pub(super) fn exhibit(&mut self, ends: &mut Ends, by: CommandId, each: u64) -> Result<(), RunError> {
+    pub(super) fn exhibit(&mut self, ends: &mut Ends, by: CommandId, wanted: Wanted) -> Result<(), RunError> {
         let refuse = |ends: &mut Ends, reason: String| tell(ends, Event::Refused { by, reason });
+        let Wanted { each, fooled: most_fooled, from } = wanted;
         if !(1..=MOST).contains(&each) {
             return refuse(ends, format!("{each} images of each group cannot be shown; allowed: 1 to {MOST}"));
         }
@@ -77,8 +101,11 @@ impl Trainer {
                 })
                 .collect();
             members.sort_by(|a, b| b.loss.total_cmp(&a.loss));
-            members.truncate(each as usize);
-            pieces.extend(members.into_iter().map(|seen| (group, seen)));
+            let (skip, most) = match group {
+                Group::Fooled => (from, most_fooled.clamp(each, MOST_FOOLED).min(room(&members)).max(each)),
+                Group::Saved | Group::Hardest => (0, each),
+            };
+            pieces.extend(members.into_iter().skip(skip as usize).take(most as usize).map(|seen| (group, seen)));
         }
         let answers = self.teachers_guesses(&pieces);
         let pieces = pieces
@@ -88,7 +115,7 @@ impl Trainer {
             .collect();
         self.once_fooled.extend(all.iter().filter(|seen| !seen.standing).map(|seen| seen.place));
         self.evaluation_time += begin.elapsed();
-        let exhibit = Exhibit { step: self.step, by: Some(by), attack, looked, fooled, standing, saved, pieces };
+        let exhibit = Exhibit { step: self.step, by: Some(by), attack, looked, fooled, standing, saved, from, pieces };
         tell(ends, Event::Exhibited(Box::new(exhibit)))
     }
 

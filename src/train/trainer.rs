@@ -7,6 +7,7 @@
 use super::checkpoint::{Found, Probed, Reason};
 use super::ema::Ema;
 use super::ends::{Ends, LOOK_EVERY, RunError, tell};
+use super::exhibit::Wanted;
 use super::inbox::Waited;
 use super::lessons::Lessons;
 use super::meter::Meter;
@@ -398,9 +399,9 @@ impl Trainer {
                 }
                 Command::Schedule(timed) => self.schedule(ends, id, timed)?,
                 Command::Unschedule(dial) => self.unschedule(ends, id, dial)?,
-                Command::Exhibit { each } => {
+                Command::Exhibit { each, fooled, from } => {
                     self.report(ends, &mut Instant::now())?;
-                    self.exhibit(ends, id, each)?;
+                    self.exhibit(ends, id, Wanted { each, fooled, from })?;
                 }
                 // It came too late: what it was to give up has ended.
                 Command::GiveUp => {}

@@ -8,6 +8,7 @@ mod frame;
 mod looks;
 mod signals;
 
+use crate::run::seek::Sought;
 pub use ends::{Album, Left, Options, Pace, Shelf, Shelved, Surface};
 
 use super::cost::{Costs, thread_time};
@@ -120,6 +121,7 @@ impl<S: Surface> App<'_, S> {
         let keys = input.clone();
         let mut calls = signals.clone();
         let mut better = self.better.clone().unwrap_or_else(never);
+        let mut sought = self.pace.as_ref().map_or_else(never, |pace| pace.sought());
         let mut shelved = self.shelf.as_ref().map_or_else(never, |shelf| shelf.answers());
         loop {
             if self.draw_if_due().is_err() {
@@ -171,6 +173,15 @@ impl<S: Surface> App<'_, S> {
                     Ok(answer) => self.read(answer),
                     Err(_) => shelved = never(),
                 },
+                recv(sought) -> answer => match answer {
+                    Ok(Ok(found)) => records = self.arrived(found),
+                    Ok(Err(why)) => {
+                        self.screen.seeking = None;
+                        self.screen.toast(Mood::Bad, format!("! {why}"));
+                        self.mark(Dirty::Data);
+                    }
+                    Err(_) => sought = never(),
+                },
                 recv(timer) -> _ => {}
             }
             if let Some(why) = left {
@@ -178,6 +189,17 @@ impl<S: Surface> App<'_, S> {
             }
             self.tick((self.clock)());
         }
+    }
+
+    /// A replay has found the step that it was sent to. Returns the records that follow.
+    fn arrived(&mut self, found: Sought) -> Receiver<Arc<Record>> {
+        let records = found.records.clone();
+        // The thread that played before ends with its receiver.
+        self.session = Session::replay(found.records);
+        (self.state, self.over) = (found.state, false);
+        self.screen.sought(&self.state);
+        self.mark(Dirty::Data);
+        records
     }
 
     fn take_in(&mut self, record: &Arc<Record>) {
@@ -244,7 +266,11 @@ impl<S: Surface> App<'_, S> {
                 Input::Key(event) => {
                     self.pressed_ms = self.screen.now_ms;
                     self.mark(Dirty::Key);
+                    let before = (self.screen.view, self.screen.focus);
                     let effects = intent::key(&mut self.screen, &self.state, &event);
+                    if before != (self.screen.view, self.screen.focus) {
+                        self.screen.name_views();
+                    }
                     if let Some(leave) = self.carry_out(effects) {
                         return Some(leave);
                     }
@@ -275,6 +301,7 @@ impl<S: Surface> App<'_, S> {
                 Effect::Write(kind, place) => self.keep(kind, &place),
                 Effect::Faster => self.turn(|pace| pace.faster()),
                 Effect::Slower => self.turn(|pace| pace.slower()),
+                Effect::Seek(step) => self.turn(|pace| pace.seek(step)),
                 Effect::TogglePace => self.turn(|pace| pace.toggle()),
                 Effect::LookAtRuns => self.look(),
                 Effect::OpenRun(id) => self.shelf(|shelf, _| shelf.open(&id)),
@@ -300,7 +327,7 @@ impl<S: Surface> App<'_, S> {
         }
     }
 
-    fn turn(&mut self, how: fn(&dyn Pace)) {
+    fn turn(&mut self, how: impl FnOnce(&dyn Pace)) {
         if let Some(pace) = &self.pace {
             how(pace.as_ref());
         }

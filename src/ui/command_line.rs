@@ -8,9 +8,10 @@ mod example;
 pub mod parse;
 pub mod when;
 
+use super::field::{Edited, TextField};
 use crate::run::RunState;
 use complete::Completion;
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent};
 
 /// More than any command needs, notes included.
 const LONGEST: usize = 300;
@@ -24,11 +25,9 @@ pub struct Known<'a> {
     pub themes: &'a [&'a str],
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandLine {
-    text: String,
-    /// Letters before the cursor.
-    at: usize,
+    field: TextField,
     /// Why the text as it stands was not carried out.
     pub fault: Option<String>,
     /// Tab was pressed: what it walks through, and where in the text that stands.
@@ -58,18 +57,24 @@ pub enum Typed {
     Enter,
 }
 
+impl Default for CommandLine {
+    fn default() -> Self {
+        Self::with("")
+    }
+}
+
 impl CommandLine {
     pub fn with(text: &str) -> Self {
-        Self { text: text.into(), at: text.chars().count(), ..Self::default() }
+        Self { field: TextField::with(text, LONGEST), fault: None, turning: None, past: None }
     }
 
     pub fn text(&self) -> &str {
-        &self.text
+        self.field.text()
     }
 
     /// The text before the cursor and after it.
     pub fn halves(&self) -> (&str, &str) {
-        self.text.split_at(self.byte(self.at))
+        self.field.halves()
     }
 
     /// What Tab would put there, of which the first stands behind the cursor already.
@@ -87,81 +92,40 @@ impl CommandLine {
 
     /// The rest of the first candidate, where the cursor is at the end.
     pub fn ghost(&self, known: Known) -> String {
-        if self.turning.is_some() || !self.halves().1.is_empty() || self.text.is_empty() {
+        if self.turning.is_some() || !self.halves().1.is_empty() || self.field.is_empty() {
             return String::new();
         }
         let completion = self.completion(known);
-        let typed = &self.text[completion.start..];
+        let typed = &self.text()[completion.start..];
         completion.words.first().and_then(|word| word.strip_prefix(typed)).unwrap_or_default().to_string()
     }
 
     /// Text from the clipboard.
     pub fn paste(&mut self, line: &str) {
-        for c in line.chars().filter(|c| !c.is_control()) {
-            self.insert(c);
-        }
+        self.field.paste(line);
         self.touched();
     }
 
     pub fn key(&mut self, event: &KeyEvent, remembered: &[String], known: Known) -> Typed {
-        let control = event.modifiers.contains(KeyModifiers::CONTROL);
         match event.code {
             KeyCode::Esc => return Typed::Leave,
             KeyCode::Enter => return Typed::Enter,
-            KeyCode::Backspace if self.text.is_empty() => return Typed::Leave,
+            KeyCode::Backspace if self.field.is_empty() => return Typed::Leave,
             KeyCode::Tab => self.turn(known, Way::On),
             KeyCode::BackTab => self.turn(known, Way::Back),
             KeyCode::Up => self.walk(remembered, 1),
             KeyCode::Down => self.walk(remembered, -1),
-            KeyCode::Left => self.at = self.at.saturating_sub(1),
-            KeyCode::Right | KeyCode::End if self.at == self.letters() => {
+            KeyCode::Right | KeyCode::End if self.field.is_at_end() => {
                 let ghost = self.ghost(known);
                 self.paste(&ghost);
             }
-            KeyCode::Right => self.at += 1,
-            KeyCode::End => self.at = self.letters(),
-            KeyCode::Home => self.at = 0,
-            KeyCode::Char('a') if control => self.at = 0,
-            KeyCode::Char('e') if control => self.at = self.letters(),
-            KeyCode::Char('u') if control => self.cut(0, self.at),
-            KeyCode::Char('k') if control => self.cut(self.at, self.letters()),
-            KeyCode::Char('w') if control => {
-                let before: Vec<char> = self.text.chars().take(self.at).collect();
-                let end = before.iter().rposition(|c| *c != ' ').map_or(0, |i| i + 1);
-                let start = before[..end].iter().rposition(|c| *c == ' ').map_or(0, |i| i + 1);
-                self.cut(start, self.at);
+            _ => {
+                if self.field.key(event) == Edited::Text {
+                    self.touched();
+                }
             }
-            KeyCode::Backspace if self.at > 0 => self.cut(self.at - 1, self.at),
-            KeyCode::Delete if self.at < self.letters() => self.cut(self.at, self.at + 1),
-            KeyCode::Char(c) if (event.modifiers - KeyModifiers::SHIFT).is_empty() => {
-                self.insert(c);
-                self.touched();
-            }
-            _ => {}
         }
         Typed::Stay
-    }
-
-    fn letters(&self) -> usize {
-        self.text.chars().count()
-    }
-
-    fn byte(&self, letters: usize) -> usize {
-        self.text.char_indices().nth(letters).map_or(self.text.len(), |(at, _)| at)
-    }
-
-    fn insert(&mut self, c: char) {
-        if self.letters() < LONGEST {
-            self.text.insert(self.byte(self.at), c);
-            self.at += 1;
-        }
-    }
-
-    fn cut(&mut self, from: usize, to: usize) {
-        let range = self.byte(from)..self.byte(to);
-        self.text.replace_range(range, "");
-        self.at = from;
-        self.touched();
     }
 
     /// A text that was changed is not the one that was wrong.
@@ -170,8 +134,7 @@ impl CommandLine {
     }
 
     fn put(&mut self, text: String) {
-        self.at = text.chars().count();
-        self.text = text;
+        self.field = TextField::with(&text, LONGEST);
         self.touched();
     }
 
@@ -193,8 +156,8 @@ impl CommandLine {
         let alone = if completion.words.len() == 1 && !after.starts_with(' ') { " " } else { "" };
         let new = format!("{}{}{alone}", &before[..completion.start], completion.words[at]);
         let after = after.to_string();
-        self.put(format!("{new}{after}"));
-        self.at = new.chars().count();
+        self.field.put(format!("{new}{after}"), new.chars().count());
+        self.touched();
         // The only one there is needs no second Tab: the next word can be typed at once.
         self.turning = (completion.words.len() > 1).then_some(Turning { completion, at });
     }
@@ -202,7 +165,7 @@ impl CommandLine {
     fn walk(&mut self, remembered: &[String], by: isize) {
         let (at, draft) = match self.past.take() {
             Some((at, draft)) => (at as isize + by, draft),
-            None => (by - 1, self.text.clone()),
+            None => (by - 1, self.text().to_string()),
         };
         let at = at.min(remembered.len() as isize - 1);
         if at < 0 {
@@ -231,6 +194,7 @@ pub fn remember(remembered: &mut Vec<String>, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crossterm::event::KeyModifiers;
 
     fn known(state: &RunState) -> Known<'_> {
         Known { state, themes: &["default", "light", "mono"] }

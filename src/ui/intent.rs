@@ -15,6 +15,7 @@ mod system;
 use super::command_line::CommandLine;
 use super::command_line::parse::Kind;
 use super::evaluation::Row;
+use super::help;
 use super::keymap::{Intent, Scope};
 use super::layout::{Pane, View};
 use super::screen::{Asked, BranchWish, Dialog, Mood, Motion, SMOOTHING, Screen, Search, Trains, is_over};
@@ -24,9 +25,10 @@ use crate::run::RunState;
 use crate::run::checkpoints::Pinned;
 use crate::run::session::Access;
 use crate::run::state::{Marker, Phase};
+pub use branch::may_touch;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 use std::path::PathBuf;
-pub use steering::{Past, past};
+pub use steering::{Past, past, steers};
 use steering::{apply, dials, may_steer, open_editor, propose, undo};
 
 /// Shorter than this between two Ctrl-C is "I mean it".
@@ -47,6 +49,8 @@ pub enum Effect {
     Faster,
     Slower,
     TogglePace,
+    /// Go on with the replay from this step.
+    Seek(Step),
     /// Look at the folder of runs.
     LookAtRuns,
     /// Read a run for its curves.
@@ -107,7 +111,7 @@ pub fn key(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effec
         None if screen.view == View::Events && events::typed(screen, event) => Vec::new(),
         None => plain(screen, state, event),
         Some(Dialog::Help { search, scroll }) => {
-            screen.dialog = dialogs::help(search, scroll, event);
+            screen.dialog = dialogs::help(screen, search, scroll, event);
             Vec::new()
         }
         Some(Dialog::Quit { choice }) => dialogs::quit(screen, choice, event),
@@ -124,14 +128,7 @@ pub fn key(screen: &mut Screen, state: &RunState, event: &KeyEvent) -> Vec<Effec
         Some(Dialog::Checkpoints { row }) => branch::list(screen, state, row, event),
         Some(Dialog::Branch(branching)) => branch::branch(screen, state, branching, event),
         Some(Dialog::Forget { step, typed }) => branch::forget(screen, step, typed, event),
-        Some(Dialog::Failed) => match event.code {
-            KeyCode::Enter | KeyCode::Char('q') => vec![Effect::Leave(Leave::Quit)],
-            KeyCode::Esc => Vec::new(),
-            _ => {
-                screen.dialog = Some(Dialog::Failed);
-                Vec::new()
-            }
-        },
+        Some(Dialog::Failed { scroll }) => dialogs::failed(screen, state, scroll, event),
     }
 }
 
@@ -145,6 +142,10 @@ pub fn paste(screen: &mut Screen, text: &str) {
             editor.field().push_str(&line);
         }
         Some(Dialog::Command(command)) => command.paste(line),
+        Some(Dialog::Help { search: Search::Typing(field), scroll }) => {
+            field.paste(line);
+            *scroll = 0;
+        }
         Some(Dialog::Branch(branching)) => branching.sets.extend(line.chars().filter(|c| !c.is_control()).take(LONGEST_NOTE)),
         // A whole command at once, from a slow link or a clipboard: it is shown, and waits for Enter.
         None if screen.view == View::Runs && screen.runs.is_typing() => line.chars().for_each(|c| screen.runs.filter.typed(c)),
@@ -192,6 +193,8 @@ fn stop(stop: Stop) -> Vec<Effect> {
 pub fn scopes(screen: &Screen) -> Vec<Scope> {
     let mut scopes = Vec::with_capacity(4);
     match screen.maximised.unwrap_or(screen.focus) {
+        // Nothing of a recorded run can be turned.
+        Pane::Controls if screen.pace.is_some() => {}
         Pane::Controls => scopes.push(Scope::Controls),
         Pane::Loss | Pane::Accuracy | Pane::Third => scopes.push(Scope::Chart),
         Pane::Log => scopes.push(Scope::Log),
@@ -209,18 +212,10 @@ pub fn scopes(screen: &Screen) -> Vec<Scope> {
         | Pane::Events
         | Pane::System => {}
     }
+    scopes.push(Scope::of(screen.view));
     if screen.pace.is_some() {
         scopes.push(Scope::Replay);
     }
-    scopes.push(match screen.view {
-        View::Dash => Scope::Dash,
-        View::Charts => Scope::Charts,
-        View::Robust => Scope::Robust,
-        View::Gallery => Scope::Gallery,
-        View::Runs => Scope::Runs,
-        View::Events => Scope::Events,
-        View::System => Scope::System,
-    });
     scopes.push(Scope::Everywhere);
     scopes
 }
@@ -269,7 +264,10 @@ fn perform(screen: &mut Screen, state: &RunState, intent: Intent) -> Vec<Effect>
         Intent::Suspend => screen.dialog = Some(Dialog::Suspend { choice: 0 }),
         Intent::Detach => return branch::detach(screen, state),
         Intent::Checkpoints => return branch::open(screen),
-        Intent::Help => screen.dialog = Some(Dialog::Help { search: Search::Off, scroll: 0 }),
+        Intent::Help => {
+            let scroll = help::opening(&screen.keymap, Scope::of(screen.view), screen.size);
+            screen.dialog = Some(Dialog::Help { search: Search::Off, scroll });
+        }
         Intent::Repaint => return vec![Effect::Repaint],
         Intent::NextPane => turn(screen, 1),
         Intent::PreviousPane => turn(screen, screen.view.panes().len() - 1),
@@ -318,14 +316,15 @@ fn perform(screen: &mut Screen, state: &RunState, intent: Intent) -> Vec<Effect>
         Intent::LineDown => scroll(screen, state, 1, Direction::Forward),
         Intent::PageUp => scroll(screen, state, 10, Direction::Back),
         Intent::PageDown => scroll(screen, state, 10, Direction::Forward),
+        Intent::First => scroll(screen, state, usize::MAX, Direction::Back),
+        Intent::Last => scroll(screen, state, usize::MAX, Direction::Forward),
         Intent::OlderReport => walk(screen, state, Direction::Back),
         Intent::NewerReport => walk(screen, state, Direction::Forward),
         // Only some views have a use for them.
-        Intent::First
-        | Intent::Last
-        | Intent::Open
+        Intent::Open
         | Intent::Filter
         | Intent::Level
+        | Intent::ByHand
         | Intent::Context
         | Intent::Span
         | Intent::Refresh
@@ -337,6 +336,12 @@ fn perform(screen: &mut Screen, state: &RunState, intent: Intent) -> Vec<Effect>
         Intent::Diagnostics => system::turn_overlay(screen),
         Intent::Faster => return vec![Effect::Faster],
         Intent::Slower => return vec![Effect::Slower],
+        Intent::SeekBack => return seek(screen, state, -1),
+        Intent::SeekForward => return seek(screen, state, 1),
+        Intent::SeekFarBack => return seek(screen, state, -10),
+        Intent::SeekFarForward => return seek(screen, state, 10),
+        Intent::SeekStart => return seek_to(screen, 0),
+        Intent::SeekEnd => return seek_to(screen, Step::MAX),
     }
     Vec::new()
 }
@@ -400,6 +405,19 @@ fn pause(screen: &mut Screen, state: &RunState) -> Vec<Effect> {
     ask(screen, state, Command::Set { change: Change::Flow(flow), note: None }, Asked::Flow(flow))
 }
 
+/// By so many hundredths of the run, counted from where the replay is going already.
+fn seek(screen: &mut Screen, state: &RunState, hundredths: i64) -> Vec<Effect> {
+    let all = state.plan_steps().max(state.step);
+    let by = i64::try_from((all / 100).max(1)).unwrap_or(i64::MAX).saturating_mul(hundredths);
+    let from = screen.seeking.unwrap_or(state.step).min(all);
+    seek_to(screen, from.saturating_add_signed(by).min(all))
+}
+
+fn seek_to(screen: &mut Screen, step: Step) -> Vec<Effect> {
+    screen.seeking = Some(step);
+    vec![Effect::Seek(step)]
+}
+
 /// One layer out: the proposal, the crosshair, the zoom, the maximised pane; from another view to the Dash.
 fn back(screen: &mut Screen, state: &RunState) {
     if screen.view != View::Dash {
@@ -437,12 +455,12 @@ fn scroll(screen: &mut Screen, state: &RunState, by: usize, direction: Direction
         let most = screen.chosen_report(state).map_or(0, |at| longest(&state.reports[at].1));
         screen.down = match direction {
             Direction::Back => screen.down.saturating_sub(by),
-            Direction::Forward => (screen.down + by).min(most),
+            Direction::Forward => screen.down.saturating_add(by).min(most),
         };
         return;
     }
     screen.scrolled = match direction {
-        Direction::Back => (screen.scrolled + by).min(state.log.len().saturating_sub(1)),
+        Direction::Back => screen.scrolled.saturating_add(by).min(state.brief_lines().count().saturating_sub(1)),
         Direction::Forward => screen.scrolled.saturating_sub(by),
     };
 }

@@ -104,6 +104,8 @@ pub enum Intent {
     Follow,
     /// How bad a line must be to be shown.
     Level,
+    /// Only what a person asked for.
+    ByHand,
     /// Show what lies between the hits, or hide it.
     Context,
     /// Which steps the histogram counts.
@@ -115,6 +117,13 @@ pub enum Intent {
     Exhibit,
     Faster,
     Slower,
+    /// Of a replay: a hundredth of the run back or on, a tenth, to its beginning, to its end.
+    SeekBack,
+    SeekForward,
+    SeekFarBack,
+    SeekFarForward,
+    SeekStart,
+    SeekEnd,
 }
 
 pub struct Binding {
@@ -216,6 +225,8 @@ pub const KEYMAP: &[Binding] = table! {
     Log [named(KeyCode::Down), key('j')] LineDown "newer";
     Log [named(KeyCode::PageUp)] PageUp "much older";
     Log [named(KeyCode::PageDown)] PageDown "much newer";
+    Log [named(KeyCode::Home)] First "the oldest";
+    Log [named(KeyCode::End)] Last "the newest, and stay there";
     Charts [named(KeyCode::Tab)] NextPane "the next chart";
     Charts [named(KeyCode::BackTab)] PreviousPane "the chart before";
     Charts [named(KeyCode::Left)] ChartLeft "the chart to the left; in a large one as h";
@@ -248,6 +259,8 @@ pub const KEYMAP: &[Binding] = table! {
     Robust [named(KeyCode::Down), key('j')] LineDown "down, in the pane with the focus";
     Robust [named(KeyCode::PageUp)] PageUp "far up";
     Robust [named(KeyCode::PageDown)] PageDown "far down";
+    Robust [named(KeyCode::Home), key('g')] First "to the top";
+    Robust [named(KeyCode::End), key('G')] Last "to the end";
     Events [named(KeyCode::Up), key('k')] LineUp "older, in the half with the focus";
     Events [named(KeyCode::Down), key('j')] LineDown "newer";
     Events [named(KeyCode::PageUp)] PageUp "a page older";
@@ -255,7 +268,8 @@ pub const KEYMAP: &[Binding] = table! {
     Events [key('g'), named(KeyCode::Home)] First "the oldest";
     Events [key('G'), named(KeyCode::End)] Last "the newest, and stay there";
     Events [key('F')] Follow "follow what comes" "follow";
-    Events [key('/')] Filter "only lines with a text in them; level:warn, level:error" "filter";
+    Events [key('/')] Filter "only lines with a text in them; by:hand, level:warn, level:error" "filter";
+    Events [key('h')] ByHand "only what a person did: changes, pauses, notes; or all lines again" "by hand";
     Events [key('n')] NextMarker "next line with the text, or next warning" "next";
     Events [key('N')] PreviousMarker "the one before";
     Events [key('c')] Context "show or hide the lines between those with the text";
@@ -263,6 +277,10 @@ pub const KEYMAP: &[Binding] = table! {
     Events [named(KeyCode::Enter)] Open "the crosshair of the Dash where the chosen event happened" "go there";
     System [named(KeyCode::Up), key('k')] LineUp "up, in the part with the focus";
     System [named(KeyCode::Down), key('j')] LineDown "down, in the part with the focus";
+    System [named(KeyCode::PageUp)] PageUp "far up";
+    System [named(KeyCode::PageDown)] PageDown "far down";
+    System [named(KeyCode::Home), key('g')] First "to the top";
+    System [named(KeyCode::End), key('G')] Last "to the end";
     System [key('m')] Span "step times of the whole run, or of the last minute" "minute";
     Runs [named(KeyCode::Enter), key('o')] Open "curves of this run behind the charts, or no longer" "overlay";
     Runs [key('/')] Filter "show some: words, method:rrm lambda:0.005 state:live" "filter";
@@ -280,9 +298,19 @@ pub const KEYMAP: &[Binding] = table! {
     Gallery [named(KeyCode::Right), key('l')] Right "the next image of its group" "image";
     Gallery [named(KeyCode::Up), key('k')] LineUp "the group before: fooled, saved, hardest";
     Gallery [named(KeyCode::Down), key('j')] LineDown "the next group" "group";
+    Gallery [named(KeyCode::PageUp)] PageUp "eight images back";
+    Gallery [named(KeyCode::PageDown)] PageDown "eight images on";
+    Gallery [named(KeyCode::Home), key('g')] First "the first image of the group";
+    Gallery [named(KeyCode::End), key('G')] Last "the last image of the group";
     Gallery [key('t')] NextLook "what small pictures show: x, x+δ or 10·δ" "x/δ";
     Gallery [key('i'), named(KeyCode::Enter)] Open "one image large, or all again" "large";
     Gallery [key('R')] Exhibit "attack validation images and show some: about one probe" "new";
+    Replay [named(KeyCode::Left), key(',')] SeekBack "back by 1 % of the run; , where Left has another use" "back";
+    Replay [named(KeyCode::Right), key('.')] SeekForward "on by 1 % of the run; . where Right has another use" "on";
+    Replay [named(KeyCode::PageUp), key('(')] SeekFarBack "back by 10 % of the run" "far back";
+    Replay [named(KeyCode::PageDown), key(')')] SeekFarForward "on by 10 % of the run" "far on";
+    Replay [named(KeyCode::Home)] SeekStart "to the beginning of the run";
+    Replay [named(KeyCode::End)] SeekEnd "to the end of the run" "end";
     Replay [key('>')] Faster "play faster" "faster";
     Replay [key('<')] Slower "play slower" "slower";
 };
@@ -372,6 +400,19 @@ impl Scope {
         Self::System,
         Self::Replay,
     ];
+
+    /// The place that a view is.
+    pub fn of(view: View) -> Self {
+        match view {
+            View::Dash => Self::Dash,
+            View::Charts => Self::Charts,
+            View::Robust => Self::Robust,
+            View::Gallery => Self::Gallery,
+            View::Runs => Self::Runs,
+            View::Events => Self::Events,
+            View::System => Self::System,
+        }
+    }
 
     pub fn title(self) -> &'static str {
         match self {

@@ -3,6 +3,7 @@
 //! Nothing here is true of the run: a pending value is a proposal until [`RunState::answer_to`] says otherwise. It reads no
 //! clock; the loop sets `now_ms`.
 
+mod begin;
 mod branch;
 mod charts;
 mod editor;
@@ -15,7 +16,7 @@ mod toast;
 pub use branch::{Branching, Checkpoints, Kind, Wish as BranchWish, change as change_of_config};
 pub use charts::{Charts, Overlays, Tail, X};
 pub use editor::{Editor, Field, Wish};
-pub use events::{Around, Events, Half, Wanted, line as log_line, window};
+pub use events::{Around, BY_HAND, By, Events, Half, Wanted, window};
 pub use gallery::{Gallery, Look, Size};
 pub use runs::{Extent, Filter, Folder, Listed, OVERLAYS, Rank, Runs, Shape, Shown, Sort, Toggled, state_word};
 pub use system::{Overlay, Section, Span, System};
@@ -23,6 +24,7 @@ pub use toast::{Changed, Mood, Stays, Toast};
 
 use super::command_line::CommandLine;
 use super::evaluation::{Choice, Row};
+use super::field::TextField;
 use super::glyphs::Glyphs;
 use super::keymap::Keymap;
 use super::layout::{Pane, View};
@@ -59,6 +61,8 @@ pub struct Screen {
     pub preparing: String,
     /// How fast a replay plays; `None` for a live run.
     pub pace: Option<String>,
+    /// The step that a replay is on its way to.
+    pub seeking: Option<Step>,
     /// Columns and rows of the last frame: keys that turn pages go by it.
     pub size: (u16, u16),
     pub view: View,
@@ -73,6 +77,8 @@ pub struct Screen {
     /// Commands that were typed, oldest first.
     pub commands: Vec<String>,
     pub toasts: Vec<Toast>,
+    /// Until when the views are named in place of the hints, where no line is spent on that.
+    pub named_until_ms: u64,
     pub smoothing: usize,
     pub zoom: Option<Zoom>,
     pub cursor: Option<Step>,
@@ -143,7 +149,8 @@ pub enum Asked {
 pub enum Dialog {
     Help {
         search: Search,
-        scroll: u16,
+        /// The first line that is shown.
+        scroll: usize,
     },
     Quit {
         choice: usize,
@@ -181,7 +188,9 @@ pub enum Dialog {
     GiveUp {
         choice: usize,
     },
-    Failed,
+    Failed {
+        scroll: usize,
+    },
     /// Leaving while training goes on.
     Detach {
         choice: usize,
@@ -200,7 +209,7 @@ pub enum Dialog {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Search {
     Off,
-    Typing(String),
+    Typing(TextField),
     Found(String),
 }
 
@@ -250,6 +259,7 @@ impl Screen {
             folder,
             preparing: String::new(),
             pace: None,
+            seeking: None,
             size: (80, 24),
             view: View::Dash,
             focus: Pane::Controls,
@@ -261,6 +271,7 @@ impl Screen {
             dialog: None,
             commands: Vec::new(),
             toasts: Vec::new(),
+            named_until_ms: 0,
             smoothing: 0,
             zoom: None,
             cursor: None,
@@ -282,14 +293,6 @@ impl Screen {
             system: System::default(),
             begun: None,
         }
-    }
-
-    /// Takes over what was known of the run before there was this screen.
-    pub fn caught_up(&mut self, state: &RunState) {
-        if state.phase == Phase::Paused {
-            self.paused_at_ms = Some(state.last_at_ms);
-        }
-        self.undo = state.turns.last().map(|turn| (turn.dial, turn.old));
     }
 
     /// Shows a view as it was left.
@@ -327,7 +330,7 @@ impl Screen {
                 let saw = saw(message);
                 // The advice is in the log, where there is room for it.
                 let more = if saw.len() < message.len() { " (L: more)" } else { "" };
-                self.tell(Mood::Bad, stays(*kind), format!("! {saw}{more}"));
+                self.tell(Mood::Bad, Stays::of(*kind), format!("! {saw}{more}"));
                 if *kind == Warning::NonFinite && self.access == Access::Steer && self.dialog.is_none() {
                     // What helps is to go back, which is offered at once.
                     self.checkpoints = Checkpoints::Unread;
@@ -341,7 +344,7 @@ impl Screen {
                 match &finished.outcome {
                     Outcome::Completed => self.toast(Mood::Good, "training completed"),
                     Outcome::Stopped => self.toast(Mood::Good, format!("stopped at step {}", finished.step)),
-                    Outcome::Failed { .. } => self.dialog = Some(Dialog::Failed),
+                    Outcome::Failed { .. } => self.dialog = Some(Dialog::Failed { scroll: 0 }),
                 }
                 if matches!(
                     self.dialog,
@@ -477,21 +480,6 @@ impl Screen {
 
 pub fn is_over(state: &RunState) -> bool {
     matches!(state.phase, Phase::Finished(_))
-}
-
-/// What may cost the run waits for somebody to come.
-fn stays(kind: Warning) -> Stays {
-    match kind {
-        Warning::NonFinite | Warning::Divergence | Warning::Overfitting | Warning::DiskFull => Stays::UntilKey,
-        Warning::Teacher
-        | Warning::Drifting
-        | Warning::Vanishing
-        | Warning::InputBound
-        | Warning::Throttled
-        | Warning::Disk
-        | Warning::Data
-        | Warning::Other => Stays::ForAWhile,
-    }
 }
 
 pub fn first_line(text: &str) -> &str {

@@ -13,7 +13,7 @@ mod watch;
 pub use draw::{draw, draw_into};
 pub use keys::{Effect, interrupt, paste, press, saw};
 pub use view::{Dialog, Leaving, Runner, Show, Stop, View};
-pub use watch::{Options as WatchOptions, watch};
+pub use watch::{Curves, Options as WatchOptions, watch};
 
 use super::event::Signal;
 use super::glyphs::Glyphs;
@@ -49,6 +49,8 @@ pub struct Options<'a> {
     /// The chosen one is what it begins with.
     pub themes: Themes,
     pub leaving: Leaving,
+    /// Without one no curves are shown.
+    pub curves: Option<Box<dyn Curves>>,
 }
 
 /// Shows boards, the newest in place of the one before, until the screen is left; the terminal has been given back then. Call it on
@@ -80,6 +82,7 @@ pub fn run(
         glyphs: Glyphs::of(capabilities.glyphs),
         max_fps: capabilities.max_fps,
         leaving: options.leaving,
+        curves: options.curves,
     };
     let end = watch(boards, asks, &mut surface, &input, signals, &printed, shown);
     drop(reader);

@@ -29,6 +29,7 @@ use super::theme::Tone;
 use crate::config::Method;
 use crate::protocol::Dial;
 use crate::run::RunState;
+use crate::run::session::Access;
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -68,6 +69,30 @@ pub fn placements(area: Rect, state: &RunState, screen: &Screen) -> Vec<Placemen
     let told = screen.toasts.len() as u16 + if screen.trouble.is_some() { 3 } else { 0 };
     let floor = if screen.dialog.is_some() { 0 } else { panels.hints.y.saturating_sub(told) };
     gallery::placements(pane, floor, state, screen)
+}
+
+/// Lines of what is said of a run that failed, and how many of them are seen at once: keys that scroll go by it.
+pub fn failure(screen: &Screen, state: &RunState) -> (usize, usize) {
+    dialogs::failure_lines(&Pen { state, screen }, Rect::new(0, 0, screen.size.0, screen.size.1))
+}
+
+/// One of the charts of a run that others show too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CurvePane {
+    Loss,
+    /// Natural and adversarial accuracy of the probes.
+    Accuracy,
+}
+
+/// A chart of a run that is only looked at, without a screen of its own.
+pub fn curve_pane(pane: CurvePane, area: Rect, state: &RunState, brush: Brush, buffer: &mut Buffer) {
+    let mut screen = Screen::new(brush.palette, brush.glyphs, Access::ReadOnly, String::new());
+    screen.focus = Pane::Grid;
+    let pen = Pen { state, screen: &screen };
+    match pane {
+        CurvePane::Loss => charts::loss(&pen, area, buffer),
+        CurvePane::Accuracy => charts::accuracy(&pen, area, buffer),
+    }
 }
 
 /// What every pane needs.

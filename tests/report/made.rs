@@ -288,7 +288,7 @@ fn exhibit(step: u64, threat: Threat) -> Exhibit {
     };
     let attack = AttackSpec::pgd(threat, 10, 1, 0);
     let pieces = vec![piece("AECAwA=="), piece("?")];
-    Exhibit { step, by: None, attack, looked: 100, fooled: 60, standing: 20, saved: 3, pieces }
+    Exhibit { step, by: None, attack, looked: 100, fooled: 60, standing: 20, saved: 3, from: 0, pieces }
 }
 
 /// A cell of a plan that is the run of that name.

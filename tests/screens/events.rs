@@ -2,7 +2,7 @@
 
 use super::recording::{self, Kind, Machines, recording};
 use super::{fold, fold_with, midway, picture, press};
-use rematch::protocol::event::{Voice, Warning};
+use rematch::protocol::event::{Saved, Voice, Warning};
 use rematch::protocol::{Event, Record};
 use rematch::run::RunState;
 use rematch::ui::glyphs::Glyphs;
@@ -133,6 +133,49 @@ fn a_filter_hides_what_it_does_not_name_and_marks_what_it_does() {
     intent::paste(&mut screen, "two\x07 check\nsecond line");
     press(&mut screen, &state, "\n");
     assert!(picture(80, 24, &state, &screen).contains("two checkpoints were removed"));
+}
+
+#[test]
+fn what_a_person_did_is_one_key_away() {
+    let (state, mut screen) = log(&talkative());
+    press(&mut screen, &state, "h");
+    let shown = picture(120, 40, &state, &screen);
+    assert_eq!(screen.events.filter, "by:hand");
+    assert!(shown.contains("lower before the drop") && shown.contains("by hand"), "{shown}");
+    assert!(!shown.contains("epoch 10 done") && !shown.contains("cudnn"), "{shown}");
+    press(&mut screen, &state, "h");
+    assert!(screen.events.filter.is_empty());
+    press(&mut screen, &state, "/by:hand lower\n");
+    assert!(picture(80, 24, &state, &screen).contains("lower before the drop"));
+}
+
+#[test]
+fn checkpoints_are_one_line_unless_they_are_looked_for() {
+    let mut records = talkative();
+    for step in [300, 310, 320] {
+        say(
+            &mut records,
+            Event::Saved(Saved {
+                step,
+                by: None,
+                path: format!("checkpoints/step-{step}"),
+                bytes: 1 << 20,
+                ms: 7,
+                held_ms: None,
+            }),
+        );
+    }
+    let (state, mut screen) = log(&records);
+    for (width, height) in SIZES {
+        let shown = picture(width, height, &state, &screen);
+        assert!(shown.contains("checkpoints, newest step 320"), "{shown}");
+        assert!(!shown.contains("checkpoints/step-300") && !shown.contains("checkpoints/step-310"), "{shown}");
+    }
+    press(&mut screen, &state, "1");
+    assert!(picture(120, 40, &state, &screen).contains("checkpoints, newest step 320"));
+    press(&mut screen, &state, "6/step-3\n");
+    let shown = picture(80, 24, &state, &screen);
+    assert!(["step-300", "step-310", "step-320"].iter().all(|path| shown.contains(path)), "{shown}");
 }
 
 #[test]

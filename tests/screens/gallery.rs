@@ -157,12 +157,52 @@ fn groups_and_pieces_are_walked_and_looked_at_closely() {
 }
 
 #[test]
+fn all_fooled_images_are_reached() {
+    // As many pictures of fooled images as the look says that there are.
+    let all = |from: u64, count: usize| {
+        changed(grey(), |exhibit| {
+            let fooled: Vec<_> = exhibit.pieces.iter().filter(|piece| piece.group == Group::Fooled).cloned().collect();
+            exhibit.pieces.retain(|piece| piece.group != Group::Fooled);
+            exhibit.pieces.splice(..0, fooled.iter().cycle().take(count).cloned());
+            exhibit.from = from;
+        })
+    };
+    let (state, mut screen) = gallery(&all(0, 83));
+    let shown = |screen: &Screen| picture(80, 24, &state, screen);
+    press(&mut screen, &state, &"l".repeat(82));
+    assert!(shown(&screen).contains("fooled 83, 83 of 83"), "{}", shown(&screen));
+    press(&mut screen, &state, "gl");
+    assert!(shown(&screen).contains("fooled 83, 2 of 83"));
+    press(&mut screen, &state, "G");
+    assert!(shown(&screen).contains("fooled 83, 83 of 83"));
+    assert!(picture(120, 40, &state, &screen).contains("fooled 81 to 83 of 83"));
+    // A look that holds a part of them is gone on with from its end, and begun again elsewhere.
+    let (state, mut screen) = gallery(&all(0, 50));
+    let asked = |from| [Effect::Ask(Command::Exhibit { each: 4, fooled: 256, from }, Asked::Exhibit)];
+    assert_eq!(press(&mut screen, &state, "R"), asked(0));
+    assert_eq!(press(&mut screen, &state, "GR"), asked(50));
+    assert_eq!(press(&mut screen, &state, "jR"), asked(0), "the next page is of those that were fooled");
+    let (state, mut screen) = gallery(&all(50, 33));
+    assert!(picture(80, 24, &state, &screen).contains("fooled 83, 51 of 83"));
+    assert_eq!(press(&mut screen, &state, "GR"), asked(0), "there is none after the last");
+}
+
+#[test]
+fn pictures_of_a_run_that_is_known_already_are_there() {
+    let (state, _) = gallery(&grey());
+    let mut screen = Screen::new(Palette::TrueColour, Glyphs::Braille, Access::ReadOnly, "runs/demo".into());
+    screen.caught_up(&state);
+    press(&mut screen, &state, "v");
+    assert!(picture(80, 24, &state, &screen).contains("fooled 83, 1 of 4"));
+}
+
+#[test]
 fn nothing_is_attacked_before_it_is_asked_for() {
     let (state, mut screen) = gallery(&midway(Kind::Rrm, Machines::Gpu));
     shows("gallery_empty_80x24", &picture(80, 24, &state, &screen));
     assert_eq!(press(&mut screen, &state, "hjklti\n\x1bv"), []);
     let effects = press(&mut screen, &state, "R");
-    assert_eq!(effects, [Effect::Ask(Command::Exhibit { each: 4 }, Asked::Exhibit)]);
+    assert_eq!(effects, [Effect::Ask(Command::Exhibit { each: 4, fooled: 256, from: 0 }, Asked::Exhibit)]);
     screen.waiting.push((CommandId(4), Asked::Exhibit));
     assert_eq!(press(&mut screen, &state, "R"), [], "once is enough");
     screen.toasts.clear();

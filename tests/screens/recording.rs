@@ -297,7 +297,8 @@ pub fn exhibited(records: Vec<Record>, each: u64, side: u64, channels: u64) -> V
         }
     }
     let attack = AttackSpec::pgd(threat(), 10, 1, 0);
-    let exhibit = Exhibit { step, by: Some(CommandId(4)), attack, looked: 256, fooled: 83, standing: 118, saved: 21, pieces };
+    let exhibit =
+        Exhibit { step, by: Some(CommandId(4)), attack, looked: 256, fooled: 83, standing: 118, saved: 21, from: 0, pieces };
     tape.push(Event::Exhibited(Box::new(exhibit)));
     tape.records
 }

@@ -107,6 +107,7 @@ fn steers(effect: &Effect) -> bool {
         | Effect::Faster
         | Effect::Slower
         | Effect::TogglePace
+        | Effect::Seek(_)
         | Effect::LookAtRuns
         | Effect::OpenRun(_) => false,
     }

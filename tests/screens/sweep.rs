@@ -8,6 +8,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use rematch::run::RunState;
 use rematch::sweep::board::{Board, Flow, Found, Pair, Row, Slot, Stage, Steps};
 use rematch::sweep::plan::{Budget, Count};
 use rematch::sweep::{Cell, Figure, Role};
@@ -603,6 +604,109 @@ fn the_screen_is_cheap_over_ssh() {
     }
 }
 
+/// The curves of the run with this id, as the screen is handed them.
+fn curves(id: &str) -> (String, Result<Arc<RunState>, String>) {
+    (id.into(), Ok(Arc::new(super::fold(&super::midway(super::Kind::Rrm, super::Machines::Gpu)).0)))
+}
+
+#[test]
+fn enter_shows_the_curves_of_a_run_and_how_to_attach_to_it() {
+    let (board, mut view) = (lambdas(), view());
+    let training = board.rows.iter().position(|row| row.stage == Stage::Training).unwrap();
+    let id = board.rows[training].cell.id.clone();
+    press(&mut view, &board, "\n");
+    assert_eq!(view.looks_at(Some(&board)), Some(id.as_str()));
+    assert!(picture(80, 24, &board, &mut view).contains("Reading the run's log"));
+    view.curves = Some(curves(&id));
+    for (width, height) in SIZES {
+        let shown = picture(width, height, &board, &mut view);
+        let joined: String = shown.chars().filter(|c| !c.is_whitespace()).collect();
+        assert!(joined.contains(&format!("rematchattach/home/me/sweeps/lambda/runs/{id}")), "{shown}");
+        assert!(shown.contains("Loss") && shown.contains("c config") && shown.contains(&id), "{shown}");
+        if height >= 24 {
+            assert!(shown.contains("nat ") && shown.contains("pgd-10 "), "{shown}");
+        }
+    }
+    shows("sweep_curves_80x24", &picture(80, 24, &board, &mut view));
+    // Where there is room for one chart, Tab shows the other.
+    assert!(picture(60, 16, &board, &mut view).contains("Tab other chart"));
+    press(&mut view, &board, "\t");
+    let shown = picture(60, 16, &board, &mut view);
+    assert!(shown.contains("Acc") && !shown.contains("Loss"), "{shown}");
+    // The config is a key away, and the curves one back.
+    press(&mut view, &board, "c");
+    assert!(picture(80, 24, &board, &mut view).contains("learns from") || matches!(view.dialog, Some(Dialog::Details { .. })));
+    press(&mut view, &board, "v");
+    assert!(matches!(view.dialog, Some(Dialog::Curves { .. })));
+    // Another run: its curves are not this one's.
+    press(&mut view, &board, "k");
+    assert_ne!(view.looks_at(Some(&board)), Some(id.as_str()));
+    assert!(picture(80, 24, &board, &mut view).contains("Reading the run's log"));
+    press(&mut view, &board, "\x1b");
+    assert_eq!(view.looks_at(Some(&board)), None);
+    // Of what has not begun there are none: why is said instead.
+    press(&mut view, &board, "G\n");
+    assert!(matches!(view.dialog, Some(Dialog::Details { .. })), "{:?}", view.dialog);
+    let other = board.rows[0].cell.id.clone();
+    press(&mut view, &board, "\x1bg\n");
+    view.curves = Some((other, Err("its log does not say what was started".into())));
+    assert!(picture(80, 24, &board, &mut view).contains("! its log does not say"));
+}
+
+#[test]
+fn names_that_share_a_beginning_stay_different_at_every_size() {
+    let mut board = lambdas();
+    for (n, row) in board.rows.iter_mut().enumerate() {
+        row.cell.id = format!("resnet18-cifar10-robust-representation-matching-lambda0.005-seed{n}");
+    }
+    let mut view = view();
+    view.show = Show::Table;
+    for (width, height) in SIZES {
+        let shown = picture(width, height, &board, &mut view);
+        let seeds = (0..9).filter(|n| shown.contains(&format!("seed{n} "))).count();
+        assert!(seeds >= 5, "{width}x{height}: {shown}");
+    }
+    press(&mut view, &board, "nr");
+    let shown = picture(60, 16, &board, &mut view);
+    let joined: String = shown.chars().filter(|c| c.is_ascii_graphic()).collect();
+    assert!(joined.contains("seed10"), "{shown}");
+}
+
+/// Answers with curves what it is asked for.
+struct Reader {
+    asked: Sender<Option<String>>,
+    found: Receiver<(String, Result<Arc<RunState>, String>)>,
+}
+
+impl sweep::Curves for Reader {
+    fn follow(&self, id: Option<&str>) {
+        self.asked.send(id.map(String::from)).unwrap();
+    }
+    fn read(&self) -> Receiver<(String, Result<Arc<RunState>, String>)> {
+        self.found.clone()
+    }
+}
+
+#[test]
+fn the_loop_asks_for_the_curves_that_are_looked_at() {
+    let (asked, wanted) = unbounded();
+    let (to, found) = unbounded();
+    let run = begun_with(Leaving::Ends, Some(Box::new(Reader { asked, found })));
+    run.boards.send(lambdas()).unwrap();
+    run.wait_for("10/19 done");
+    run.press('\n');
+    let id = wanted.recv_timeout(Duration::from_secs(10)).unwrap().unwrap();
+    run.wait_for("Reading the run's log");
+    // What comes too late for another run is not shown.
+    to.send(curves("another")).unwrap();
+    to.send(curves(&id)).unwrap();
+    run.wait_for("Loss");
+    run.press('\n');
+    assert_eq!(wanted.recv_timeout(Duration::from_secs(10)), Ok(None));
+    run.signals.send(Signal::Terminate).unwrap();
+    assert_eq!(run.end.join().unwrap(), End::Terminated);
+}
+
 struct Loop {
     boards: Sender<Board>,
     asks: Receiver<Ask>,
@@ -614,6 +718,10 @@ struct Loop {
 }
 
 fn begun(leaving: Leaving) -> Loop {
+    begun_with(leaving, None)
+}
+
+fn begun_with(leaving: Leaving, curves: Option<Box<dyn sweep::Curves + Send>>) -> Loop {
     let (to_screen, boards) = unbounded();
     let (to_runner, asks) = unbounded();
     let (keys, input) = unbounded();
@@ -622,8 +730,13 @@ fn begun(leaving: Leaving) -> Loop {
     let (frames, shown) = unbounded();
     let end = std::thread::spawn(move || {
         let mut surface = Shown { terminal: Terminal::new(TestBackend::new(80, 24)).unwrap(), frames, stalled: Arc::default() };
-        let options =
-            sweep::WatchOptions { themes: Themes::built_in(Colour::Mono), glyphs: Glyphs::Braille, max_fps: 60, leaving };
+        let options = sweep::WatchOptions {
+            themes: Themes::built_in(Colour::Mono),
+            glyphs: Glyphs::Braille,
+            max_fps: 60,
+            leaving,
+            curves: curves.map(|curves| curves as Box<dyn sweep::Curves>),
+        };
         watch(&boards, &to_runner, &mut surface, &input, &heard, &prints, options)
     });
     Loop { boards: to_screen, asks, keys, signals, printed, frames: shown, end }

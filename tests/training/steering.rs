@@ -56,7 +56,11 @@ fn a_pull_grows_with_its_weight() {
 }
 
 fn exhibit(run: &mut Running, each: u64) -> Exhibit {
-    let id = run.ask(Command::Exhibit { each });
+    look(run, each, 0, 0)
+}
+
+fn look(run: &mut Running, each: u64, fooled: u64, from: u64) -> Exhibit {
+    let id = run.ask(Command::Exhibit { each, fooled, from });
     let Event::Exhibited(exhibit) = run.until("exhibit", |e| matches!(e, Event::Exhibited(e) if e.by == Some(id))) else {
         unreachable!()
     };
@@ -101,7 +105,17 @@ fn images_under_attack_are_those_that_the_probe_counts() {
         (of(Group::Fooled), of(Group::Saved), of(Group::Hardest)),
         (shown.fooled.min(8), shown.saved.min(8), shown.standing.min(8))
     );
-    let refused = run.ask(Command::Exhibit { each: 9 });
+    // All fooled images can be had, at once and page by page, and the others stay as few as they were asked for.
+    let fooled = |shown: &Exhibit| {
+        let pieces = shown.pieces.iter().filter(|p| p.group == Group::Fooled);
+        pieces.map(|p| p.index).collect::<Vec<_>>()
+    };
+    let all = look(&mut run, 1, 200, 0);
+    let page = look(&mut run, 1, 2, 2);
+    assert_eq!((fooled(&all).len() as u64, all.from, page.from), (all.fooled, 0, 2));
+    assert!(all.pieces.iter().filter(|p| p.group == Group::Hardest).count() <= 1);
+    assert_eq!(fooled(&page), fooled(&all)[2..4.min(all.fooled as usize)]);
+    let refused = run.ask(Command::Exhibit { each: 9, fooled: 0, from: 0 });
     run.until("refusal", |e| matches!(e, Event::Refused { by, reason } if *by == refused && reason.contains("1 to 8")));
     run.ask(Command::Set { change: Change::Flow(Flow::Running), note: None });
     let ended = run.end();
@@ -111,7 +125,7 @@ fn images_under_attack_are_those_that_the_probe_counts() {
 #[test]
 fn the_teachers_view_of_the_same_images_is_there() {
     let (_dir, teacher) = teacher();
-    let first = [Command::Exhibit { each: 3 }];
+    let first = [Command::Exhibit { each: 3, fooled: 0, from: 0 }];
     let mut run = Running::starting_with(rrm(&teacher, 0.05, 1), options(), &first);
     let Event::Exhibited(shown) = run.until("exhibit", |e| matches!(e, Event::Exhibited(_))) else { unreachable!() };
     assert!(shown.pieces.iter().all(|piece| piece.teacher.is_some()));

@@ -5,7 +5,7 @@
 use super::keys::{KEYS, Key};
 
 /// The key that was probably meant.
-pub(super) fn key(unknown: &str) -> Option<&'static Key> {
+pub(crate) fn key(unknown: &str) -> Option<&'static Key> {
     let by_spelling = KEYS
         .iter()
         .map(|key| (distance(unknown, key.path), key))
@@ -16,7 +16,8 @@ pub(super) fn key(unknown: &str) -> Option<&'static Key> {
     by_spelling.map(|(_, key)| key).or_else(|| KEYS.iter().find(|key| key.section_and_name().1 == last))
 }
 
-pub(crate) fn name(unknown: &str, names: &[&'static str]) -> Option<&'static str> {
+/// Of some names the one that was probably meant.
+pub(crate) fn name<'a>(unknown: &str, names: &[&'a str]) -> Option<&'a str> {
     let nearest = names.iter().map(|name| (distance(unknown, name), *name)).min_by_key(|(far, _)| *far);
     nearest.filter(|(far, _)| *far <= 2 && *far < unknown.chars().count()).map(|(_, name)| name)
 }

@@ -1,7 +1,9 @@
 //! What the loop is given from outside: where frames go, who reads folders and keeps files, and how it was left.
 
+use crate::protocol::Step;
 use crate::run::RunState;
 use crate::run::checkpoints::{Found, Pinned};
+use crate::run::seek::Sought;
 use crate::run::shelf::Entry;
 use crate::ui::glyphs::Glyphs;
 use crate::ui::graphics::{Graphics, Placement};
@@ -76,6 +78,10 @@ pub trait Pace {
     fn toggle(&self);
     /// `x4`, `held`.
     fn label(&self) -> String;
+    /// Goes on from another step; the answer comes among [`Pace::sought`]. Does not wait.
+    fn seek(&self, step: Step);
+    /// The run as it stood after a step that was asked for, and the records that follow; or why it cannot be had.
+    fn sought(&self) -> Receiver<Result<Sought, String>>;
 }
 
 /// The folder of runs, read on a thread: nothing here waits.

@@ -9,8 +9,11 @@ use crate::run::RunState;
 use crate::run::checkpoints::{Found, Pinned};
 use crate::run::session::Access;
 use crate::ui::screen::{Branching, Checkpoints, DETACH, Dialog, Kind, Mood, Screen, is_over};
+use crate::ui::scroll::moved;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+/// Rows that Page Up and Page Down go.
+const PAGE: usize = 10;
 /// Longest line of changes.
 const LONGEST: usize = 200;
 
@@ -41,12 +44,17 @@ pub(super) fn detaching(screen: &mut Screen, choice: usize, event: &KeyEvent) ->
 }
 
 /// Whether files of the run may be touched from here: not while somebody else steers it.
-fn may_touch(screen: &mut Screen, state: &RunState) -> bool {
-    let elsewhere = screen.access == Access::ReadOnly && !is_over(state) && screen.pace.is_none();
-    if elsewhere {
+pub fn may_touch(screen: &Screen, state: &RunState) -> bool {
+    screen.access == Access::Steer || is_over(state) || screen.pace.is_some()
+}
+
+/// The same, and says why where they may not.
+fn touches(screen: &mut Screen, state: &RunState) -> bool {
+    let may = may_touch(screen, state);
+    if !may {
         screen.toast(Mood::Bad, "this screen only looks: another one steers the run");
     }
-    !elsewhere
+    may
 }
 
 pub(super) fn list(screen: &mut Screen, state: &RunState, row: usize, event: &KeyEvent) -> Vec<Effect> {
@@ -56,7 +64,7 @@ pub(super) fn list(screen: &mut Screen, state: &RunState, row: usize, event: &Ke
     let again = Dialog::Checkpoints { row };
     match (event.code, found) {
         (KeyCode::Esc | KeyCode::Char('q' | 'c'), _) => return Vec::new(),
-        (KeyCode::Enter | KeyCode::Char('w'), Some(found)) if may_touch(screen, state) => {
+        (KeyCode::Enter | KeyCode::Char('w'), Some(found)) if touches(screen, state) => {
             screen.dialog = Some(Dialog::Branch(Branching::new(found.state.step, Kind::Rewind)));
             return Vec::new();
         }
@@ -64,7 +72,7 @@ pub(super) fn list(screen: &mut Screen, state: &RunState, row: usize, event: &Ke
             screen.dialog = Some(Dialog::Branch(Branching::new(found.state.step, Kind::Beside)));
             return Vec::new();
         }
-        (KeyCode::Char('p'), Some(found)) if may_touch(screen, state) => {
+        (KeyCode::Char('p'), Some(found)) if touches(screen, state) => {
             screen.dialog = Some(again);
             let pinned = match found.pinned {
                 Pinned::Yes => Pinned::No,
@@ -72,13 +80,19 @@ pub(super) fn list(screen: &mut Screen, state: &RunState, row: usize, event: &Ke
             };
             return vec![Effect::Pin(found.path, pinned)];
         }
-        (KeyCode::Char('x'), Some(found)) if may_touch(screen, state) => {
+        (KeyCode::Char('x'), Some(found)) if touches(screen, state) => {
             screen.dialog = Some(Dialog::Forget { step: found.state.step, typed: String::new() });
             return Vec::new();
         }
         (code, _) => {
             let many = screen.checkpoints.all().len().max(1);
-            screen.dialog = Some(Dialog::Checkpoints { row: choose(row, many, code) });
+            let row = match code {
+                KeyCode::PageUp | KeyCode::PageDown | KeyCode::Home | KeyCode::End | KeyCode::Char('g' | 'G') => {
+                    moved(row, many - 1, PAGE, code)
+                }
+                code => choose(row, many, code),
+            };
+            screen.dialog = Some(Dialog::Checkpoints { row });
         }
     }
     Vec::new()

@@ -126,8 +126,10 @@ fn run(screen: &mut Screen, state: &RunState, spoken: Spoken) -> Result<Vec<Effe
         Spoken::Write(None) => screen.dialog = Some(Dialog::Write { choice: 0 }),
         Spoken::Write(Some((name, kind))) => return Ok(vec![Effect::Write(kind, Place::At(name))]),
         Spoken::Help(word) => {
-            let search = if word.is_empty() { Search::Off } else { Search::Found(word) };
-            screen.dialog = Some(Dialog::Help { search, scroll: 0 });
+            if word.is_empty() {
+                return Ok(perform(screen, state, Intent::Help));
+            }
+            screen.dialog = Some(Dialog::Help { search: Search::Found(word), scroll: 0 });
         }
         Spoken::Checkpoints => return Ok(perform(screen, state, Intent::Checkpoints)),
         // Shown once more before it begins, with what it costs.

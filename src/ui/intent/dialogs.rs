@@ -5,38 +5,62 @@ use super::{Effect, LONGEST_NOTE, Leave, Place, ask, stop};
 use crate::protocol::command::SaveOnStop;
 use crate::protocol::{Command, Stop, StopWhen};
 use crate::run::RunState;
-use crate::ui::command_line::parse::{Kind, WORDS};
+use crate::ui::command_line::parse::Kind;
 use crate::ui::evaluation::{Choice, Row, Turn};
-use crate::ui::keymap;
+use crate::ui::field::{Edited, TextField};
+use crate::ui::help;
 use crate::ui::layout::View;
 use crate::ui::screen::{
     Asked, DISCARD, Dialog, Editor, Field, GIVE_UP, Mood, Pending, QUIT, SUSPEND, Screen, Search, WRITE, Wish,
 };
+use crate::ui::scroll::scrolled;
+use crate::ui::view;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-pub(super) fn help(search: Search, scroll: u16, event: &KeyEvent) -> Option<Dialog> {
+/// Longest text that the help is searched for.
+const LONGEST_SEARCH: usize = 40;
+
+pub(super) fn help(screen: &Screen, search: Search, scroll: usize, event: &KeyEvent) -> Option<Dialog> {
     let at = |search, scroll| Some(Dialog::Help { search, scroll });
     match (search, event.code) {
-        (Search::Typing(mut text), code) => match code {
-            KeyCode::Esc => at(Search::Off, 0),
-            KeyCode::Enter => at(Search::Found(text), 0),
-            KeyCode::Backspace => {
-                text.pop();
-                at(Search::Typing(text), 0)
-            }
-            KeyCode::Char(c) if text.len() < 40 => {
-                text.push(c);
-                at(Search::Typing(text), 0)
-            }
-            _ => at(Search::Typing(text), scroll),
-        },
-        (_, KeyCode::Char('/')) => at(Search::Typing(String::new()), 0),
+        (Search::Typing(_), KeyCode::Esc) => at(Search::Off, 0),
+        (Search::Typing(field), KeyCode::Enter) => at(Search::Found(field.text().to_string()), 0),
+        (Search::Typing(mut field), code) => {
+            let scroll = match field.key(event) {
+                Edited::Text => 0,
+                Edited::Cursor => scroll,
+                // While a text is typed Home and End are the text's.
+                Edited::No => scrolled_help(screen, field.text(), scroll, code),
+            };
+            at(Search::Typing(field), scroll)
+        }
+        (_, KeyCode::Char('/')) => at(Search::Typing(TextField::new(LONGEST_SEARCH)), 0),
         (Search::Found(_), KeyCode::Esc) => at(Search::Off, 0),
         (_, KeyCode::Esc | KeyCode::Char('?' | 'q') | KeyCode::F(1) | KeyCode::Enter) => None,
-        (search, KeyCode::Down | KeyCode::Char('j')) => at(search, (scroll + 1).min((keymap::KEYMAP.len() + WORDS.len()) as u16)),
-        (search, KeyCode::Up | KeyCode::Char('k')) => at(search, scroll.saturating_sub(1)),
-        (search, _) => at(search, scroll),
+        (search, code) => {
+            let wanted = if let Search::Found(text) = &search { text } else { "" };
+            let scroll = scrolled_help(screen, wanted, scroll, code);
+            at(search, scroll)
+        }
     }
+}
+
+fn scrolled_help(screen: &Screen, wanted: &str, scroll: usize, code: KeyCode) -> usize {
+    let lines = help::lines(&screen.keymap, wanted, screen.size.0).len();
+    scrolled(scroll, lines, help::room(screen.size.1), code)
+}
+
+/// The message of a run that failed may be longer than the screen.
+pub(super) fn failed(screen: &mut Screen, state: &RunState, scroll: usize, event: &KeyEvent) -> Vec<Effect> {
+    match event.code {
+        KeyCode::Enter | KeyCode::Char('q') => return vec![Effect::Leave(Leave::Quit)],
+        KeyCode::Esc => {}
+        code => {
+            let (lines, room) = view::failure(screen, state);
+            screen.dialog = Some(Dialog::Failed { scroll: scrolled(scroll, lines, room, code) });
+        }
+    }
+    Vec::new()
 }
 
 pub(super) fn choose(choice: usize, count: usize, code: KeyCode) -> usize {

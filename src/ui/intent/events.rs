@@ -3,10 +3,11 @@
 use super::Effect;
 use crate::run::RunState;
 use crate::run::state::Level;
+use crate::ui::field::TextField;
 use crate::ui::keymap::Intent;
 use crate::ui::layout::{Life, Pane, View, layout};
 use crate::ui::screen::{Around, Half, Mood, Screen, is_over, window};
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::layout::Rect;
 
 const LONGEST_FILTER: usize = 60;
@@ -44,7 +45,12 @@ pub(super) fn act(screen: &mut Screen, state: &RunState, intent: Intent) -> Opti
         Intent::Follow => (screen.events.line, screen.events.mark) = (None, None),
         Intent::Filter => {
             screen.events.half = Half::Log;
-            screen.events.typing = Some(screen.events.filter.clone());
+            screen.events.typing = Some(TextField::with(&screen.events.filter, LONGEST_FILTER));
+        }
+        Intent::ByHand => {
+            screen.events.half = Half::Log;
+            screen.events.line = None;
+            screen.events.turn_by_hand();
         }
         Intent::Context => {
             screen.events.around = match screen.events.around {
@@ -70,31 +76,25 @@ pub(super) fn act(screen: &mut Screen, state: &RunState, intent: Intent) -> Opti
 
 /// A key while the filter is typed; `false`: none is.
 pub(super) fn typed(screen: &mut Screen, event: &KeyEvent) -> bool {
-    let Some(mut text) = screen.events.typing.take() else { return false };
+    let Some(mut field) = screen.events.typing.take() else { return false };
     match event.code {
         KeyCode::Esc => return true,
         KeyCode::Enter => {
-            screen.events.filter = text.trim().to_string();
+            screen.events.filter = field.text().trim().to_string();
             return true;
         }
-        KeyCode::Backspace => {
-            text.pop();
+        _ => {
+            field.key(event);
         }
-        KeyCode::Char('u' | 'w') if event.modifiers.contains(KeyModifiers::CONTROL) => text.clear(),
-        KeyCode::Char(c) if (event.modifiers - KeyModifiers::SHIFT).is_empty() && text.chars().count() < LONGEST_FILTER => {
-            text.push(c);
-        }
-        _ => {}
     }
-    screen.events.typing = Some(text);
+    screen.events.typing = Some(field);
     true
 }
 
 /// Text that came at once, into the filter.
 pub(super) fn pasted(screen: &mut Screen, text: &str) {
     if let Some(typing) = &mut screen.events.typing {
-        let room = LONGEST_FILTER.saturating_sub(typing.chars().count());
-        typing.extend(text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(room));
+        typing.paste(text);
     }
 }
 
@@ -159,7 +159,8 @@ fn hit(screen: &mut Screen, state: &RunState, by: Move, rows: usize) {
     let shown = screen.events.shown(state);
     let wanted = screen.events.wanted();
     let is_hit = |number: &u64| {
-        crate::ui::screen::log_line(state, *number)
+        state
+            .line(*number)
             .is_some_and(|line| if wanted.text.is_empty() { line.level >= Level::Warn } else { wanted.hits(&line.text) })
     };
     let at = screen.events.line.map(|line| nearest(&shown, line));

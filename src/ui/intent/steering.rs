@@ -20,8 +20,11 @@ pub(super) fn dials(state: &RunState) -> &[Dial] {
     state.started.as_ref().map_or(&[], |s| &s.dials)
 }
 
-/// Why nothing can be changed at present.
-pub(super) fn steers(screen: &Screen, state: &RunState) -> Result<(), &'static str> {
+/// Whether the run can be changed from here at present.
+///
+/// # Errors
+/// Why it cannot.
+pub fn steers(screen: &Screen, state: &RunState) -> Result<(), &'static str> {
     if screen.access == Access::ReadOnly && screen.may_take {
         Err("another screen steers this run; :take steers it from here")
     } else if screen.access == Access::ReadOnly {

@@ -8,6 +8,7 @@ use crate::ui::screen::{Overlay, Screen, Section, Span};
 
 /// More lines than a section ever has: where it ends only drawing knows.
 const FAR: usize = 200;
+const PAGE: usize = 10;
 
 /// `None`: the key means here what it means everywhere.
 pub(super) fn act(screen: &mut Screen, _state: &RunState, intent: Intent) -> Option<Vec<Effect>> {
@@ -20,6 +21,10 @@ pub(super) fn act(screen: &mut Screen, _state: &RunState, intent: Intent) -> Opt
         Intent::PreviousPane => turn(screen, Section::ALL.len() - 1),
         Intent::LineUp => system.down = system.down.saturating_sub(1),
         Intent::LineDown => system.down = (system.down + 1).min(FAR),
+        Intent::PageUp => system.down = system.down.saturating_sub(PAGE),
+        Intent::PageDown => system.down = (system.down + PAGE).min(FAR),
+        Intent::First => system.down = 0,
+        Intent::Last => system.down = FAR,
         Intent::Span => {
             system.span = match system.span {
                 Span::Run => Span::Minute,

@@ -186,6 +186,7 @@ impl Intent {
             Self::WhatIf => "what-if",
             Self::Follow => "follow",
             Self::Level => "level",
+            Self::ByHand => "by-hand",
             Self::Context => "context",
             Self::Span => "span",
             Self::Diagnostics => "diagnostics",
@@ -200,6 +201,12 @@ impl Intent {
             Self::Overlays => "overlays",
             Self::Faster => "faster",
             Self::Slower => "slower",
+            Self::SeekBack => "seek-back",
+            Self::SeekForward => "seek-forward",
+            Self::SeekFarBack => "seek-far-back",
+            Self::SeekFarForward => "seek-far-forward",
+            Self::SeekStart => "seek-start",
+            Self::SeekEnd => "seek-end",
         }
     }
 

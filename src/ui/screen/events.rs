@@ -5,6 +5,8 @@
 
 use crate::run::RunState;
 use crate::run::state::{Level, LogLine};
+use crate::ui::field::TextField;
+use std::borrow::Cow;
 use std::ops::Range;
 
 #[derive(Clone, Debug)]
@@ -12,10 +14,10 @@ pub struct Events {
     pub half: Half,
     /// Less than this is not shown.
     pub least: Level,
-    /// As it was typed: a text, and maybe `level:warn`.
+    /// As it was typed: a text, and maybe `level:warn` or `by:hand`.
     pub filter: String,
     /// What is being typed.
-    pub typing: Option<String>,
+    pub typing: Option<TextField>,
     pub around: Around,
     /// Number of the chosen line; `None` follows the newest.
     pub line: Option<u64>,
@@ -59,10 +61,23 @@ pub enum Around {
     Shown,
 }
 
+/// Whose lines are wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum By {
+    #[default]
+    Anybody,
+    /// What a person asked for.
+    Hand,
+}
+
+/// As a filter is typed for [`By::Hand`].
+pub const BY_HAND: &str = "by:hand";
+
 /// What a filter wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
     pub least: Level,
+    pub by: By,
     /// In small letters; empty wants everything.
     pub text: Vec<char>,
 }
@@ -70,10 +85,14 @@ pub struct Wanted {
 impl Events {
     /// The filter in force: what is being typed counts at once.
     pub fn wanted(&self) -> Wanted {
-        let typed = self.typing.as_deref().unwrap_or(&self.filter);
-        let mut wanted = Wanted { least: self.least, text: Vec::new() };
+        let typed = self.typing.as_ref().map_or(self.filter.as_str(), TextField::text);
+        let mut wanted = Wanted { least: self.least, by: By::Anybody, text: Vec::new() };
         let mut words = Vec::new();
         for word in typed.split(' ') {
+            if word == BY_HAND {
+                wanted.by = By::Hand;
+                continue;
+            }
             match word.strip_prefix("level:") {
                 Some("info" | "all") => wanted.least = Level::Info,
                 Some("warn" | "warning") => wanted.least = Level::Warn,
@@ -89,7 +108,24 @@ impl Events {
     pub fn shown(&self, state: &RunState) -> Vec<u64> {
         let wanted = self.wanted();
         let shows = |line: &LogLine| line.level >= wanted.least && (self.around == Around::Shown || wanted.hits(&line.text));
-        (first(state)..).zip(&state.log).filter(|(_, line)| shows(line)).map(|(number, _)| number).collect()
+        let numbers = |(number, line): (u64, &LogLine)| shows(line).then_some(number);
+        match (wanted.by, wanted.text.is_empty()) {
+            (By::Hand, _) => state.lines_by_hand().filter_map(numbers).collect(),
+            (By::Anybody, true) => state.brief_lines().filter_map(numbers).collect(),
+            (By::Anybody, false) => state.lines().filter_map(numbers).collect(),
+        }
+    }
+
+    /// A line as it is shown. Whoever looks for a text sees each checkpoint by itself.
+    pub fn text<'a>(&self, line: &'a LogLine) -> Cow<'a, str> {
+        if self.wanted().text.is_empty() { line.brief() } else { line.text.as_str().into() }
+    }
+
+    /// Only what a person asked for, or everything again.
+    pub fn turn_by_hand(&mut self) {
+        let words: Vec<&str> = self.filter.split_whitespace().filter(|word| *word != BY_HAND).collect();
+        let was = self.filter.split_whitespace().any(|word| word == BY_HAND);
+        self.filter = if was { words.join(" ") } else { [&[BY_HAND], words.as_slice()].concat().join(" ") };
     }
 }
 
@@ -115,15 +151,6 @@ fn small(c: char) -> char {
     if c.is_ascii() { c.to_ascii_lowercase() } else { c.to_lowercase().next().unwrap_or(c) }
 }
 
-/// Number of the oldest line that is still kept.
-pub fn first(state: &RunState) -> u64 {
-    state.said - state.log.len() as u64
-}
-
-pub fn line(state: &RunState, number: u64) -> Option<&LogLine> {
-    state.log.get(usize::try_from(number.checked_sub(first(state))?).ok()?)
-}
-
 /// The first of `count` things to be shown in `height` rows, where the chosen one takes `tall` of them. `top` is where it was
 /// shown from last; without a chosen one the end is shown.
 pub fn window(count: usize, chosen: Option<usize>, top: usize, height: usize, tall: usize) -> usize {
@@ -141,11 +168,21 @@ mod tests {
         let of = |filter: &str| Events { filter: filter.into(), ..Events::default() }.wanted();
         let wanted = of("level:warn CheckPoint 3");
         assert_eq!((wanted.least, wanted.text.iter().collect::<String>().as_str()), (Level::Warn, "checkpoint 3"));
+        assert_eq!((of("by:hand note").by, of("by:hand note").text.len(), of("by:band").by), (By::Hand, 4, By::Anybody));
         assert_eq!(wanted.find("a Checkpoint 3 b"), Some(2..14));
         assert!(!wanted.hits("checkpoint 4") && of("").hits("anything") && of("level:error").hits("anything"));
         assert_eq!(of("level:blue").text.len(), 10, "what is no level is a text");
         assert_eq!(of("ÄB").find("xxäb"), Some(2..5));
         assert_eq!((of("aab").find("aaab"), of("b").find("")), (Some(1..4), None));
+    }
+
+    #[test]
+    fn the_quick_filter_keeps_what_was_typed() {
+        let mut events = Events { filter: "level:warn note".into(), ..Events::default() };
+        events.turn_by_hand();
+        assert_eq!((events.filter.as_str(), events.wanted().by), ("by:hand level:warn note", By::Hand));
+        events.turn_by_hand();
+        assert_eq!((events.filter.as_str(), events.wanted().by), ("level:warn note", By::Anybody));
     }
 
     #[test]

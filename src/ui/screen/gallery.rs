@@ -1,15 +1,15 @@
 //! What the Gallery remembers between frames: the pictures of the newest exhibit, taken out of it once, and what is looked at.
 
 use super::{Mood, Screen};
-use crate::protocol::insight::{Exhibit, Group, Piece};
+use crate::protocol::insight::{Exhibit, Group, MOST_FOOLED, Piece};
 use crate::ui::graphics::Graphics;
 use crate::ui::layout::View;
 use crate::ui::raster::{Pictures, Raster};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Pieces beyond these are not shown: an exhibit holds 24 at most unless its record is damaged.
-const KEPT: usize = 96;
+/// Pieces beyond these are not shown: an exhibit holds no more unless its record is damaged.
+const KEPT: usize = MOST_FOOLED as usize + 16;
 
 #[derive(Clone, Debug)]
 pub struct Gallery {
@@ -97,6 +97,12 @@ impl Gallery {
         {
             self.group = group;
         }
+    }
+
+    /// Without an exhibit there are no pictures.
+    pub fn empty(&mut self) {
+        self.pictures.clear();
+        self.places.clear();
     }
 
     /// Indices of the pieces of a group.

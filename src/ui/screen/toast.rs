@@ -1,9 +1,12 @@
 //! Messages that lie over the screen for a while, or until somebody is there.
 
 use super::{Motion, Screen};
+use crate::protocol::event::Warning;
 
 const TOAST_MS: u64 = 4_000;
 const TOASTS: usize = 3;
+/// So long the views are named after one was turned to.
+const NAMED_MS: u64 = 3_000;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Toast {
@@ -35,6 +38,23 @@ pub enum Changed {
     No,
 }
 
+impl Stays {
+    /// What may cost the run waits for somebody to come.
+    pub(super) fn of(kind: Warning) -> Self {
+        match kind {
+            Warning::NonFinite | Warning::Divergence | Warning::Overfitting | Warning::DiskFull => Self::UntilKey,
+            Warning::Teacher
+            | Warning::Drifting
+            | Warning::Vanishing
+            | Warning::InputBound
+            | Warning::Throttled
+            | Warning::Disk
+            | Warning::Data
+            | Warning::Other => Self::ForAWhile,
+        }
+    }
+}
+
 impl Screen {
     pub fn toast(&mut self, mood: Mood, text: impl Into<String>) {
         self.tell(mood, Stays::ForAWhile, text.into());
@@ -56,14 +76,33 @@ impl Screen {
         }
     }
 
-    /// Milliseconds until the next toast goes by itself.
-    pub fn toast_goes_in(&self) -> Option<u64> {
-        let brief = self.toasts.iter().filter(|t| t.stays == Stays::ForAWhile && self.motion == Motion::Usual);
-        brief.map(|t| t.until_ms.saturating_sub(self.now_ms)).min()
+    /// Names the views for a moment: somebody is looking for one.
+    pub fn name_views(&mut self) {
+        self.named_until_ms = self.now_ms + NAMED_MS;
     }
 
-    /// Drops toasts whose time is over; says whether there were any.
+    /// Whether the views are named just now.
+    pub fn names_views(&self) -> bool {
+        self.now_ms < self.named_until_ms
+    }
+
+    /// Milliseconds until the next toast, or the names of the views, go by themselves.
+    pub fn toast_goes_in(&self) -> Option<u64> {
+        let brief = self.toasts.iter().filter(|t| t.stays == Stays::ForAWhile && self.motion == Motion::Usual);
+        let named = (self.named_until_ms > 0).then_some(self.named_until_ms);
+        brief.map(|t| t.until_ms).chain(named).map(|until| until.saturating_sub(self.now_ms)).min()
+    }
+
+    /// Drops toasts and names of views whose time is over; says whether there were any.
     pub fn expire(&mut self) -> Changed {
+        let named = self.named_until_ms > 0 && !self.names_views();
+        if named {
+            self.named_until_ms = 0;
+        }
+        if named | (self.expire_toasts() == Changed::Yes) { Changed::Yes } else { Changed::No }
+    }
+
+    fn expire_toasts(&mut self) -> Changed {
         if self.motion == Motion::Reduced {
             return Changed::No;
         }

@@ -2,6 +2,7 @@
 //!
 //! Each pane is drawn by a file beside this one; here they are placed, with the lines above and below them.
 
+mod curves;
 mod details;
 mod dialogs;
 mod figure;
@@ -25,6 +26,7 @@ use ratatui::style::Modifier;
 use ratatui::text::Line;
 
 pub(super) use details::lines as details_lines;
+pub(super) use dialogs::help_lines;
 
 /// Cells that a device has in its line at least.
 const SLOT: usize = 18;
@@ -155,8 +157,7 @@ impl<'a> Sheet<'a> {
                 };
                 let room = width.saturating_sub(device.len() + state.len() + 2);
                 let id = harmless(&row.cell.id);
-                let id = if id.chars().count() > room { self.brush.fitted(&id, room, Side::Left) } else { id };
-                (tone(&row.stage), format!("{id}{state}"))
+                (tone(&row.stage), format!("{}{state}", self.brush.shortened(&id, room)))
             }
         };
         let room = width.saturating_sub(device.len() + 1);

@@ -10,6 +10,7 @@ use super::{Ask, End};
 use crate::sweep::board::{Board, Flow, Stage};
 use crate::ui::keymap::{Key, label};
 use crate::ui::screen::{Filter, Mood};
+use crate::ui::scroll::{moved, scrolled};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// What the loop is to do beside drawing.
@@ -36,6 +37,8 @@ pub enum Act {
     Last,
     Follow,
     NextFailed,
+    /// What is to be known of the chosen run first: its curves, or why there are none.
+    Open,
     Details,
     Figure,
     Table,
@@ -79,7 +82,13 @@ const fn bind(keys: &'static [Key], act: Act, says: &'static str, hint: Option<&
 pub const KEYS: &[Binding] = &[
     bind(&[key('q')], Act::Leave, "leave: asks first while the sweep runs", Some("leave")),
     bind(&[key('?'), named(KeyCode::F(1))], Act::Help, "this help", Some("help")),
-    bind(&[named(KeyCode::Enter)], Act::Details, "all about the chosen run: config, folder, why it failed", Some("details")),
+    bind(
+        &[named(KeyCode::Enter)],
+        Act::Open,
+        "the chosen run's curves as they grow; of one that waits or failed, why",
+        Some("curves"),
+    ),
+    bind(&[key('c')], Act::Details, "all about the chosen run: config, folder, why it failed", Some("config")),
     bind(&[named(KeyCode::Tab)], Act::Figure, "the figure alone, or beside the table again", Some("figure")),
     bind(&[key('z')], Act::Table, "the table alone, or beside the figure again", None),
     bind(&[key('r')], Act::Retry, "run a failed run once more; asks", Some("retry")),
@@ -132,6 +141,7 @@ pub fn useful(act: Act, view: &View, board: &Board) -> bool {
         | Act::PageDown
         | Act::First
         | Act::Last
+        | Act::Open
         | Act::Details
         | Act::Figure
         | Act::Table
@@ -159,6 +169,14 @@ fn may_skip(stage: &Stage) -> bool {
     match stage {
         Stage::Waiting | Stage::WaitsFor(_) => true,
         Stage::Elsewhere(_) | Stage::Training | Stage::Evaluating | Stage::Done | Stage::Failed(_) | Stage::Stopped => false,
+    }
+}
+
+/// Whether what Enter shows are curves. Of a failure the reason is looked for first.
+fn has_curves(stage: &Stage) -> bool {
+    match stage {
+        Stage::Elsewhere(_) | Stage::Training | Stage::Evaluating | Stage::Done | Stage::Stopped => true,
+        Stage::Waiting | Stage::WaitsFor(_) | Stage::Failed(_) => false,
     }
 }
 
@@ -245,6 +263,11 @@ fn plain(view: &mut View, board: Option<&Board>, act: Act) -> Option<Effect> {
         }
         Act::Up | Act::Down | Act::PageUp | Act::PageDown | Act::First | Act::Last => walk(view, board?, act),
         Act::NextFailed => next_failed(view, board?),
+        Act::Open => {
+            let place = view.place(board?)?;
+            let curves = has_curves(&board?.rows[place].stage);
+            view.dialog = Some(if curves { Dialog::Curves { place, pane: 0 } } else { Dialog::Details { place, scroll: 0 } });
+        }
         Act::Details => view.dialog = Some(Dialog::Details { place: view.place(board?)?, scroll: 0 }),
         Act::Retry => {
             let place = view.place(board?)?;
@@ -287,6 +310,7 @@ fn walk(view: &mut View, board: &Board, act: Act) {
         | Act::Suspend
         | Act::Follow
         | Act::NextFailed
+        | Act::Open
         | Act::Details
         | Act::Figure
         | Act::Table
@@ -320,16 +344,13 @@ fn choose(choice: usize, count: usize, code: KeyCode) -> usize {
     }
 }
 
-fn scrolled(scroll: usize, view: &View, code: KeyCode) -> usize {
-    let page = usize::from(view.size.1 / 2).max(1);
-    match code {
-        KeyCode::Down | KeyCode::Char('j') => scroll + 1,
-        KeyCode::Up | KeyCode::Char('k') => scroll.saturating_sub(1),
-        KeyCode::PageDown | KeyCode::Char(' ') => scroll + page,
-        KeyCode::PageUp => scroll.saturating_sub(page),
-        KeyCode::Home | KeyCode::Char('g') => 0,
-        _ => scroll,
-    }
+/// The run that is looked at after a key, among those of the table.
+fn beside(view: &View, board: &Board, place: usize, code: KeyCode) -> usize {
+    let shown = view.shown(board);
+    let Some(last) = shown.len().checked_sub(1) else { return place };
+    let at = shown.iter().position(|&other| other >= place).unwrap_or(last);
+    let to = moved(at, last, page(view, board), code);
+    if to == at { place } else { shown[to] }
 }
 
 fn in_dialog(view: &mut View, board: Option<&Board>, dialog: Dialog, code: KeyCode) -> Option<Effect> {
@@ -339,13 +360,25 @@ fn in_dialog(view: &mut View, board: Option<&Board>, dialog: Dialog, code: KeyCo
     match dialog {
         Dialog::Help { .. } if matches!(code, KeyCode::Char('q' | '?') | KeyCode::Enter | KeyCode::F(1)) => {}
         Dialog::Help { scroll } => {
-            // Lines beyond the last would have to be walked back unseen.
-            view.dialog = Some(Dialog::Help { scroll: scrolled(scroll, view, code).min(KEYS.len()) });
+            let (lines, room) = super::draw::help_lines(view);
+            view.dialog = Some(Dialog::Help { scroll: scrolled(scroll, lines, room, code) });
         }
         Dialog::Details { .. } if matches!(code, KeyCode::Char('q') | KeyCode::Enter) => {}
+        Dialog::Details { place, .. } if code == KeyCode::Char('v') => view.dialog = Some(Dialog::Curves { place, pane: 0 }),
         Dialog::Details { place, scroll } => {
-            let most = board.map_or(0, |board| super::draw::details_lines(board, place, view).saturating_sub(1));
-            view.dialog = Some(Dialog::Details { place, scroll: scrolled(scroll, view, code).min(most) });
+            let (lines, room) = board.map_or((0, 1), |board| super::draw::details_lines(board, place, view));
+            view.dialog = Some(Dialog::Details { place, scroll: scrolled(scroll, lines, room, code) });
+        }
+        Dialog::Curves { .. } if matches!(code, KeyCode::Char('q') | KeyCode::Enter) => {}
+        Dialog::Curves { place, .. } if code == KeyCode::Char('c') => {
+            view.dialog = Some(Dialog::Details { place, scroll: 0 });
+        }
+        Dialog::Curves { place, pane } => {
+            let pane = if code == KeyCode::Tab { pane + 1 } else { pane };
+            // The row that was left is found where the curves were looked at last.
+            let place = board.map_or(place, |board| beside(view, board, place, code));
+            view.chosen = Some(place);
+            view.dialog = Some(Dialog::Curves { place, pane });
         }
         Dialog::Leave { choice } => match (code, view.leaving, choice) {
             (KeyCode::Char('s'), ..) | (KeyCode::Enter, _, 0) if !view.is_over(board) => return Some(stop(view)),
@@ -382,7 +415,7 @@ pub fn saw(view: &mut View, board: &Board) {
         Some(Dialog::Hurry { .. }) => view.is_over(Some(board)),
         Some(Dialog::Retry { place, .. }) => !stage(place).is_some_and(may_retry),
         Some(Dialog::Skip { place, .. }) => !stage(place).is_some_and(may_skip) || view.is_over(Some(board)),
-        Some(Dialog::Details { place, .. }) => stage(place).is_none(),
+        Some(Dialog::Details { place, .. } | Dialog::Curves { place, .. }) => stage(place).is_none(),
         Some(Dialog::Help { .. }) | None => false,
     };
     if stale {

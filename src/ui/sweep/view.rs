@@ -3,11 +3,13 @@
 //! Nothing here is true of the sweep, it reads no clock and draws nothing.
 
 use super::points::{Measure, measures};
+use crate::run::RunState;
 use crate::sweep::board::{Board, Flow, Row, Stage};
 use crate::ui::brush::Brush;
 use crate::ui::screen::{Filter, Mood};
 use crate::ui::terminal::LinkSpeed;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 /// What the sweep does once nobody looks on any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +74,12 @@ pub enum Dialog {
         place: usize,
         scroll: usize,
     },
+    /// The curves of a cell, from its run's own log.
+    Curves {
+        place: usize,
+        /// Counts on with each Tab: which chart is shown where there is room for one.
+        pane: usize,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -85,6 +93,8 @@ pub struct View {
     /// Which of the measures that there are, counted from the most usual one.
     pub measure: usize,
     pub dialog: Option<Dialog>,
+    /// The run whose curves are shown, by its id, as far as its log was read.
+    pub curves: Option<(String, Result<Arc<RunState>, String>)>,
     /// Stands in place of the newest note until the next key.
     pub said: Option<(Mood, String)>,
     /// What was printed while the screen was up, newest last.
@@ -115,6 +125,7 @@ impl View {
             show: Show::default(),
             measure: 0,
             dialog: None,
+            curves: None,
             said: None,
             printed: Vec::new(),
             size: (80, 24),
@@ -185,6 +196,14 @@ impl View {
             .or_else(|| first(&|stage| *stage == Stage::Evaluating))
             .or_else(|| first(&|stage| matches!(stage, Stage::Waiting | Stage::WaitsFor(_))))
             .unwrap_or(0)
+    }
+
+    /// The id of the run whose curves are looked at.
+    pub fn looks_at<'a>(&self, board: Option<&'a Board>) -> Option<&'a str> {
+        match self.dialog {
+            Some(Dialog::Curves { place, .. }) => board?.rows.get(place).map(|row| row.cell.id.as_str()),
+            _ => None,
+        }
     }
 
     /// The place of the row that the next key acts on.

@@ -6,6 +6,7 @@ use super::draw::draw;
 use super::keys::{self, Effect};
 use super::view::{Leaving, Runner, Stop, View};
 use super::{Ask, End};
+use crate::run::RunState;
 use crate::sweep::board::{Board, Flow};
 use crate::ui::app::Surface;
 use crate::ui::brush::Brush;
@@ -16,6 +17,7 @@ use crate::ui::screen::{Filter, Mood};
 use crate::ui::theme::Themes;
 use crossbeam_channel::{Receiver, Sender, after, never, select};
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A SIGCONT this soon after a resume is the one that caused it.
@@ -28,6 +30,16 @@ pub struct Options {
     /// Frames a second at most; keys are drawn at once all the same.
     pub max_fps: u32,
     pub leaving: Leaving,
+    /// Without one no curves are shown.
+    pub curves: Option<Box<dyn Curves>>,
+}
+
+/// Reads the logs of runs on a thread: nothing here waits.
+pub trait Curves {
+    /// Whose curves are wanted, again and again for as long as its log grows; `None`: nobody's.
+    fn follow(&self, id: Option<&str>);
+    /// A run by its id, as far as its log is, or why there is nothing of it.
+    fn read(&self) -> Receiver<(String, Result<Arc<RunState>, String>)>;
 }
 
 struct Watch<'a, S: Surface> {
@@ -38,6 +50,9 @@ struct Watch<'a, S: Surface> {
     board: Option<Board>,
     due: Due,
     resumed: Option<Instant>,
+    curves: Option<Box<dyn Curves>>,
+    /// The run whose curves were asked for last.
+    followed: Option<String>,
 }
 
 /// As [`super::run`], on any surface. `printed`: what belongs below the picture, whoever printed it.
@@ -59,6 +74,8 @@ pub fn watch(
         board: None,
         due: Due::new(options.max_fps),
         resumed: None,
+        curves: options.curves,
+        followed: None,
     };
     watch.until_left(boards, input, signals, printed)
 }
@@ -72,7 +89,9 @@ impl<S: Surface> Watch<'_, S> {
         printed: &Receiver<String>,
     ) -> End {
         let (mut boards, mut signals, mut printed) = (boards.clone(), signals.clone(), printed.clone());
+        let mut read = self.curves.as_ref().map_or_else(never, |curves| curves.read());
         loop {
+            self.follow();
             self.due.settle(Instant::now());
             if self.draw_if_due().is_err() {
                 // Nobody is left to show anything to.
@@ -113,11 +132,34 @@ impl<S: Surface> Watch<'_, S> {
                     }
                     None
                 }
+                recv(read) -> found => {
+                    match found {
+                        Ok(found) if self.followed.as_ref() == Some(&found.0) => {
+                            self.view.curves = Some(found);
+                            self.due.mark(Dirty::Data);
+                        }
+                        // Another is looked at by now.
+                        Ok(_) => {}
+                        Err(_) => read = never(),
+                    }
+                    None
+                }
                 recv(timer) -> _ => None,
             };
             if let Some(end) = left.or_else(|| self.has_stopped()) {
                 return end;
             }
+        }
+    }
+
+    /// Asks for the curves that are looked at now.
+    fn follow(&mut self) {
+        let Some(curves) = &self.curves else { return };
+        let wanted = self.view.looks_at(self.board.as_ref());
+        if wanted != self.followed.as_deref() {
+            curves.follow(wanted);
+            self.followed = wanted.map(String::from);
+            self.view.curves = None;
         }
     }
 

@@ -1,45 +1,59 @@
 //! The list of checkpoints, and the windows before one is gone back to, branched off or deleted.
 
 use super::Pen;
-use super::dialogs::window;
+use super::dialogs::{self, window};
 use crate::run::checkpoints::{self, Found, Pinned};
+use crate::ui::intent::{may_touch, steers};
 use crate::ui::screen::{Branching, Checkpoints, Kind};
 use crate::ui::theme::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
+/// Cells between the borders that all columns need, marks included.
+const ALL_COLUMNS: u16 = 74;
+
 pub(super) fn list(pen: &Pen, row: usize, area: Rect, buffer: &mut Buffer) {
     let all = pen.screen.checkpoints.all();
     let row = row.min(all.len().saturating_sub(1));
-    let width = 78.min(area.width);
-    let room = usize::from(area.height.saturating_sub(8)).max(1);
-    let first = (row + 1).saturating_sub(room);
     let best = pen.state.planned_eps().and_then(|eps| checkpoints::best(all, eps)).map(|found| found.state.step);
-    let head = format!("  {:<8} {:>5}  {:<15} {:>4} {:>5}  {:>8}  {:>6}", "step", "epoch", "why", "nat", "adv", "size", "age");
-    let mut lines = vec![Line::from(pen.span(Tone::Dim, head))];
-    for (i, found) in all.iter().enumerate().skip(first).take(room) {
-        let sign = if i == row { "▸" } else { " " };
-        let tone = if i == row { Tone::Selected } else { Tone::Text };
-        let text = line(pen, found, best == Some(found.state.step));
-        lines.push(Line::from(vec![pen.span(Tone::Text, format!("{sign} ")), pen.span(tone, text)]));
-    }
+    // What a checkpoint is marked as matters more than its size.
+    let size = if 78.min(area.width).saturating_sub(4) >= ALL_COLUMNS { Size::Shown } else { Size::Hidden };
+    let sized = if size == Size::Shown { format!("  {:>8}  {:>6}", "size", "age") } else { String::new() };
+    let head = format!("  {:<8} {:>5}  {:<15} {:>4} {:>5}{sized}", "step", "epoch", "why", "nat", "adv");
+    let mut head = Line::from(pen.span(Tone::Dim, head));
+    let lines: Vec<Line> = all
+        .iter()
+        .enumerate()
+        .map(|(i, found)| {
+            let tone = if i == row { Tone::Selected } else { Tone::Text };
+            Line::from(pen.span(tone, line(pen, found, best == Some(found.state.step), size)))
+        })
+        .collect();
     if all.is_empty() {
         let text = match &pen.screen.checkpoints {
             Checkpoints::Unread | Checkpoints::Asked => "reading ...",
-            Checkpoints::Read(_) => "no checkpoint was written yet; s writes one",
+            Checkpoints::Read(_) if steers(pen.screen, pen.state).is_ok() => "no checkpoint was written yet; s writes one",
+            Checkpoints::Read(_) => "no checkpoint is in the run's folder",
         };
-        lines.push(Line::from(pen.span(Tone::Dim, text)));
+        head = Line::from(pen.span(Tone::Dim, text));
     }
-    lines.push(Line::default());
-    let more = if all.len() > room { format!("   {} of {}", row + 1, all.len()) } else { String::new() };
-    let foot = ["w go back to it   f new run beside   p pin   x delete   Esc", "w back  f fork  p pin  x delete  Esc"];
-    let foot = if width >= 74 { foot[0] } else { foot[1] };
-    lines.push(Line::from(pen.span(Tone::Dim, format!("{foot}{more}"))));
-    window(pen, area, "Checkpoints", width, &lines, buffer);
+    let foot = match (all.is_empty(), may_touch(pen.screen, pen.state)) {
+        (true, _) => "Esc close",
+        (false, true) => "w go back to it   f new run beside   p pin   x delete   Esc",
+        (false, false) => "f new run beside   Esc",
+    };
+    dialogs::list(pen, area, "Checkpoints", (Some(head), &lines), row, foot, buffer);
 }
 
-fn line(pen: &Pen, found: &Found, best: bool) -> String {
+/// Whether size and age have columns.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Size {
+    Shown,
+    Hidden,
+}
+
+fn line(pen: &Pen, found: &Found, best: bool, size: Size) -> String {
     let state = &found.state;
     let epoch =
         if state.steps_per_epoch > 0 { format!("{:.1}", state.step as f64 / state.steps_per_epoch as f64) } else { "-".into() };
@@ -58,8 +72,11 @@ fn line(pen: &Pen, found: &Found, best: bool) -> String {
         marks += " ! spoiled";
     }
     let (natural, adversarial) = (percent(probed.map(|p| p.natural)), percent(probed.map(|p| p.adversarial)));
-    let size = format!("{:.1} MiB", found.bytes as f64 / 1_048_576.0);
-    format!("{:<8} {epoch:>5}  {:<15} {natural:>4} {adversarial:>5}  {size:>8}  {age:>6}{marks}", state.step, state.reason.name())
+    let sized = match size {
+        Size::Shown => format!("  {:>8}  {age:>6}", format!("{:.1} MiB", found.bytes as f64 / 1_048_576.0)),
+        Size::Hidden => String::new(),
+    };
+    format!("{:<8} {epoch:>5}  {:<15} {natural:>4} {adversarial:>5}{sized}{marks}", state.step, state.reason.name())
 }
 
 /// `41 s`, `12 min`, `3.5 h`, `2 d`.
@@ -73,9 +90,6 @@ fn age(seconds: u64) -> String {
 }
 
 pub(super) fn branch(pen: &Pen, branching: &Branching, area: Rect, buffer: &mut Buffer) {
-    let room = 52;
-    let count = branching.sets.chars().count();
-    let end: String = branching.sets.chars().skip(count.saturating_sub(room)).collect();
     let (title, what) = match branching.kind {
         Kind::Rewind => {
             ("Go back", ["This run is saved and stopped, and stays as it is.", "A new one goes on here, from that step."])
@@ -90,7 +104,7 @@ pub(super) fn branch(pen: &Pen, branching: &Branching, area: Rect, buffer: &mut 
         Line::from(pen.span(Tone::Text, what[0])),
         Line::from(pen.span(Tone::Text, what[1])),
         Line::default(),
-        Line::from(vec![pen.span(Tone::Title, "▸ with "), pen.span(Tone::Title, format!("{end}▏"))]),
+        Line::from(vec![pen.span(Tone::Title, "▸ with "), pen.span(Tone::Title, format!("{}▏", branching.sets))]),
     ];
     match &branching.fault {
         Some(fault) => lines.push(Line::from(pen.span(Tone::Error, format!("! {fault}")))),

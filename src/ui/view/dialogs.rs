@@ -1,16 +1,18 @@
 //! What lies over the panes and has the keys: help, quit, the edit line, the news that a run failed.
 
-use super::{Pen, branch, command_line, evaluate, history};
+use super::{Pen, branch, command_line, evaluate, history, status};
 use crate::protocol::{Dial, Outcome, Step};
 use crate::run::state::Phase;
-use crate::ui::brush::wrap;
-use crate::ui::command_line::parse::WORDS;
-use crate::ui::keymap::{Intent, KEYMAP, Scope};
+use crate::ui::brush::folded;
+use crate::ui::help::{self, HelpLine};
 use crate::ui::screen::{DETACH, DISCARD, Dialog, Editor, Field, GIVE_UP, QUIT, SUSPEND, Search, WRITE};
 use crate::ui::theme::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
+
+/// Width of the window that says why a run failed.
+const FAILED: u16 = 74;
 
 pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     match &pen.screen.dialog {
@@ -39,7 +41,7 @@ pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
             let text = format!("{done} of {all} stages would be lost.");
             choices(pen, "Give the evaluation up?", &text, &GIVE_UP, *choice, area, buffer);
         }
-        Some(Dialog::Failed) => failed(pen, area, buffer),
+        Some(Dialog::Failed { scroll }) => failed(pen, *scroll, area, buffer),
         Some(Dialog::Detach { choice }) => {
             let text = "rematch attach brings a screen back.";
             choices(pen, "Detach?", text, &DETACH, *choice, area, buffer);
@@ -65,6 +67,66 @@ pub(super) fn window(pen: &Pen, area: Rect, title: &str, width: u16, lines: &[Li
     pen.brush().window(area, title, width, lines, buffer);
 }
 
+/// A dialog that lists things, one of them chosen. That one is shown whole, in as many lines as it needs; others may be cut at the edge.
+pub(super) fn list(
+    pen: &Pen,
+    area: Rect,
+    title: &str,
+    (head, rows): (Option<Line<'static>>, &[Line]),
+    chosen: usize,
+    foot: &str,
+    buffer: &mut Buffer,
+) {
+    let width = 78.min(area.width);
+    let within = usize::from(width.saturating_sub(4)).max(1);
+    let more = |text: &str| if text.is_empty() { String::new() } else { format!("   {text}") };
+    let foot_of = |count: &str| Line::from(pen.span(Tone::Dim, format!("{foot}{}", more(count))));
+    let around = 4 + usize::from(head.is_some());
+    let count = format!("{} of {}", chosen + 1, rows.len());
+    let foot_lines = folded(&foot_of(&count), within).len();
+    let room = usize::from(area.height).saturating_sub(around + foot_lines).max(1);
+    let chosen = chosen.min(rows.len().saturating_sub(1));
+    let unfolded: Vec<Line> = rows.get(chosen).map(|row| folded(row, within.saturating_sub(2).max(1))).unwrap_or_default();
+    let tall = unfolded.len().clamp(1, room);
+    let first = (chosen + tall).saturating_sub(room).min(chosen);
+    let mut lines: Vec<Line> = head.into_iter().collect();
+    let mut shown = 0;
+    for (at, row) in rows.iter().enumerate().skip(first) {
+        if shown >= room {
+            break;
+        }
+        if at == chosen {
+            for (i, part) in unfolded.iter().take(room - shown).enumerate() {
+                let sign = if i == 0 { "▸ " } else { "  " };
+                let mut line = Line::from(pen.span(Tone::Text, sign));
+                line.spans.extend(part.spans.iter().cloned());
+                lines.push(line);
+                shown += 1;
+            }
+        } else {
+            let mut line = Line::from(pen.span(Tone::Text, "  "));
+            line.spans.extend(cut(pen, row, within.saturating_sub(2)).spans);
+            lines.push(line);
+            shown += 1;
+        }
+    }
+    lines.push(Line::default());
+    lines.push(foot_of(if rows.len() > room { &count } else { "" }));
+    window(pen, area, title, width, &lines, buffer);
+}
+
+/// A line cut at the edge, with a sign that it was.
+fn cut(pen: &Pen, line: &Line, width: usize) -> Line<'static> {
+    let mut shown = folded(line, width.max(1));
+    if shown.len() > 1 {
+        shown = folded(line, width.saturating_sub(2).max(1));
+        let mut first = shown.swap_remove(0);
+        first.push_span(pen.span(Tone::Dim, " …"));
+        return first;
+    }
+    shown.pop().unwrap_or_default()
+}
+
 pub(super) fn choices(pen: &Pen, title: &str, text: &str, all: &[&str], choice: usize, area: Rect, buffer: &mut Buffer) {
     pen.brush().choices(title, text, all, choice, area, buffer);
 }
@@ -74,16 +136,13 @@ fn edit(pen: &Pen, editor: &Editor, area: Rect, buffer: &mut Buffer) {
     let Some(controls) = pen.state.controls else { return };
     let present = dial.show(controls.value(dial));
     let (low, high) = dial.range(controls.norm);
-    let room = 40;
     let field = |name: &str, text: &str, field: Field| {
         let here = editor.field == field;
-        let count = text.chars().count();
-        let end: String = text.chars().skip(count.saturating_sub(room)).collect();
         let (sign, cursor) = if here { ("▸", "▏") } else { (" ", "") };
         Line::from(vec![
             pen.span(if here { Tone::Title } else { Tone::Dim }, format!("{sign} {name:<6}")),
             // As it was typed: a letter that the terminal lacks becomes one other, not several.
-            pen.span(if here { Tone::Title } else { Tone::Text }, format!("{end}{cursor}")),
+            pen.span(if here { Tone::Title } else { Tone::Text }, format!("{text}{cursor}")),
         ])
     };
     let fault = |message: String| Line::from(pen.span(Tone::Error, format!("! {message}")));
@@ -134,71 +193,46 @@ fn unit(dial: Dial) -> &'static str {
     }
 }
 
-fn help(pen: &Pen, search: &Search, scroll: u16, area: Rect, buffer: &mut Buffer) {
+fn help(pen: &Pen, search: &Search, scroll: usize, area: Rect, buffer: &mut Buffer) {
     let wanted = match search {
         Search::Off => "",
-        Search::Typing(text) | Search::Found(text) => text.as_str(),
-    }
-    .to_lowercase();
-    let mut lines = Vec::with_capacity(KEYMAP.len() + WORDS.len() + 12);
-    for scope in Scope::ALL {
-        let fits = |says: &str, label: String| says.to_lowercase().contains(&wanted) || label.to_lowercase() == wanted;
-        let mine = pen.screen.keymap.bindings().filter(|b| b.binding.scope == *scope);
-        let found: Vec<_> = mine.filter(|b| fits(b.binding.says, b.label())).collect();
-        if found.is_empty() {
-            continue;
+        Search::Typing(field) => field.text(),
+        Search::Found(text) => text.as_str(),
+    };
+    let all = help::lines(&pen.screen.keymap, wanted, area.width);
+    let room = help::room(area.height);
+    let first = scroll.min(all.len().saturating_sub(room));
+    let more = all.len() > room;
+    let mut lines = vec![status::views(pen)];
+    lines.extend(all.iter().skip(first).take(room).map(|line| match line {
+        HelpLine::Title(title) => Line::from(pen.span(Tone::Title, title.clone())),
+        HelpLine::Entry { label, says } => {
+            Line::from(vec![pen.span(Tone::Accent, format!("  {label:<10} ")), pen.span(Tone::Text, says.clone())])
         }
-        lines.push(Line::from(pen.span(Tone::Title, scope.title())));
-        for binding in found {
-            lines.push(Line::from(vec![
-                pen.span(Tone::Accent, format!("  {:<11}", binding.label())),
-                pen.span(Tone::Text, binding.binding.says),
-            ]));
-        }
+    }));
+    if all.is_empty() {
+        lines.push(Line::from(pen.span(Tone::Text, "nothing in the help has these words")));
     }
-    let fits = |text: &str| text.to_lowercase().contains(&wanted);
-    let found: Vec<_> = WORDS.iter().filter(|word| fits(word.usage) || fits(word.says)).collect();
-    if !found.is_empty() {
-        let colon = pen.screen.keymap.key_of(Scope::Everywhere, Intent::CommandLine);
-        lines.push(Line::from(pen.span(Tone::Title, format!("Commands (after {colon})"))));
-    }
-    for word in found {
-        let usage = format!("  {:<11}", word.usage);
-        lines.push(Line::from(vec![pen.span(Tone::Accent, usage), pen.span(Tone::Text, format!(" {}", word.says))]));
-    }
-    let height = usize::from(area.height.saturating_sub(4)).max(2);
-    let first = usize::from(scroll).min(lines.len().saturating_sub(height - 1));
-    let more = lines.len() > height - 1;
-    let mut shown: Vec<_> = lines.into_iter().skip(first).take(height - 1).collect();
     let foot = match search {
-        Search::Off if more => "/ search   j k scroll   Esc close".to_string(),
+        Search::Off if more => "/ search   j k PgUp PgDn Home End scroll   Esc close".to_string(),
         Search::Off => "/ search   Esc close".to_string(),
-        Search::Typing(text) => format!("/{text}▏"),
+        Search::Typing(field) => {
+            let (before, after) = field.halves();
+            format!("/{before}▏{after}")
+        }
         Search::Found(text) => format!("/{text}   Esc all keys"),
     };
-    shown.push(Line::from(pen.span(Tone::Dim, foot)));
-    window(pen, area, "Keys", 78.min(area.width), &shown, buffer);
+    lines.push(Line::from(pen.span(Tone::Dim, foot)));
+    let below = all.len().saturating_sub(first + room);
+    let title = if below > 0 { format!("Keys, {below} more lines below") } else { "Keys".to_string() };
+    window(pen, area, &title, help::width(area.width), &lines, buffer);
 }
 
-fn failed(pen: &Pen, area: Rect, buffer: &mut Buffer) {
-    let Phase::Finished(Outcome::Failed { message }) = &pen.state.phase else { return };
-    let width = 74.min(area.width);
-    let room = usize::from(width).saturating_sub(4).max(1);
-    let mut lines = Vec::new();
-    let most = usize::from(area.height).saturating_sub(10).clamp(1, 12);
-    let mut wrapped = wrap(message, room);
-    if wrapped.len() > most {
-        wrapped.truncate(most);
-        lines.push(Line::from(pen.span(
-            Tone::Dim,
-            format!("the whole message is in the log ({})", pen.screen.keymap.key_of(Scope::Everywhere, Intent::FullLog)),
-        )));
-    }
-    for (i, text) in wrapped.into_iter().enumerate() {
-        lines.insert(i, Line::from(pen.span(Tone::Error, text)));
-    }
-    lines.push(Line::default());
-    lines.push(Line::from(pen.span(Tone::Text, format!("at step {}, run folder {}", pen.state.step, pen.screen.folder))));
+/// Everything to be said of a run that failed, and how many lines of it are seen at once.
+fn failure(pen: &Pen, area: Rect) -> (Vec<Line<'static>>, usize) {
+    let Phase::Finished(Outcome::Failed { message }) = &pen.state.phase else { return (Vec::new(), 1) };
+    let within = usize::from(FAILED.min(area.width)).saturating_sub(4).max(1);
+    let place = format!("at step {}, run folder {}", pen.state.step, pen.screen.folder);
     let (last, advice) = match &pen.state.saved {
         Some((_, saved)) => (
             format!("last checkpoint: {} at step {}", saved.path, saved.step),
@@ -206,10 +240,27 @@ fn failed(pen: &Pen, area: Rect, buffer: &mut Buffer) {
         ),
         None => ("no checkpoint was written".to_string(), "Correct the cause named above and start the run again."),
     };
-    lines.push(Line::from(pen.span(Tone::Text, last)));
-    lines.push(Line::from(pen.span(Tone::Text, advice)));
+    let mut lines: Vec<Line> = message.lines().map(|text| Line::from(pen.span(Tone::Error, text.to_string()))).collect();
     lines.push(Line::default());
-    let foot = "Enter q leave    Esc look at the curves";
-    lines.push(Line::from(pen.span(Tone::Dim, foot)));
-    window(pen, area, "! Training failed", width, &lines, buffer);
+    lines.extend([place, last, advice.to_string()].map(|text| Line::from(pen.span(Tone::Text, text))));
+    let lines = lines.iter().flat_map(|line| folded(line, within)).collect();
+    // Borders, a blank line, the foot, and a little of what lies behind.
+    (lines, usize::from(area.height.saturating_sub(6)).max(1))
+}
+
+/// Lines of what is said of a failure, and how many of them are seen at once.
+pub(super) fn failure_lines(pen: &Pen, area: Rect) -> (usize, usize) {
+    let (lines, room) = failure(pen, area);
+    (lines.len(), room)
+}
+
+fn failed(pen: &Pen, scroll: usize, area: Rect, buffer: &mut Buffer) {
+    let (all, room) = failure(pen, area);
+    let more = all.len() > room;
+    let first = scroll.min(all.len().saturating_sub(room));
+    let mut lines: Vec<Line> = all.into_iter().skip(first).take(room).collect();
+    lines.push(Line::default());
+    let scrolls = if more { "j k PgUp PgDn scroll    " } else { "" };
+    lines.push(Line::from(pen.span(Tone::Dim, format!("Enter q leave    {scrolls}Esc look at the curves"))));
+    window(pen, area, "! Training failed", FAILED, &lines, buffer);
 }

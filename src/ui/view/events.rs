@@ -4,7 +4,7 @@ use super::{Focused, Pen, line_at};
 use crate::run::state::{Level, Marker, MarkerKind};
 use crate::ui::brush::wrap;
 use crate::ui::layout::Pane;
-use crate::ui::screen::{Around, Half, Wanted, log_line, window};
+use crate::ui::screen::{Around, By, Half, Wanted, window};
 use crate::ui::theme::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -46,13 +46,19 @@ fn log(pen: &Pen, area: Rect, other: &str, buffer: &mut Buffer) {
     let title = log_title(pen, &wanted, shown.len()) + other;
     let inner = framed(pen, Half::Log, area, &title, buffer);
     let (mut height, width) = (usize::from(inner.height), usize::from(inner.width));
-    if let Some(text) = &events.typing
+    if let Some(field) = &events.typing
         && height > 1
     {
         height -= 1;
-        let mut line = Line::from(pen.span(Tone::Accent, format!(" / {text}")));
-        line.push_span(Span::styled(" ", pen.style(Tone::Selected)));
-        line.push_span(pen.span(Tone::Dim, "   level:warn level:error   Enter keeps it, Esc does not"));
+        let (before, after) = field.halves();
+        let mut line = Line::from(pen.span(Tone::Accent, format!(" / {before}")));
+        line.push_span(Span::styled(after.chars().next().unwrap_or(' ').to_string(), pen.style(Tone::Selected)));
+        line.push_span(pen.span(Tone::Accent, after.chars().skip(1).collect::<String>()));
+        let help = ["  by:hand level:warn level:error   Enter keeps it, Esc does not", "  by:hand level:warn  Enter Esc"];
+        let fits = |help: &&&str| line.width() + help.chars().count() <= width;
+        if let Some(help) = help.iter().find(fits) {
+            line.push_span(pen.span(Tone::Dim, *help));
+        }
         line_at(buffer, inner.x, inner.bottom() - 1, inner.width, &line);
     }
     if shown.is_empty() {
@@ -62,8 +68,8 @@ fn log(pen: &Pen, area: Rect, other: &str, buffer: &mut Buffer) {
         return;
     }
     let chosen = events.line.map(|line| shown.partition_point(|n| *n < line).min(shown.len() - 1));
-    let unfolded = chosen.and_then(|at| log_line(pen.state, shown[at])).map(|line| {
-        let rows = wrap(&pen.screen.glyphs.words(line.text.as_str()), width.saturating_sub(BEFORE_TEXT).max(1));
+    let unfolded = chosen.and_then(|at| pen.state.line(shown[at])).map(|line| {
+        let rows = wrap(&pen.screen.glyphs.words(events.text(line)), width.saturating_sub(BEFORE_TEXT).max(1));
         if rows.is_empty() { vec![String::new()] } else { rows }
     });
     let tall = unfolded.as_ref().map_or(1, Vec::len);
@@ -73,7 +79,7 @@ fn log(pen: &Pen, area: Rect, other: &str, buffer: &mut Buffer) {
         if rows.len() >= height {
             break;
         }
-        let Some(line) = log_line(pen.state, number) else { continue };
+        let Some(line) = pen.state.line(number) else { continue };
         let (word, tone) = match line.level {
             Level::Info => ("INFO ", Tone::Dim),
             Level::Warn => ("WARN ", Tone::Warn),
@@ -93,7 +99,7 @@ fn log(pen: &Pen, area: Rect, other: &str, buffer: &mut Buffer) {
             continue;
         }
         // What libraries say may hold tabs and escapes; a terminal must not act on them.
-        let text: String = line.text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let text: String = events.text(line).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         let mut row = Line::from(vec![pen.span(Tone::Dim, format!(" {time} ")), pen.span(tone, format!("{word} "))]);
         hits(pen, &wanted, &pen.screen.glyphs.words(text), Tone::Text, &mut row);
         rows.push(row);
@@ -105,7 +111,7 @@ fn log(pen: &Pen, area: Rect, other: &str, buffer: &mut Buffer) {
 
 fn log_title(pen: &Pen, wanted: &Wanted, shown: usize) -> String {
     let events = &pen.screen.events;
-    let all = pen.state.log.len();
+    let all = pen.state.brief_lines().count();
     let mut title = "Log".to_string();
     if events.ahead_s.is_none() {
         title.push_str(" UTC");
@@ -114,6 +120,9 @@ fn log_title(pen: &Pen, wanted: &Wanted, shown: usize) -> String {
         Level::Info => {}
         Level::Warn => title.push_str("  warnings"),
         Level::Error => title.push_str("  failures"),
+    }
+    if wanted.by == By::Hand {
+        title.push_str("  by hand");
     }
     if !wanted.text.is_empty() {
         let text: String = wanted.text.iter().collect();

@@ -121,7 +121,10 @@ fn tabs(pen: &Pen, exhibit: &Exhibit) -> Vec<Span<'static>> {
             return pen.span(Tone::Dim, format!(" {count} "));
         }
         let pieces = gallery.of(exhibit, group).len();
-        let place = if pieces == 0 { String::new() } else { format!(", {} of {pieces}", gallery.place(pieces) + 1) };
+        // Those on earlier pages count too.
+        let from = if group == Group::Fooled { exhibit.from } else { 0 };
+        let (at, all) = (from + gallery.place(pieces) as u64 + 1, from + pieces as u64);
+        let place = if pieces == 0 { String::new() } else { format!(", {at} of {all}") };
         pen.span(Tone::Selected, format!("▸{count}{place} "))
     };
     Group::ALL.iter().map(tab).collect()

@@ -1,9 +1,9 @@
 //! What was changed and what is still to come, as a list to choose from; and the question before something scheduled is given up.
 
 use super::Pen;
-use super::dialogs::{choices, window};
+use super::dialogs::{choices, list};
 use crate::protocol::{Dial, Step, Timed};
-use crate::ui::intent::{Past, past};
+use crate::ui::intent::{Past, past, steers};
 use crate::ui::screen::UNSCHEDULE;
 use crate::ui::theme::Tone;
 use ratatui::buffer::Buffer;
@@ -11,19 +11,13 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 pub(super) fn draw(pen: &Pen, row: usize, area: Rect, buffer: &mut Buffer) {
-    let rows = past(pen.state);
-    let row = row.min(rows.len().saturating_sub(1));
-    let width = 78.min(area.width);
-    // The border, the foot and the line above it.
-    let room = usize::from(area.height.saturating_sub(6)).max(1);
-    let first = (row + 1).saturating_sub(room);
-    let mut lines: Vec<Line> = rows
+    let all = past(pen.state);
+    let row = row.min(all.len().saturating_sub(1));
+    let steers = steers(pen.screen, pen.state).is_ok();
+    let lines: Vec<Line> = all
         .iter()
         .enumerate()
-        .skip(first)
-        .take(room)
         .map(|(i, past)| {
-            let sign = if i == row { "▸" } else { " " };
             let (tone, text) = match past {
                 Past::Coming(timed) => (Tone::Dim, coming(pen, timed)),
                 Past::Done(turn) => {
@@ -34,22 +28,18 @@ pub(super) fn draw(pen: &Pen, row: usize, area: Rect, buffer: &mut Buffer) {
                     (Tone::Text, format!("{place:<20} {:<4}{old} → {new}  {who}{note}", turn.dial.symbol()))
                 }
             };
-            let tone = if i == row { Tone::Selected } else { tone };
-            Line::from(vec![pen.span(Tone::Text, format!("{sign} ")), pen.span(tone, text)])
+            Line::from(pen.span(if i == row { Tone::Selected } else { tone }, text))
         })
         .collect();
-    if rows.is_empty() {
-        lines.push(Line::from(pen.span(Tone::Dim, "nothing was changed yet, and nothing is scheduled")));
-    }
-    lines.push(Line::default());
-    let foot = match rows.get(row) {
-        Some(Past::Coming(_)) => "x give it up   j k choose   Esc close",
-        Some(Past::Done(_)) => "Enter propose the old value again   j k choose   Esc close",
+    let nothing = "nothing was changed yet, and nothing is scheduled";
+    let head = all.is_empty().then(|| Line::from(pen.span(Tone::Dim, nothing)));
+    let foot = match all.get(row) {
+        Some(Past::Coming(_)) if steers => "x give it up   j k choose   Esc close",
+        Some(Past::Done(_)) if steers => "Enter propose the old value again   j k choose   Esc close",
+        Some(_) => "j k choose   Esc close",
         None => "Esc close",
     };
-    let more = if rows.len() > room { format!("   {} of {}", row + 1, rows.len()) } else { String::new() };
-    lines.push(Line::from(pen.span(Tone::Dim, format!("{foot}{more}"))));
-    window(pen, area, "What was changed", width, &lines, buffer);
+    list(pen, area, "What was changed", (head, &lines), row, foot, buffer);
 }
 
 fn place(pen: &Pen, step: Step) -> String {

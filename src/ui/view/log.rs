@@ -24,15 +24,14 @@ pub(super) fn boxed(pen: &Pen, area: Rect, buffer: &mut Buffer) {
 }
 
 pub(super) fn lines(pen: &Pen, area: Rect, buffer: &mut Buffer) {
-    let end = newest(pen);
-    let start = end.saturating_sub(usize::from(area.height));
-    let lines: Vec<_> = pen.state.log.range(start..end).map(|line| one(pen, line)).collect();
+    let mut lines: Vec<Line> = newest(pen).take(usize::from(area.height)).map(|line| one(pen, line)).collect();
+    lines.reverse();
     lines_at(area, &lines, buffer);
 }
 
-/// Lines of the log up to the one that stands lowest.
-fn newest(pen: &Pen) -> usize {
-    pen.state.log.len().saturating_sub(pen.screen.scrolled)
+/// Lines of the log from the one that stands lowest up.
+fn newest<'a>(pen: &Pen<'a>) -> impl Iterator<Item = &'a LogLine> {
+    pen.state.brief_lines().rev().skip(pen.screen.scrolled).map(|(_, line)| line)
 }
 
 /// With the screen to itself nothing is cut: what is longer than a line goes on below.
@@ -40,12 +39,12 @@ fn whole(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let room = usize::from(area.width.saturating_sub(INDENT)).max(1);
     // From the newest up, until the pane is full.
     let mut up: Vec<Line> = Vec::with_capacity(usize::from(area.height) + 8);
-    for line in pen.state.log.range(..newest(pen)).rev() {
+    for line in newest(pen) {
         if up.len() >= usize::from(area.height) {
             break;
         }
         let (word, tone) = word(line.level);
-        let text = pen.screen.glyphs.words(plain(&line.text)).into_owned();
+        let text = pen.screen.glyphs.words(plain(&line.brief())).into_owned();
         let parts = if text.width() > room { wrap(&text, room) } else { vec![text] };
         for (i, part) in parts.into_iter().enumerate().rev() {
             let word = if i == 0 { word } else { "      " };
@@ -59,7 +58,7 @@ fn whole(pen: &Pen, area: Rect, buffer: &mut Buffer) {
 
 fn one(pen: &Pen, line: &LogLine) -> Line<'static> {
     let (word, tone) = word(line.level);
-    Line::from(vec![pen.span(tone, word), pen.span(Tone::Text, plain(&line.text))])
+    Line::from(vec![pen.span(tone, word), pen.span(Tone::Text, plain(&line.brief()))])
 }
 
 fn word(level: Level) -> (&'static str, Tone) {

@@ -105,9 +105,9 @@ fn rolled(pen: &Pen, pane: Pane, inner: Rect, head: usize, mut lines: Vec<Line<'
 }
 
 /// `3 dress`, cut to the width and filled up to it.
-fn class(index: usize, name: &str, width: usize) -> String {
-    let text: String = format!("{index} {name}").chars().filter(|c| !c.is_control()).take(width).collect();
-    format!("{text:<width$}")
+fn class(pen: &Pen, index: usize, name: &str, width: usize) -> String {
+    let text: String = format!("{index} {name}").chars().filter(|c| !c.is_control()).collect();
+    pen.brush().named(&text, width)
 }
 
 /// The widest of [`class`] for these names.

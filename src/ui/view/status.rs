@@ -8,11 +8,12 @@ use crate::run::state::{MarkerKind, Phase};
 use crate::ui::brush::wrap;
 use crate::ui::glyphs::bar;
 use crate::ui::intent::{markers_at, scopes};
-use crate::ui::keymap::{Binding, Intent, Scope};
+use crate::ui::keymap::{Binding, Intent, Key, Scope, label};
 use crate::ui::layout::View;
 use crate::ui::screen::{Asked, Half, Mood, X, is_over};
 use crate::ui::terminal::LinkSpeed;
 use crate::ui::theme::Tone;
+use crossterm::event::KeyEvent;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -76,7 +77,7 @@ pub(super) fn header(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let eta = state.eta_seconds().filter(|_| state.step < all).map_or_else(|| "--".to_string(), |s| clock(s.round() as u64));
     let elapsed = clock(pen.screen.elapsed_ms(state) / 1000);
     let (name, room) = if wide { ("rematch", 32) } else { ("", 16) };
-    let run: String = run.chars().take(room).collect();
+    let run = pen.brush().shortened(run, room);
     let mut facts = vec![];
     if !name.is_empty() {
         facts.push((Tone::Title, name.to_string()));
@@ -87,7 +88,8 @@ pub(super) fn header(pen: &Pen, area: Rect, buffer: &mut Buffer) {
         facts.push((Tone::Warn, "link slow".to_string()));
     }
     if let Some(pace) = &pen.screen.pace {
-        facts.push((Tone::Accent, format!("replay {pace}")));
+        let seeking = pen.screen.seeking.map(|step| step.min(all));
+        facts.push((Tone::Accent, seeking.map_or_else(|| format!("replay {pace}"), |step| format!("replay → {step}"))));
     }
     let (ep, step) = if wide { ("epoch", "step ") } else { ("ep", "") };
     facts.push((Tone::Text, format!("{ep} {epoch}/{epochs}")));
@@ -165,6 +167,11 @@ fn useful(pen: &Pen, binding: &Binding) -> bool {
         | Intent::Edit
         | Intent::Apply
         | Intent::Exhibit => steers,
+        Intent::Overlays => !pen.screen.runs.overlays.is_empty(),
+        // Where nothing is steered it is the same as leaving.
+        Intent::Detach => pen.screen.access == Access::Steer && !is_over(pen.state),
+        Intent::SeekForward | Intent::SeekFarForward | Intent::SeekEnd => !is_over(pen.state),
+        Intent::SeekBack | Intent::SeekFarBack => pen.state.step > 0,
         // Of no use before there are images.
         Intent::NextLook | Intent::Open if pen.screen.view == View::Gallery => pen.state.exhibit.is_some(),
         // Nobody looks for the view that is there.
@@ -178,13 +185,26 @@ fn useful(pen: &Pen, binding: &Binding) -> bool {
     }
 }
 
+/// The views with their keys in as few cells as they need.
+pub(super) fn views(pen: &Pen) -> Line<'static> {
+    let mut line = Line::default();
+    for &view in View::ALL {
+        let key = pen.screen.keymap.key_of(Scope::Everywhere, Intent::Show(view));
+        let tone = if view == pen.screen.view { Tone::Selected } else { Tone::Text };
+        let gap = if line.width() == 0 { "" } else { " " };
+        line.push_span(gap);
+        line.push_span(pen.span(tone, format!("{key} {}", view.name()).trim_start().to_string()));
+    }
+    line
+}
+
 /// The views with their keys, the present one marked.
 pub(super) fn tabs(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let mut line = Line::from(" ");
     for &view in View::ALL {
-        let key = pen.screen.keymap.bindings().find(|b| b.binding.intent == Intent::Show(view)).map(|b| b.first());
+        let key = pen.screen.keymap.key_of(Scope::Everywhere, Intent::Show(view));
         let tone = if view == pen.screen.view { Tone::Selected } else { Tone::Dim };
-        line.push_span(pen.span(tone, format!(" {} {} ", key.unwrap_or_default(), view.name())));
+        line.push_span(pen.span(tone, format!(" {key} {} ", view.name())));
         line.push_span(pen.span(Tone::Dim, " "));
     }
     line_at(buffer, area.x, area.y, area.width, &line);
@@ -195,6 +215,11 @@ pub(super) fn hints(pen: &Pen, area: Rect, named: Named, buffer: &mut Buffer) {
     let mut line = Line::from(" ");
     if let (Some(step), View::Dash | View::Charts) = (pen.screen.cursor, pen.screen.view) {
         crosshair(pen, step, &mut line);
+        line_at(buffer, area.x, area.y, area.width, &line);
+        return;
+    }
+    if named == Named::No && pen.screen.names_views() {
+        line.spans.extend(views(pen).spans);
         line_at(buffer, area.x, area.y, area.width, &line);
         return;
     }
@@ -209,7 +234,12 @@ pub(super) fn hints(pen: &Pen, area: Rect, named: Named, buffer: &mut Buffer) {
     let first = everywhere.len().min(4);
     for binding in everywhere[..first].iter().chain(&here).chain(&everywhere[first..]).chain(&dash) {
         let Some(hint) = binding.binding.hint else { continue };
-        let key = binding.first();
+        // A key may mean something nearer here.
+        let means = |&&(code, modifiers): &&Key| {
+            pen.screen.keymap.find(&scopes, &KeyEvent::new(code, modifiers)) == Some(binding.binding.intent)
+        };
+        let Some(&(code, modifiers)) = binding.keys.iter().find(means) else { continue };
+        let key = label(code, modifiers);
         if line.width() + key.len() + hint.len() + 3 > usize::from(area.width) {
             continue;
         }

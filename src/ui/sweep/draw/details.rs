@@ -1,12 +1,12 @@
 //! All there is to say of one run: how it stands, what it is, what was found, where it lies, its whole config.
 
 use super::super::view::{View, word};
-use super::{Sheet, share, sign, table, tone};
+use super::{Sheet, curves, share, sign, table, tone};
 use crate::run::listing::{clock, harmless};
 use crate::sweep::Role;
 use crate::sweep::board::{Board, Pair, Row, Stage};
 use crate::sweep::plan::Count;
-use crate::ui::brush::{Focused, lines_at, percent, wrap};
+use crate::ui::brush::{Focused, folded, lines_at, percent, wrap};
 use crate::ui::theme::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -32,11 +32,11 @@ impl Page<'_> {
         }
     }
 
-    /// As it is written, cut at the edge: blanks at the beginning of a line mean something.
+    /// As it is written: blanks at the beginning of a line mean something. What is too long goes on below.
     fn raw(&mut self, tone: Tone, text: &str) {
         let brush = self.view.brush;
         let text = text.replace('\t', "    ");
-        self.lines.push(Line::from(brush.span(tone, harmless(&text))));
+        self.lines.extend(folded(&Line::from(brush.span(tone, harmless(&text))), self.width.max(1)));
     }
 }
 
@@ -46,7 +46,8 @@ pub(super) fn pane(sheet: &Sheet, area: Rect, buffer: &mut Buffer) {
         sheet.framed(area, "Run", &[], Focused::No, buffer);
         return;
     };
-    let inner = sheet.framed(area, "Run", &[harmless(&row.cell.id)], Focused::No, buffer);
+    let id = sheet.brush.shortened(&harmless(&row.cell.id), usize::from(area.width).saturating_sub(9));
+    let inner = sheet.framed(area, "Run", &[id], Focused::No, buffer);
     let mut lines = all(sheet.board, place, sheet.view, usize::from(inner.width));
     let room = usize::from(inner.height);
     if lines.len() > room && room > 0 {
@@ -60,21 +61,24 @@ pub(super) fn pane(sheet: &Sheet, area: Rect, buffer: &mut Buffer) {
 pub(super) fn window(sheet: &Sheet, place: usize, scroll: usize, area: Rect, buffer: &mut Buffer) {
     let width = WIDEST.min(area.width);
     let lines = all(sheet.board, place, sheet.view, usize::from(width.saturating_sub(4)));
-    let room = usize::from(area.height.saturating_sub(5)).max(1);
+    let room = room(area.height);
     let more = lines.len() > room;
     let first = scroll.min(lines.len().saturating_sub(room));
     let mut shown: Vec<Line> = lines.into_iter().skip(first).take(room).collect();
-    let foot = if more { "j k PgUp PgDn scroll   Esc close" } else { "Esc close" };
+    let foot = if more { "j k PgUp PgDn Home End scroll   v curves   Esc close" } else { "v curves   Esc close" };
     shown.push(Line::from(sheet.brush.span(Tone::Dim, foot)));
     let id = sheet.board.rows.get(place).map_or_else(String::new, |row| harmless(&row.cell.id));
     sheet.brush.window(area, &id, width, &shown, buffer);
 }
 
-/// How far the dialog can be scrolled.
-pub fn lines(board: &Board, place: usize, view: &View) -> usize {
+/// Lines of the dialog, and how many of them are seen at once.
+pub fn lines(board: &Board, place: usize, view: &View) -> (usize, usize) {
     let width = WIDEST.min(view.size.0);
-    let room = usize::from(view.size.1.saturating_sub(5)).max(1);
-    all(board, place, view, usize::from(width.saturating_sub(4))).len().saturating_sub(room) + 1
+    (all(board, place, view, usize::from(width.saturating_sub(4))).len(), room(view.size.1))
+}
+
+fn room(height: u16) -> usize {
+    usize::from(height.saturating_sub(5)).max(1)
 }
 
 fn all(board: &Board, place: usize, view: &View, width: usize) -> Vec<Line<'static>> {
@@ -107,6 +111,7 @@ fn all(board: &Board, place: usize, view: &View, width: usize) -> Vec<Line<'stat
     let folder = board.folder.join("runs").join(&cell.id);
     page.say(Tone::Dim, &format!("folder {}", folder.display()));
     page.say(Tone::Dim, &format!("log {}", folder.join("events.jsonl").display()));
+    page.say(Tone::Dim, &curves::command(board, row));
     if !cell.config.trim().is_empty() {
         page.lines.push(Line::default());
         page.say(Tone::Title, "Config");

@@ -1,28 +1,26 @@
 //! What lies over the screen until it is answered: leaving, retrying, giving up, help, all about a run.
 
 use super::super::keys::KEYS;
-use super::super::view::{Dialog, HURRY, RETRY, SKIP};
-use super::{Sheet, details};
+use super::super::view::{Dialog, HURRY, RETRY, SKIP, View};
+use super::{Sheet, curves, details};
 use crate::run::listing::harmless;
 use crate::sweep::board::Stage;
-use crate::ui::brush::Side;
+use crate::ui::brush::wrap;
 use crate::ui::theme::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-/// Cells inside a dialog of choices.
-const ROOM: usize = 42;
+/// Cells of a key's name in the help.
+const LABEL: usize = 11;
 
 pub(super) fn draw(sheet: &Sheet, area: Rect, buffer: &mut Buffer) {
-    let id = |place: usize| {
-        let id = sheet.board.rows.get(place).map_or_else(String::new, |row| harmless(&row.cell.id));
-        if id.chars().count() > ROOM { sheet.brush.fitted(&id, ROOM, Side::Left) } else { id }
-    };
+    let id = |place: usize| sheet.board.rows.get(place).map_or_else(String::new, |row| harmless(&row.cell.id));
     match sheet.view.dialog {
         None => {}
         Some(Dialog::Help { scroll }) => help(sheet, scroll, area, buffer),
         Some(Dialog::Details { place, scroll }) => details::window(sheet, place, scroll, area, buffer),
+        Some(Dialog::Curves { place, pane }) => curves::draw(sheet, place, pane, area, buffer),
         Some(Dialog::Leave { choice }) => {
             let text = leaving(sheet);
             sheet.brush.choices("Leave?", &text, sheet.view.leave_choices(), choice, area, buffer);
@@ -64,21 +62,35 @@ fn waiting_for(sheet: &Sheet, place: usize) -> usize {
 }
 
 fn help(sheet: &Sheet, scroll: usize, area: Rect, buffer: &mut Buffer) {
-    let width = 78.min(area.width);
-    let room = usize::from(width).saturating_sub(4);
-    let lines: Vec<Line> = KEYS
-        .iter()
-        .map(|binding| {
-            let label = format!("{:<11} ", binding.label());
-            let says = sheet.brush.fitted(binding.says, room.saturating_sub(label.len()), Side::Left);
-            Line::from(vec![sheet.brush.span(Tone::Accent, label), sheet.brush.span(Tone::Text, says)])
-        })
-        .collect();
-    let height = usize::from(area.height.saturating_sub(5)).max(1);
-    let more = lines.len() > height;
-    let first = scroll.min(lines.len().saturating_sub(height));
-    let mut shown: Vec<_> = lines.into_iter().skip(first).take(height).collect();
-    let foot = if more { "j k scroll   Esc close" } else { "Esc close" };
+    let lines = help_page(sheet.view, area.width);
+    let room = help_room(area.height);
+    let more = lines.len() > room;
+    let first = scroll.min(lines.len().saturating_sub(room));
+    let mut shown: Vec<Line> = lines.into_iter().skip(first).take(room).collect();
+    let foot = if more { "j k PgUp PgDn Home End scroll   Esc close" } else { "Esc close" };
     shown.push(Line::from(sheet.brush.span(Tone::Dim, foot)));
-    sheet.brush.window(area, "Keys", width, &shown, buffer);
+    sheet.brush.window(area, "Keys", 78.min(area.width), &shown, buffer);
+}
+
+fn help_room(height: u16) -> usize {
+    usize::from(height.saturating_sub(5)).max(1)
+}
+
+/// Each key with what it does, in as many lines as that needs.
+fn help_page(view: &View, screen: u16) -> Vec<Line<'static>> {
+    let room = usize::from(78.min(screen)).saturating_sub(4 + LABEL + 1).max(1);
+    let mut lines = Vec::with_capacity(KEYS.len());
+    for binding in KEYS {
+        let mut label = binding.label();
+        for says in wrap(binding.says, room) {
+            let label = format!("{:<LABEL$} ", std::mem::take(&mut label));
+            lines.push(Line::from(vec![view.brush.span(Tone::Accent, label), view.brush.span(Tone::Text, says)]));
+        }
+    }
+    lines
+}
+
+/// Lines of the help, and how many of them are seen at once.
+pub fn help_lines(view: &View) -> (usize, usize) {
+    (help_page(view, view.size.0).len(), help_room(view.size.1))
 }

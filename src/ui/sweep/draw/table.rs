@@ -175,6 +175,7 @@ pub(super) fn draw(sheet: &Sheet, area: Rect, buffer: &mut Buffer) {
         columns.retain(|&i| i != least);
     }
     let name_width = longest.min(width.saturating_sub(taken(&columns)));
+    let names = sheet.brush.shortened_list(&names, name_width);
     let mut header = format!("{:SIGNS$}{:<name_width$}", "", "run");
     for &i in &columns {
         header.push(' ');

@@ -113,6 +113,6 @@ fn guess(pen: &Pen, guess: Guess) -> String {
 fn class(pen: &Pen, class: u64) -> String {
     let classes = pen.state.started.as_ref().map_or(&[][..], |started| &started.data.classes);
     let name = usize::try_from(class).ok().and_then(|class| classes.get(class));
-    let name: String = name.map_or("", String::as_str).chars().filter(|c| !c.is_control()).take(NAME).collect();
-    if name.trim().is_empty() { format!("class {class}") } else { name }
+    let name: String = name.map_or("", String::as_str).chars().filter(|c| !c.is_control()).collect();
+    if name.trim().is_empty() { format!("class {class}") } else { pen.brush().shortened(&name, NAME) }
 }

@@ -36,7 +36,10 @@ pub(in crate::ui::view) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let head = format!("  {:<name$} {:<2$}{3}", "class", "natural %", length + 8, "adversarial %");
     let mut lines = vec![Line::from(pen.span(Tone::Dim, head))];
     lines.extend(
-        order.iter().enumerate().map(|(rank, (index, found))| row(pen, rank, &class(*index, &found.name, name), found, length)),
+        order
+            .iter()
+            .enumerate()
+            .map(|(rank, (index, found))| row(pen, rank, &class(pen, *index, &found.name, name), found, length)),
     );
     rolled(pen, Pane::Classes, inner, 1, lines, buffer);
 }

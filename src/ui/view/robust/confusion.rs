@@ -101,7 +101,7 @@ fn matrix(pen: &Pen, report: &Report, mistakes: &[Mistake], cell: usize, width: 
     let mut lines = vec![Line::from(pen.span(Tone::Dim, format!("{:<label$}{heads}", "")))];
     let strong = &mistakes[..mistakes.len().min(STRONG)];
     for (truth, row) in report.confusion.iter().enumerate() {
-        let mut line = Line::from(pen.span(Tone::Text, class(truth, name(report, truth), label)));
+        let mut line = Line::from(pen.span(Tone::Text, class(pen, truth, name(report, truth), label)));
         for (answered, &n) in row.iter().enumerate() {
             let stands_out = strong.iter().any(|m| (m.truth, m.answered) == (truth, answered));
             let (tone, text) = match n {
@@ -125,7 +125,8 @@ fn list(pen: &Pen, report: &Report, mistakes: &[Mistake], width: usize) -> Vec<L
     let room = longest.min((width.saturating_sub(numbers + 4)) / 2).max(1);
     let line = |(rank, m): (usize, &Mistake)| {
         let share = 100.0 * m.count as f64 / m.of.max(1) as f64;
-        let (truth, answered) = (class(m.truth, name(report, m.truth), room), class(m.answered, name(report, m.answered), room));
+        let (truth, answered) =
+            (class(pen, m.truth, name(report, m.truth), room), class(pen, m.answered, name(report, m.answered), room));
         let tone = if rank < STRONG { Tone::Warn } else { Tone::Text };
         Line::from(vec![
             pen.span(Tone::Text, format!("{truth} → {answered} ")),

@@ -77,7 +77,8 @@ fn numbers(pen: &Pen, shown: &Chosen, width: usize, lines: &mut Vec<Line<'static
     let room = longest.min(width.saturating_sub(NUMBERS)).max(1);
     for (name, share, style) in rows {
         let (low, high) = interval(share, report.images);
-        let name: String = name.chars().filter(|c| !c.is_control()).take(room).collect();
+        let name: String = name.chars().filter(|c| !c.is_control()).collect();
+        let name = pen.brush().shortened(&name, room);
         lines.push(Line::from(vec![
             Span::styled(format!("{name:<room$} {:>5} %", percent(share)), style),
             pen.span(Tone::Dim, format!("  {} to {}", percent(low), percent(high))),

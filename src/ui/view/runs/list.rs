@@ -11,6 +11,7 @@ use crate::ui::theme::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
+use std::collections::BTreeMap;
 use unicode_width::UnicodeWidthStr;
 
 /// Whether the last line says what there is to know of the chosen run, having no pane for it.
@@ -100,7 +101,7 @@ pub(super) fn draw(pen: &Pen, shown: &Shown, chosen: usize, foot: Foot, area: Re
     }
     let room = usize::from(inner.height.saturating_sub(1 + foot_height));
     let width = usize::from(inner.width);
-    let names: Vec<String> = shown.rows.iter().map(|listed| name(pen, listed)).collect();
+    let names: Vec<Name> = shown.rows.iter().map(|listed| name(pen, listed)).collect();
     let cells: Vec<Vec<String>> = shown.rows.iter().map(|listed| cells(pen, listed, shown)).collect();
     let widths: Vec<usize> = (0..COLUMNS.len())
         .map(|i| {
@@ -108,7 +109,7 @@ pub(super) fn draw(pen: &Pen, shown: &Shown, chosen: usize, foot: Foot, area: Re
             cells.iter().filter_map(|row| row.get(i)).map(|cell| cell.width()).fold(head, usize::max)
         })
         .collect();
-    let longest = names.iter().map(|name| name.width()).max().unwrap_or(0).clamp(3, LONGEST_NAME);
+    let longest = names.iter().map(Name::width).max().unwrap_or(0).clamp(3, LONGEST_NAME);
     let mut columns: Vec<usize> = (0..COLUMNS.len()).collect();
     let taken = |columns: &[usize]| columns.iter().map(|&i| widths[i] + 1).sum::<usize>() + SIGNS;
     while taken(&columns) + longest.min(LEAST_NAME) > width {
@@ -116,6 +117,7 @@ pub(super) fn draw(pen: &Pen, shown: &Shown, chosen: usize, foot: Foot, area: Re
         columns.retain(|&i| i != least);
     }
     let name_width = longest.min(width.saturating_sub(taken(&columns)));
+    let names = fitting(pen, &names, name_width);
     let joined = |first: String, cell: &dyn Fn(usize) -> String| {
         let cells = columns.iter().map(|&i| pen.brush().fitted(&cell(i), widths[i], COLUMNS[i].side));
         std::iter::once(first).chain(cells).collect::<Vec<_>>().join(" ")
@@ -131,9 +133,9 @@ pub(super) fn draw(pen: &Pen, shown: &Shown, chosen: usize, foot: Foot, area: Re
         let cursor = if row == chosen { '▸' } else { ' ' };
         // One cell each, whatever the glyphs: words would take three for a mark.
         let signs = Span::styled(format!("{cursor}{own}{letter} "), pen.style(Tone::Accent));
-        let name = pen.brush().fitted(&names[row], name_width, Side::Left);
+        let name = &names[row];
         let text = match &listed.entry.found {
-            Ok(_) => joined(name, &|i| cells[row][i].clone()),
+            Ok(_) => joined(name.clone(), &|i| cells[row][i].clone()),
             Err(why) => format!("{name} broken: {}", reason(why)),
         };
         let tone = match (&listed.entry.found, row == chosen) {
@@ -148,16 +150,48 @@ pub(super) fn draw(pen: &Pen, shown: &Shown, chosen: usize, foot: Foot, area: Re
     }
 }
 
-fn name(pen: &Pen, listed: &Listed) -> String {
-    let id = harmless(&listed.entry.id);
-    let text = match listed.depth.min(DEEPEST) {
-        0 => id,
+/// A run's name behind its place in the tree: what it branches off, and at which step.
+struct Name {
+    branch: String,
+    at: String,
+    id: String,
+}
+
+impl Name {
+    fn width(&self) -> usize {
+        self.branch.width() + self.at.width() + self.id.width()
+    }
+}
+
+fn name(pen: &Pen, listed: &Listed) -> Name {
+    let words = |text: String| pen.screen.glyphs.words(text).into_owned();
+    let id = words(harmless(&listed.entry.id));
+    match listed.depth.min(DEEPEST) {
+        0 => Name { branch: String::new(), at: String::new(), id },
         depth => {
             let at = listed.at.map_or_else(String::new, |step| format!("@{step} "));
-            format!("{}└─ {at}{id}", "   ".repeat(depth - 1))
+            Name { branch: words(format!("{}└─ ", "   ".repeat(depth - 1))), at, id }
         }
+    }
+}
+
+/// Names filled up or cut to a width. The step of a branch goes first, then the middle of a name.
+fn fitting(pen: &Pen, names: &[Name], width: usize) -> Vec<String> {
+    let ids: Vec<String> = names.iter().map(|name| name.id.clone()).collect();
+    let room = |name: &Name| width.saturating_sub(name.branch.width());
+    let mut cut: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+    for name in names.iter().filter(|name| name.width() > width) {
+        cut.entry(room(name)).or_insert_with(|| pen.brush().shortened_list(&ids, room(name)));
+    }
+    let fitted = |(i, name): (usize, &Name)| {
+        let text = match cut.get(&room(name)) {
+            Some(ids) if name.width() > width => format!("{}{}", name.branch, ids[i]),
+            Some(_) | None => format!("{}{}{}", name.branch, name.at, name.id),
+        };
+        let empty = " ".repeat(width.saturating_sub(text.width()));
+        text + &empty
     };
-    pen.screen.glyphs.words(text).into_owned()
+    names.iter().enumerate().map(fitted).collect()
 }
 
 fn cells(pen: &Pen, listed: &Listed, shown: &Shown) -> Vec<String> {

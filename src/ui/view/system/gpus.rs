@@ -10,6 +10,8 @@ use ratatui::text::Line;
 /// Lines of a GPU: with the minutes before, without, and in short.
 const LONG: usize = 6;
 const MIDDLE: usize = 5;
+/// How the reason begins where the driver's library is not there or does not answer.
+const NO_LIBRARY: &str = "no NVML: ";
 /// From this width on the short line holds all that it should.
 const MEMORY_TOO: u16 = 52;
 
@@ -53,13 +55,29 @@ pub(super) fn lines(pen: &Pen, width: u16, height: u16) -> (String, Vec<Line<'st
 }
 
 fn without(pen: &Pen, width: u16) -> Vec<Line<'static>> {
-    let text = match (&pen.state.no_gpu, pen.state.machine.is_empty()) {
-        (Some(why), _) => why.clone(),
-        (None, true) => "no reading yet".into(),
-        (None, false) => "none: the record does not say why".into(),
+    let (first, more) = match (&pen.state.no_gpu, pen.state.machine.is_empty()) {
+        (Some(why), _) => no_gpu(pen, why),
+        (None, true) => ("no reading yet".into(), String::new()),
+        (None, false) => ("No GPU found.".into(), "The record does not say why.".into()),
     };
-    let text = pen.screen.glyphs.words(text);
-    wrap(&text, usize::from(width).max(1)).into_iter().map(|row| Line::from(pen.span(Tone::Dim, row))).collect()
+    let lines = |tone: Tone, text: &str| {
+        let text = pen.screen.glyphs.words(text).into_owned();
+        let rows = if text.is_empty() { Vec::new() } else { wrap(&text, usize::from(width).max(1)) };
+        rows.into_iter().map(|row| Line::from(pen.span(tone, row))).collect::<Vec<_>>()
+    };
+    [lines(Tone::Text, &first), lines(Tone::Dim, &more)].concat()
+}
+
+/// What it means that none is read. What a library said of it is a matter for `rematch doctor`.
+fn no_gpu(pen: &Pen, why: &str) -> (String, String) {
+    let device = pen.state.started.as_ref().map_or("", |started| started.device.as_str());
+    if !device.is_empty() && !device.starts_with("cpu") {
+        return (format!("The GPU trains but cannot be read ({device})."), "On its machine, rematch doctor says why.".into());
+    }
+    match why.strip_prefix(NO_LIBRARY) {
+        Some(_) => ("No GPU found: training runs on the processor.".into(), "On its machine, rematch doctor says why.".into()),
+        None => (format!("No GPU found: {why}."), "Training runs on the processor.".into()),
+    }
 }
 
 fn short(pen: &Pen, gpu: &Gpu, width: u16) -> Line<'static> {

@@ -84,13 +84,13 @@ pub(super) fn draw(sheet: &Sheet, area: Rect, buffer: &mut Buffer) {
 
     let mut head = Line::from(sheet.brush.span(Tone::Dim, sheet.brush.fitted("", name_width + 1, Side::Left)));
     for name in teachers.iter().skip(left).take(across) {
-        head.push_span(sheet.brush.span(Tone::Title, sheet.brush.fitted(&words(name), width - 1, Side::Left)));
+        head.push_span(sheet.brush.span(Tone::Title, sheet.brush.named(name, width - 1)));
         head.push_span(" ");
     }
     line_at(buffer, inner.x, inner.y, inner.width, &head);
     for (i, name) in students.iter().enumerate().skip(top).take(down) {
         let y = inner.y + 1 + ((i - top) * tall) as u16;
-        let label = sheet.brush.span(Tone::Title, sheet.brush.fitted(&words(name), name_width, Side::Left));
+        let label = sheet.brush.span(Tone::Title, sheet.brush.named(name, name_width));
         line_at(buffer, inner.x, y, inner.width, &Line::from(label));
         for (j, other) in teachers.iter().enumerate().skip(left).take(across) {
             let here: Vec<&Point> = pairs.iter().filter(|(s, t, _)| s == name && t == other).map(|(.., p)| *p).collect();

@@ -150,7 +150,7 @@ fn list(sheet: &Sheet, dots: &[Dot], area: Rect, buffer: &mut Buffer) {
         let sign = if best { "▲" } else { " " };
         let number = format!("{}/{}{sign}", percent(dot.mean.natural.mean), percent(dot.mean.adversarial.mean));
         let room = usize::from(area.width).saturating_sub(3 + number.chars().count());
-        let name = sheet.brush.fitted(&format!("{}{seeds}", harmless(&dot.point.name())), room, Side::Left);
+        let name = sheet.brush.named(&format!("{}{seeds}", harmless(&dot.point.name())), room);
         let tone = if dot.chosen { Tone::Selected } else { Tone::Text };
         let line = Line::from(vec![
             sheet.brush.span(dot.tone, format!("{} ", dot.letter)),

@@ -7,7 +7,7 @@ use super::super::Sheet;
 use super::{first, framed, legend, missing};
 use crate::run::listing::{clock, harmless};
 use crate::sweep::{Cell, Role};
-use crate::ui::brush::{Side, line_at};
+use crate::ui::brush::line_at;
 use crate::ui::theme::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -89,7 +89,7 @@ pub(super) fn draw(sheet: &Sheet, area: Rect, buffer: &mut Buffer) {
             (true, false) => format!("{} so far", clock(teacher + student)),
         };
         let line = Line::from(vec![
-            sheet.brush.span(tone, sheet.brush.fitted(name, widest, Side::Left)),
+            sheet.brush.span(tone, sheet.brush.named(name, widest)),
             sheet.brush.span(Tone::Dim, " "),
             sheet.brush.span(Tone::Second, TEACHER.to_string().repeat(behind)),
             sheet.brush.span(Tone::First, STUDENT.to_string().repeat(whole - behind)),
