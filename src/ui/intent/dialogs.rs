@@ -5,6 +5,7 @@ use super::{Effect, LONGEST_NOTE, Leave, Place, ask, stop};
 use crate::protocol::command::SaveOnStop;
 use crate::protocol::{Command, Stop, StopWhen};
 use crate::run::RunState;
+use crate::ui::abbreviations::ABBREVIATIONS;
 use crate::ui::command_line::parse::{Kind, WORDS};
 use crate::ui::evaluation::{Choice, Row, Turn};
 use crate::ui::keymap;
@@ -33,7 +34,9 @@ pub(super) fn help(search: Search, scroll: u16, event: &KeyEvent) -> Option<Dial
         (_, KeyCode::Char('/')) => at(Search::Typing(String::new()), 0),
         (Search::Found(_), KeyCode::Esc) => at(Search::Off, 0),
         (_, KeyCode::Esc | KeyCode::Char('?' | 'q') | KeyCode::F(1) | KeyCode::Enter) => None,
-        (search, KeyCode::Down | KeyCode::Char('j')) => at(search, (scroll + 1).min((keymap::KEYMAP.len() + WORDS.len()) as u16)),
+        (search, KeyCode::Down | KeyCode::Char('j')) => {
+            at(search, (scroll + 1).min((keymap::KEYMAP.len() + WORDS.len() + ABBREVIATIONS.len()) as u16))
+        }
         (search, KeyCode::Up | KeyCode::Char('k')) => at(search, scroll.saturating_sub(1)),
         (search, _) => at(search, scroll),
     }

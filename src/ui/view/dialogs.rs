@@ -3,6 +3,7 @@
 use super::{Pen, branch, command_line, evaluate, history};
 use crate::protocol::{Dial, Outcome, Step};
 use crate::run::state::Phase;
+use crate::ui::abbreviations::ABBREVIATIONS;
 use crate::ui::brush::wrap;
 use crate::ui::command_line::parse::WORDS;
 use crate::ui::keymap::{Intent, KEYMAP, Scope};
@@ -97,7 +98,9 @@ fn edit(pen: &Pen, editor: &Editor, area: Rect, buffer: &mut Buffer) {
         }
     };
     let lines = [
-        Line::from(pen.span(Tone::Text, format!("{} {}  {present} → {}", dial.symbol(), pen.meaning(dial), new(pen, editor)))),
+        Line::from(
+            pen.span(Tone::Text, format!("{} {}  {present} → {}", dial.symbol(), pen.meanings(dial)[0], new(pen, editor))),
+        ),
         field("value", &editor.text, Field::Value),
         field("when", &editor.when, Field::When),
         field("note", &editor.note, Field::Note),
@@ -165,6 +168,14 @@ fn help(pen: &Pen, search: &Search, scroll: u16, area: Rect, buffer: &mut Buffer
     for word in found {
         let usage = format!("  {:<11}", word.usage);
         lines.push(Line::from(vec![pen.span(Tone::Accent, usage), pen.span(Tone::Text, format!(" {}", word.says))]));
+    }
+    let found: Vec<_> = ABBREVIATIONS.iter().filter(|(short, means)| fits(short) || fits(means)).collect();
+    if !found.is_empty() {
+        lines.push(Line::from(pen.span(Tone::Title, "Abbreviations and signs on the screen")));
+    }
+    for (short, means) in found {
+        let short = format!("  {:<11}", pen.screen.glyphs.words(*short));
+        lines.push(Line::from(vec![pen.span(Tone::Accent, short), pen.span(Tone::Text, format!(" {means}"))]));
     }
     let height = usize::from(area.height.saturating_sub(4)).max(2);
     let first = usize::from(scroll).min(lines.len().saturating_sub(height - 1));
