@@ -37,7 +37,12 @@ pub(super) fn entries(pen: &Pen, legend: &[(String, String)], focus: Focused, li
     };
     for (i, (name, now)) in legend.iter().enumerate() {
         let (letter, tone) = (LETTERS[i % LETTERS.len()], TONES[i % TONES.len()]);
-        let sign = if letters { format!("{letter} ") } else { dash.to_string() };
+        let sign = match letters {
+            true => format!("{letter} "),
+            // Without a heading there is nothing to set the first curve off from.
+            false if i == 0 && line.spans.iter().all(|span| span.content.trim().is_empty()) => String::new(),
+            false => dash.to_string(),
+        };
         line.push_span(Span::styled(sign, pen.style(if letters { tone } else { rule })));
         line.push_span(pen.span(tone, format!("{name} ")));
         // In the plain colour: a number that changes each frame would send its colour each frame.
@@ -97,7 +102,7 @@ pub(super) fn others(pen: &Pen, plot: Plot) -> Vec<Other> {
             let point = strand.series.as_of(step? + 1)?;
             Some(f64::from(point.mean) * strand.factor)
         };
-        let values: Vec<_> = strands.map(|s| (s.key, (s.name.clone(), written(&s, read(&s)).trim().to_string()))).collect();
+        let values: Vec<_> = strands.map(|s| (s.key, (s.name.clone(), number(plot, &s, read(&s))))).collect();
         let lead = values.iter().find(|(key, _)| plot.lead().is_none_or(|lead| lead == *key)).map(|(_, value)| value.clone());
         let values = values.into_iter().map(|(_, value)| value).collect();
         Other { letter, name: run_name(run).to_string(), values, lead }
@@ -145,6 +150,18 @@ pub(super) fn written(strand: &Strand, reading: Option<f64>) -> String {
         (Some(v), Key::Natural | Key::Adversarial) => format!("{v:4.1}"),
         (Some(v), Key::Term(_) | Key::Track(_)) => value(v),
     }
+}
+
+/// A value of a curve as it is written in this chart.
+pub(super) fn number(plot: Plot, strand: &Strand, value: Option<f64>) -> String {
+    let text = match (plot, value) {
+        // A radius is known by how it was typed.
+        (Plot::Dial(dial), Some(v)) => dial.show(v),
+        (Plot::Busy, Some(v)) => format!("{v:.0}"),
+        (Plot::Rate, Some(v)) if v >= 1_000.0 => super::value(v / 1_000.0) + "k",
+        _ => written(strand, value),
+    };
+    text.trim_start().to_string()
 }
 
 /// Those of other runs first, so that this one's lie above them; of these the total first, so that its parts are seen where they are

@@ -1,7 +1,7 @@
 //! The Charts view: every chart there is, as large as all of them fit or page by page; or the chosen one alone.
 
-use super::charts::{about_others, behind, chart, curves, entries, how, others, reading, references, run_name, written};
-use super::{Focused, Pen, line_at, value};
+use super::charts::{about_others, behind, chart, curves, entries, how, number, others, reading, references, run_name};
+use super::{Focused, Pen, line_at};
 use crate::ui::chart::{Band, SeriesChart};
 use crate::ui::layout::{Pane, tier};
 use crate::ui::plots::{self, Plot, Strand, Tiles};
@@ -68,7 +68,7 @@ fn constants(pen: &Pen, plots: &[Plot], chosen: Option<usize>, area: Rect, buffe
 /// `lr scale 1`: the shortest name of a chart with what its curves stand at.
 fn constant(pen: &Pen, plot: Plot) -> String {
     let [_, name] = plot.names();
-    let values: Vec<_> = plot.strands(pen.state).iter().map(|strand| number(pen, plot, strand)).collect();
+    let values: Vec<_> = plot.strands(pen.state).iter().map(|strand| number(plot, strand, reading(pen, strand))).collect();
     pen.screen.glyphs.words(format!("{name} {}", values.join(" "))).into_owned()
 }
 
@@ -100,7 +100,7 @@ fn title(pen: &Pen, plot: Plot, chart: &SeriesChart, focus: Focused, width: u16)
     rests.dedup();
     // Where a chart is named as its only or its first curve, that name need not stand there twice; where there is room for little,
     // curves tell what the chart is of.
-    let told = strands.first().is_some_and(|first| first.name == brief);
+    let told = plot == Plot::Accuracy || strands.first().is_some_and(|first| first.name == brief);
     let mut names = vec![Some(long), Some(brief)];
     names.extend(told.then_some(None));
     for count in (1..=strands.len()).rev() {
@@ -133,11 +133,14 @@ fn with(
     (all, rest): (usize, &str),
     focus: Focused,
 ) -> Line<'static> {
-    let mut line = name.map_or_else(|| Line::from(" "), |name| Line::from(heading(pen, name, focus)));
+    let mut line = name.map_or_else(|| Line::from(Span::raw(" ")), |name| Line::from(heading(pen, name, focus)));
     if all == 1 {
-        line.spans.extend(shown.iter().map(|strand| pen.span(Tone::Text, format!("{:>NUMBER$} ", number(pen, plot, strand)))));
+        line.spans.extend(
+            shown.iter().map(|strand| pen.span(Tone::Text, format!("{:>NUMBER$} ", number(plot, strand, reading(pen, strand))))),
+        );
     } else {
-        let legend: Vec<_> = shown.iter().map(|strand| (strand.name.clone(), number(pen, plot, strand))).collect();
+        let legend: Vec<_> =
+            shown.iter().map(|strand| (strand.name.clone(), number(plot, strand, reading(pen, strand)))).collect();
         entries(pen, &legend, focus, &mut line);
         if shown.len() < all {
             line.push_span(pen.span(Tone::Dim, "… "));
@@ -147,19 +150,6 @@ fn with(
         line.push_span(pen.span(Tone::Dim, format!("{rest} ")));
     }
     line
-}
-
-/// What a curve stands at, at the crosshair or now, as it is written in this chart.
-fn number(pen: &Pen, plot: Plot, strand: &Strand) -> String {
-    let now = reading(pen, strand);
-    let text = match (plot, now) {
-        // A radius is known by how it was typed.
-        (Plot::Dial(dial), Some(v)) => dial.show(v),
-        (Plot::Busy, Some(v)) => format!("{v:.0}"),
-        (Plot::Rate, Some(v)) if v >= 1_000.0 => value(v / 1_000.0) + "k",
-        _ => written(strand, now),
-    };
-    text.trim_start().to_string()
 }
 
 /// Which page this is, by what the charts are shown, and who is behind.

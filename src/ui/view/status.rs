@@ -103,10 +103,8 @@ pub(super) fn header(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     facts.push((Tone::Text, format!("{ep} {epoch}/{epochs}")));
     facts.push((Tone::Text, format!("{step}{:>width$}/{all}", state.step)));
     let end = (Tone::Text, if is_over(state) { format!("took {elapsed}") } else { format!("ETA {eta}") });
-    if !wide {
-        // When it will be over comes before how fast it goes, where there is no room for both.
-        facts.push(end.clone());
-    }
+    // When it will be over comes before how fast it goes, where there is no room for both.
+    facts.push(end);
     if rate > 0.0 && !is_over(state) {
         let pace = if rate >= 99.5 { format!("{rate:.0} it/s") } else { format!("{rate:.1} it/s") };
         facts.push(match (state.phase == Phase::Paused, wide) {
@@ -118,9 +116,6 @@ pub(super) fn header(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     }
     if wide && !is_over(state) {
         facts.push((Tone::Text, format!("elapsed {elapsed}")));
-    }
-    if wide {
-        facts.push(end);
     }
     if wide && state.images_per_s > 0.0 && !is_over(state) && state.phase != Phase::Paused {
         facts.push((Tone::Dim, format!("{} img/s", two_digits(state.images_per_s))));
@@ -277,7 +272,7 @@ fn crosshair(pen: &Pen, step: u64, area: Rect, buffer: &mut Buffer) {
     let strands = plot.strands(pen.state);
     for strand in &strands {
         if let now @ Some(_) = charts::reading(pen, strand) {
-            add(Tone::Text, format!("  {} {}", strand.name, charts::written(strand, now).trim()));
+            add(Tone::Text, format!("  {} {}", strand.name, charts::number(plot, strand, now)));
         }
     }
     for other in charts::others(pen, plot) {
