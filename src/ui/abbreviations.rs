@@ -1,6 +1,6 @@
 //! Abbreviations and signs that stand on the screen, with what they mean: for the help, and for the test that none is missing.
 
-/// Short forms and signs, in the order of their places on the Dash, with their meanings in at most 62 cells.
+/// Short forms and signs, in the order of their places on the Dash, with their meanings in at most 60 cells.
 pub const ABBREVIATIONS: &[(&str, &str)] = &[
     ("ep", "epoch: once through all training images"),
     ("it/s", "iterations, which are training steps, a second"),
@@ -12,7 +12,7 @@ pub const ABBREVIATIONS: &[(&str, &str)] = &[
     ("rep", "representation term: how far student's features are off"),
     ("total", "what is minimised: the sum of the weighted terms"),
     ("drawn +1", "rep and total are below 0: drawn 1 higher, to share an axis"),
-    ("cos", "cosine of student's and teacher's features; 1: same direction"),
+    ("cos", "cosine of student's and teacher's features, at most 1"),
     ("chance", "the same cosine with features of other images"),
     ("kd", "distillation term: outputs of the teacher"),
     ("kl", "Kullback-Leibler divergence of clean and attacked outputs"),
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn meanings_fit_their_line() {
         for (short, means) in ABBREVIATIONS {
-            assert!(short.width() <= 11 && means.width() <= 62, "{short}: {}", means.width());
+            assert!(short.width() <= 11 && means.width() <= 60, "{short}: {}", means.width());
         }
     }
 }

@@ -397,11 +397,9 @@ mod tests {
         Curve { series, factor: 1.0, offset: 0.0, tone: Tone::First, letter: 'o', sign: 'o', place, ruler, shape }
     }
 
-    fn draw<'a>(curves: &'a [Curve<'a>], markers: &'a [Marker], change: impl Fn(&mut SeriesChart<'a>)) -> Vec<String> {
-        let area = Rect::new(0, 0, 26, 7);
-        let mut buffer = Buffer::empty(area);
-        let mut chart = SeriesChart {
-            curves,
+    fn empty<'a>() -> SeriesChart<'a> {
+        SeriesChart {
+            curves: &[],
             from: 0,
             to: 40,
             scale: Scale::Linear,
@@ -409,11 +407,17 @@ mod tests {
             smoothing: 0.0,
             band: Band::Shown,
             ruler: Ruler::Steps,
-            markers,
+            markers: &[],
             references: &[],
             cursor: None,
             unit: Unit::Step,
-        };
+        }
+    }
+
+    fn draw<'a>(curves: &'a [Curve<'a>], markers: &'a [Marker], change: impl Fn(&mut SeriesChart<'a>)) -> Vec<String> {
+        let area = Rect::new(0, 0, 26, 7);
+        let mut buffer = Buffer::empty(area);
+        let mut chart = SeriesChart { curves, markers, ..empty() };
         change(&mut chart);
         chart.render(area, &mut buffer, Palette::Mono, Glyphs::Ascii);
         (0..area.height).map(|y| (0..area.width).map(|x| buffer[(x, y)].symbol()).collect()).collect()
@@ -434,7 +438,8 @@ mod tests {
             |step| Marker { seq: 0, step, at_ms: 0, kind: MarkerKind::Saved, text: String::new(), note: None, by_person: true };
         let curve = [Curve { factor: 0.5, ..curve(&series) }];
         let rows = draw(&curve, &[at(10), at(20), at(21)], |c| c.bounds = Bounds::AtLeast(0.0, 2.0));
-        assert_eq!(&rows[0][6..], "     S    2         ");
+        let top: String = rows[0].chars().skip(6).collect();
+        assert_eq!(top, "     ▾S   ▾S+       ");
         assert!(rows[3].contains("oooooooooooooooooooo") || rows[2].contains("oooooooooooooooooooo"), "{rows:#?}");
     }
 
@@ -451,7 +456,37 @@ mod tests {
         let series = ramp(400, |i| if i <= 20 { 50.0 } else { 0.5 });
         let curve = [Curve { offset: 0.25, ..curve(&series) }];
         let rows = draw(&curve, &[], |c| (c.bounds, c.to) = (Bounds::Robust, 400));
-        assert!(rows[0].starts_with(" 0.80 ^"), "{rows:#?}");
+        assert_eq!(rows[0], " 0.80 ^ up to 50.2        ", "how far it goes stands beside the sign");
+    }
+
+    #[test]
+    fn a_long_beginning_is_clipped_only_where_that_pays() {
+        let high = |start: u64, first: f64| {
+            let series = ramp(400, |i| if i <= start { first } else { 0.5 });
+            let rows = draw(&[curve(&series)], &[], |c| (c.bounds, c.to) = (Bounds::Robust, 400));
+            rows[0][..6].trim().to_string()
+        };
+        assert_eq!((high(48, 50.0), high(48, 0.9)), ("0.50".into(), "1.00".into()));
+        assert_eq!(high(120, 50.0), "50.0", "so much is no beginning any more");
+    }
+
+    #[test]
+    fn a_report_of_many_steps_has_its_range_in_all_their_columns() {
+        let mut series = Series::default();
+        (1..=5).for_each(|i| series.push(8 * i, Summary { min: 1.0, mean: 2.0, max: 4.0 }));
+        let rows = |points: &Series| {
+            let area = Rect::new(0, 0, 26, 7);
+            let mut buffer = Buffer::empty(area);
+            let curves = [curve(points)];
+            let chart = SeriesChart { curves: &curves, ..empty() };
+            chart.render(area, &mut buffer, Palette::TrueColour, Glyphs::Braille);
+            (0..area.height).map(|y| (6..area.width).map(|x| buffer[(x, y)].symbol()).collect::<String>()).collect::<Vec<_>>()
+        };
+        // From the first report to the last one, without a gap.
+        assert_eq!(rows(&series)[1].trim(), "⢸⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿", "{:#?}", rows(&series));
+        let mut probes = Series::default();
+        (1..=5).for_each(|i| probes.push(8 * i, Summary::one(f64::from(i as u32))));
+        assert!(!rows(&probes).concat().contains('⣿'), "single values have no range");
     }
 
     #[test]
@@ -477,6 +512,15 @@ mod tests {
         let rows = draw(&[behind, curve(&mine)], &[], |c| c.bounds = Bounds::AtLeast(0.0, 2.0));
         assert_eq!(&rows[0][6..], "   aaaaaaa          ");
         assert!(rows.iter().any(|row| row[6..].starts_with("oooooooooo ")), "{rows:#?}");
+    }
+
+    #[test]
+    fn curves_of_one_other_run_are_told_apart_by_the_sign_of_the_same_curve_of_this_run() {
+        let (low, high) = (ramp(40, |_| 1.0), ramp(40, |_| 2.0));
+        let behind = |series, sign| Curve { letter: 'a', sign, place: Place::Behind, ..curve(series) };
+        let rows = draw(&[behind(&low, 'o'), behind(&high, 'x')], &[], |c| c.bounds = Bounds::AtLeast(0.0, 2.0));
+        assert_eq!(&rows[0][6..], "axaxaxaxaxaxaxaxaxaa");
+        assert!(rows.iter().any(|row| &row[6..] == "aoaoaoaoaoaoaoaoaoaa"), "{rows:#?}");
     }
 
     #[test]

@@ -100,7 +100,7 @@ impl X {
     }
 
     /// End of an axis that fits the data so far: the whole plan once a quarter of it is done; before, an epoch or some seconds times a power of two,
-    /// so that it is rarely another and its parts are round.
+    /// at most a quarter of the plan: it is rarely another.
     fn fitting(self, state: &RunState) -> u64 {
         let (all, now) = (self.all(state), self.now(state).max(1));
         if now > all / QUARTER {
@@ -116,7 +116,7 @@ impl X {
         while span < now {
             span *= 2;
         }
-        span.min(all)
+        span.min(now.max(all / QUARTER))
     }
 
     /// Closer than this nothing is seen.

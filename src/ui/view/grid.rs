@@ -98,23 +98,28 @@ fn title(pen: &Pen, plot: Plot, chart: &SeriesChart, focus: Focused, width: u16)
         .chain([full.clone(), short.clone(), String::new()])
         .collect();
     rests.dedup();
-    // Where a chart is named as its only or its first curve, that name need not stand there twice; where there is room for little,
-    // curves tell what the chart is of.
-    let told = plot == Plot::Accuracy || strands.first().is_some_and(|first| first.name == brief);
-    let mut names = vec![Some(long), Some(brief)];
-    names.extend(told.then_some(None));
+    let first = strands.first().map_or("", |first| first.name.as_str());
+    let names = match plot {
+        // What accuracies are of their names tell.
+        Plot::Accuracy => vec![Some(long), Some(brief), None],
+        // The name need not stand there twice.
+        _ if first == brief && strands.len() > 1 => vec![Some(long), None],
+        _ => vec![Some(long), Some(brief)],
+    };
     for count in (1..=strands.len()).rev() {
-        let last_resort = (count == 1 && strands.len() > 1 && !told).then_some(None);
-        for name in names.iter().copied().chain(last_resort) {
+        for name in &names {
             for rest in &rests {
-                let line = with(pen, (plot, name), &strands[..count], (strands.len(), rest), focus);
+                let line = with(pen, (plot, *name), &strands[..count], (strands.len(), rest), focus);
                 if line.width() <= room {
                     return line;
                 }
             }
         }
     }
-    Line::from(heading(pen, brief, focus))
+    // The number of the first curve is given up before the name of the chart, which the name of a curve may also be.
+    let text = format!("{} {first} …", pen.screen.glyphs.words(brief));
+    let text = if text.width() + 2 <= room { text } else { brief.to_string() };
+    Line::from(heading(pen, &text, focus))
 }
 
 fn heading(pen: &Pen, name: &str, focus: Focused) -> Span<'static> {
