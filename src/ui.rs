@@ -9,6 +9,7 @@ pub mod stderr;
 pub mod terminal;
 
 // What is drawn.
+pub mod abbreviations;
 pub mod chart;
 pub mod cost;
 pub mod command_line;

@@ -64,20 +64,21 @@ impl Dial {
         }
     }
 
-    /// What it does in a run of this method, in a few words. Where training attacks nothing, epsilon is that of the probes alone.
-    pub fn meaning(self, method: Method) -> &'static str {
+    /// What it does in a run of this method, in a few words, spelt out and short. Where training attacks nothing, epsilon is that of
+    /// the probes alone.
+    pub fn meanings(self, method: Method) -> [&'static str; 2] {
         match (self, method) {
-            (Self::Lambda, _) => "ce weight",
-            (Self::LrScale, _) => "lr scale",
-            (Self::Eps, _) if method.attacks() => "radius",
-            (Self::Eps, _) => "probe radius",
-            (Self::AttackSteps, _) => "attack steps",
-            (Self::StepSize, _) => "step size",
-            (Self::Temperature, _) => "temperature",
-            (Self::Alpha, Method::Rslad(_)) => "adv share",
-            (Self::Alpha, _) => "teacher share",
-            (Self::Beta, _) => "kl weight",
-            (Self::Probes, _) => "probes/epoch",
+            (Self::Lambda, _) => ["cross-entropy weight", "ce weight"],
+            (Self::LrScale, _) => ["learning rate scale", "lr scale"],
+            (Self::Eps, _) if method.attacks() => ["radius"; 2],
+            (Self::Eps, _) => ["probe radius"; 2],
+            (Self::AttackSteps, _) => ["attack steps"; 2],
+            (Self::StepSize, _) => ["step size"; 2],
+            (Self::Temperature, _) => ["temperature"; 2],
+            (Self::Alpha, Method::Rslad(_)) => ["adversarial share", "adv share"],
+            (Self::Alpha, _) => ["teacher share"; 2],
+            (Self::Beta, _) => ["divergence weight", "kl weight"],
+            (Self::Probes, _) => ["probes per epoch", "probes/epoch"],
         }
     }
 

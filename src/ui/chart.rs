@@ -6,6 +6,8 @@
 
 mod axis;
 mod columns;
+mod labels;
+mod marks;
 
 pub use columns::{Curve, Place, Ruler, Shape};
 
@@ -13,7 +15,7 @@ use super::glyphs::Glyphs;
 use super::theme::{Palette, Tone};
 use crate::protocol::Step;
 use crate::run::state::Marker;
-use axis::{Axis, nice_above, short_count, short_time};
+use axis::{Axis, nice_above};
 use columns::Column;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -21,8 +23,10 @@ use ratatui::style::Style;
 
 /// Columns left of the plot for the y labels.
 pub(super) const GUTTER: u16 = 6;
-/// The twentieth part of a run in which values fall from where they happened to start.
+/// One of so many parts of a view: the beginning, in which values fall from where they happened to start.
 const FIRST_PART: usize = 20;
+/// The same where they take long to fall.
+const LONG_FIRST_PART: usize = 8;
 /// One column in a hundred may lie beyond robust bounds at either end.
 const RARE: usize = 100;
 
@@ -81,10 +85,10 @@ pub struct SeriesChart<'a> {
     pub unit: Unit,
 }
 
-/// Who owns a cell: curves in drawing order, their bands below them all.
+/// Owner of a cell: curves in drawing order, their bands below them all.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Layer {
-    Band,
+    Band(usize),
     Line(usize),
 }
 
@@ -171,15 +175,16 @@ impl SeriesChart<'_> {
         let columns: Vec<Vec<Option<Column>>> = self.curves.iter().map(|c| self.columns(c, width * across)).collect();
         let axis = self.axis(height * down, &columns);
         let front = |i: usize| self.curves.get(i).is_some_and(|curve| curve.place == Place::Front);
-        if self.smoothing > 0.0 && self.band == Band::Shown && !letters {
+        if self.band == Band::Shown && !letters {
             for (i, columns) in columns.iter().enumerate() {
                 if front(i) {
-                    bands(columns, &axis, &mut grid, Layer::Band);
+                    bands(columns, &axis, &mut grid, Layer::Band(i));
                 }
             }
         }
         for (i, columns) in columns.iter().enumerate() {
-            if self.smoothing == 0.0 && self.band == Band::Shown && front(i) {
+            // Letters have no fainter shade: there the range is drawn as the curve is.
+            if letters && self.smoothing == 0.0 && self.band == Band::Shown && front(i) {
                 bands(columns, &axis, &mut grid, Layer::Line(i));
             }
             line(columns, &axis, &mut grid, Layer::Line(i));
@@ -190,12 +195,13 @@ impl SeriesChart<'_> {
 
         self.references(plot, &axis, down, buffer, palette);
         self.paint(plot, &grid, letters, buffer, palette);
-        self.beyond(plot, &axis, &columns, across, buffer, palette);
-        self.tags(plot, &grid, &axis, &columns, buffer);
+        let clipped = self.beyond(plot, &axis, &columns, across, buffer, palette);
+        self.tags(plot, &grid, &axis, &columns, letters, buffer);
         self.mark(plot, &grid, buffer, palette);
         for (x, _) in holes.iter().enumerate().filter(|(_, hole)| **hole) {
             cell(buffer, plot.x + x as u16, plot.bottom() - 1, '!', palette.style(Tone::Error));
         }
+        clipped.explain(plot, buffer, palette);
         self.labels(area, plot, &axis, buffer, palette);
     }
 
@@ -221,14 +227,26 @@ impl SeriesChart<'_> {
         (low, high)
     }
 
-    /// The same of what is usual: a run begins far from where it spends its life, and a spike must not flatten all the rest.
+    /// Least and greatest of what is usual: a run begins far from where it spends its life, and a spike must not flatten all the
+    /// rest. Of the beginning more is left out where that at least halves the range.
     fn usual(&self, columns: &[Vec<Option<Column>>]) -> (f64, f64) {
+        let (low, high) = self.usual_from(columns, FIRST_PART);
+        let (later_low, later_high) = self.usual_from(columns, LONG_FIRST_PART);
+        if later_low <= later_high && 2.0 * (later_high - later_low.min(0.0)) <= high - low.min(0.0) {
+            return (later_low, later_high);
+        }
+        (low, high)
+    }
+
+    /// The same without the rarest columns and without the first of `parts` parts of the view, if it holds the start of the data.
+    fn usual_from(&self, columns: &[Vec<Option<Column>>], parts: usize) -> (f64, f64) {
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
         for columns in columns {
             let newest = columns.iter().rposition(Option::is_some).unwrap_or(0);
-            let start = columns.len() / FIRST_PART;
+            let oldest = columns.iter().position(Option::is_some).unwrap_or(0);
+            let part = columns.len() / parts;
             // Not before there is more to see than the beginning.
-            let start = if self.from == 0 && newest >= 4 * start { start } else { 0 };
+            let start = if self.from == 0 && newest >= oldest + 4 * part { oldest + part } else { 0 };
             let seen = columns[start..].iter().flatten().filter(|c| c.min <= c.max);
             let (mut lows, mut highs): (Vec<f64>, Vec<f64>) = seen.map(|c| (c.min, c.max)).unzip();
             lows.sort_by(f64::total_cmp);
@@ -288,137 +306,41 @@ impl SeriesChart<'_> {
     fn paint(&self, plot: Rect, grid: &Grid, letters: bool, buffer: &mut Buffer, palette: Palette) {
         for (i, owned) in grid.cells.iter().enumerate() {
             let Some((layer, dots)) = *owned else { continue };
-            let (glyph, tone) = match layer {
-                Layer::Band => (None, Tone::Dim),
-                Layer::Line(curve) => {
-                    let curve = self.curves.get(curve);
-                    (letters.then(|| curve.map_or('o', |c| c.letter)), curve.map_or(Tone::Text, |c| c.tone))
-                }
+            let (x, y) = ((i % grid.width) as u16, (i / grid.width) as u16);
+            let (Layer::Band(curve) | Layer::Line(curve)) = layer;
+            let Some(curve) = self.curves.get(curve) else { continue };
+            let style = match (layer, curve.place) {
+                (Layer::Line(_), Place::Front) => palette.style(curve.tone),
+                (Layer::Line(_), Place::Behind) | (Layer::Band(_), _) => palette.faded(curve.tone),
             };
-            let glyph = glyph.unwrap_or_else(|| grid.glyph(dots));
-            cell(buffer, plot.x + (i % grid.width) as u16, plot.y + (i / grid.width) as u16, glyph, palette.style(tone));
-        }
-    }
-
-    /// Whose a curve behind is, at its newest end: a dim colour alone would not say it.
-    fn tags(&self, plot: Rect, grid: &Grid, axis: &Axis, columns: &[Vec<Option<Column>>], buffer: &mut Buffer) {
-        for (curve, columns) in self.curves.iter().zip(columns).filter(|(curve, _)| curve.place == Place::Behind) {
-            let end = columns.iter().enumerate().rev().find_map(|(x, column)| Some((x, axis.dot((*column)?.mean)?)));
-            if let Some((x, y)) = end
-                && let Some(cell) = buffer.cell_mut((plot.x + (x / grid.across) as u16, plot.y + (y / grid.down) as u16))
-            {
-                cell.set_char(curve.letter);
-            }
-        }
-    }
-
-    /// A sign at the edge for columns that lie wholly beyond it, in the curve's colour.
-    fn beyond(
-        &self,
-        plot: Rect,
-        axis: &Axis,
-        columns: &[Vec<Option<Column>>],
-        across: usize,
-        buffer: &mut Buffer,
-        palette: Palette,
-    ) {
-        for (columns, curve) in columns.iter().zip(self.curves) {
-            for (x, column) in columns.iter().enumerate() {
-                let Some(column) = column else { continue };
-                let x = plot.x + (x / across) as u16;
-                if axis.place(column.min).is_some_and(|least| least > axis.high) {
-                    cell(buffer, x, plot.y, '^', palette.style(curve.tone));
-                } else if axis.place(column.max).is_some_and(|greatest| greatest < axis.low) {
-                    cell(buffer, x, plot.bottom() - 1, 'v', palette.style(curve.tone));
-                }
-            }
-        }
-    }
-
-    fn references(&self, plot: Rect, axis: &Axis, down: usize, buffer: &mut Buffer, palette: Palette) {
-        for &(value, tone) in self.references {
-            let Some(dot) = axis.dot(value) else { continue };
-            for x in (plot.x..plot.right()).step_by(2) {
-                cell(buffer, x, plot.y + (dot / down) as u16, '╌', palette.style(tone));
-            }
-        }
-    }
-
-    fn mark(&self, plot: Rect, grid: &Grid, buffer: &mut Buffer, palette: Palette) {
-        let mut counts = vec![(0u32, ' '); usize::from(plot.width)];
-        for marker in self.markers {
-            if let Some(x) = self.column_of(marker.step + 1, plot.width) {
-                let count = &mut counts[usize::from(x)];
-                *count = (count.0 + 1, marker.kind.letter());
-            }
-        }
-        let mut rule = |x: usize, glyph: char, style: Style| {
-            for y in 0..grid.height {
-                if grid.cells[y * grid.width + x].is_none() {
-                    cell(buffer, plot.x + x as u16, plot.y + y as u16, glyph, style);
-                }
-            }
-        };
-        for (x, _) in counts.iter().enumerate().filter(|(_, (count, _))| *count > 0) {
-            rule(x, '┊', palette.style(Tone::Dim));
-        }
-        if let Some(x) = self.cursor.and_then(|step| self.column_of(step + 1, plot.width)) {
-            rule(usize::from(x), '│', palette.style(Tone::Accent));
-        }
-        for (x, &(count, letter)) in counts.iter().enumerate() {
-            let letter = match count {
-                0 => continue,
-                1 => letter,
-                n => char::from_digit(n.min(9), 10).unwrap_or('9'),
+            let glyph = match (letters, x % 2) {
+                (false, _) => grid.glyph(dots),
+                (true, 0) => curve.letter,
+                (true, _) => curve.sign,
             };
-            cell(buffer, plot.x + x as u16, plot.y, letter, palette.style(Tone::Marker));
-        }
-    }
-
-    fn labels(&self, area: Rect, plot: Rect, axis: &Axis, buffer: &mut Buffer, palette: Palette) {
-        let dim = palette.style(Tone::Dim);
-        let rows = plot.height - 1;
-        for (row, share) in [(0, 1.0), (rows / 2, 1.0 - f64::from(rows / 2) / f64::from(rows)), (rows, 0.0)] {
-            let text = axis.label(share);
-            buffer.set_stringn(area.x, plot.y + row, format!("{text:>5}"), 5, dim);
-        }
-        let y = area.bottom() - 1;
-        let name = match self.unit {
-            Unit::Step => " step",
-            Unit::Epoch(_) => "epoch",
-            Unit::Time => " time",
-        };
-        buffer.set_stringn(area.x, y, name, 5, dim);
-        let parts: u64 = match plot.width {
-            40.. => 4,
-            20.. => 2,
-            _ => 1,
-        };
-        for part in 0..=parts {
-            let place = self.from + (self.to - self.from) * part / parts;
-            let text = match self.unit {
-                Unit::Step => short_count(place),
-                // Where whole epochs would be the same one twice.
-                Unit::Epoch(per) if (self.to - self.from) < 2 * parts * per.max(1) && !place.is_multiple_of(per.max(1)) => {
-                    format!("{:.1}", place as f64 / per.max(1) as f64)
-                }
-                Unit::Epoch(per) => short_count(place / per.max(1)),
-                Unit::Time => short_time(place),
-            };
-            let at = u64::from(plot.width) * part / parts;
-            let x = plot.x + (at as u16).min(plot.width.saturating_sub(text.len() as u16));
-            buffer.set_stringn(x, y, &text, usize::from(plot.right() - x), dim);
+            cell(buffer, plot.x + x, plot.y + y, glyph, style);
         }
     }
 }
 
+/// Most columns of dots that one report's range is drawn over: what is farther apart was not one stretch of steps.
+const STRETCH: usize = 8;
+
+/// The least and the greatest of what each column covers. A report covers the steps since the one before it, so that its range
+/// stands in the columns in between as well: without them a wide chart would show a comb.
 fn bands(columns: &[Option<Column>], axis: &Axis, grid: &mut Grid, layer: Layer) {
+    let mut before = None;
     for (x, column) in columns.iter().enumerate() {
         let Some(column) = column else { continue };
+        let last = before.replace(x);
+        let from = match last {
+            Some(last) if x - last <= STRETCH && column.min < column.max => last + 1,
+            Some(_) | None => x,
+        };
         // On a log axis a band that reaches zero is drawn down to the bottom as far as it is positive.
         let low = axis.dot(column.min).or_else(|| axis.dot(column.mean));
         if let (Some(low), Some(high)) = (low, axis.dot(column.max)) {
-            grid.fill(x, low, high, layer);
+            (from..=x).for_each(|x| grid.fill(x, low, high, layer));
         }
     }
 }
@@ -472,14 +394,12 @@ mod tests {
 
     fn curve(series: &Series) -> Curve<'_> {
         let (place, ruler, shape) = (Place::Front, Ruler::Steps, Shape::Line);
-        Curve { series, factor: 1.0, offset: 0.0, tone: Tone::First, letter: 'o', place, ruler, shape }
+        Curve { series, factor: 1.0, offset: 0.0, tone: Tone::First, letter: 'o', sign: 'o', place, ruler, shape }
     }
 
-    fn draw<'a>(curves: &'a [Curve<'a>], markers: &'a [Marker], change: impl Fn(&mut SeriesChart<'a>)) -> Vec<String> {
-        let area = Rect::new(0, 0, 26, 7);
-        let mut buffer = Buffer::empty(area);
-        let mut chart = SeriesChart {
-            curves,
+    fn empty<'a>() -> SeriesChart<'a> {
+        SeriesChart {
+            curves: &[],
             from: 0,
             to: 40,
             scale: Scale::Linear,
@@ -487,11 +407,17 @@ mod tests {
             smoothing: 0.0,
             band: Band::Shown,
             ruler: Ruler::Steps,
-            markers,
+            markers: &[],
             references: &[],
             cursor: None,
             unit: Unit::Step,
-        };
+        }
+    }
+
+    fn draw<'a>(curves: &'a [Curve<'a>], markers: &'a [Marker], change: impl Fn(&mut SeriesChart<'a>)) -> Vec<String> {
+        let area = Rect::new(0, 0, 26, 7);
+        let mut buffer = Buffer::empty(area);
+        let mut chart = SeriesChart { curves, markers, ..empty() };
         change(&mut chart);
         chart.render(area, &mut buffer, Palette::Mono, Glyphs::Ascii);
         (0..area.height).map(|y| (0..area.width).map(|x| buffer[(x, y)].symbol()).collect()).collect()
@@ -512,7 +438,8 @@ mod tests {
             |step| Marker { seq: 0, step, at_ms: 0, kind: MarkerKind::Saved, text: String::new(), note: None, by_person: true };
         let curve = [Curve { factor: 0.5, ..curve(&series) }];
         let rows = draw(&curve, &[at(10), at(20), at(21)], |c| c.bounds = Bounds::AtLeast(0.0, 2.0));
-        assert_eq!(&rows[0][6..], "     S    2         ");
+        let top: String = rows[0].chars().skip(6).collect();
+        assert_eq!(top, "     ▾S   ▾S+       ");
         assert!(rows[3].contains("oooooooooooooooooooo") || rows[2].contains("oooooooooooooooooooo"), "{rows:#?}");
     }
 
@@ -529,7 +456,37 @@ mod tests {
         let series = ramp(400, |i| if i <= 20 { 50.0 } else { 0.5 });
         let curve = [Curve { offset: 0.25, ..curve(&series) }];
         let rows = draw(&curve, &[], |c| (c.bounds, c.to) = (Bounds::Robust, 400));
-        assert!(rows[0].starts_with(" 0.80 ^"), "{rows:#?}");
+        assert_eq!(rows[0], " 0.80 ^ up to 50.2        ", "how far it goes stands beside the sign");
+    }
+
+    #[test]
+    fn a_long_beginning_is_clipped_only_where_that_pays() {
+        let high = |start: u64, first: f64| {
+            let series = ramp(400, |i| if i <= start { first } else { 0.5 });
+            let rows = draw(&[curve(&series)], &[], |c| (c.bounds, c.to) = (Bounds::Robust, 400));
+            rows[0][..6].trim().to_string()
+        };
+        assert_eq!((high(48, 50.0), high(48, 0.9)), ("0.50".into(), "1.00".into()));
+        assert_eq!(high(120, 50.0), "50.0", "so much is no beginning any more");
+    }
+
+    #[test]
+    fn a_report_of_many_steps_has_its_range_in_all_their_columns() {
+        let mut series = Series::default();
+        (1..=5).for_each(|i| series.push(8 * i, Summary { min: 1.0, mean: 2.0, max: 4.0 }));
+        let rows = |points: &Series| {
+            let area = Rect::new(0, 0, 26, 7);
+            let mut buffer = Buffer::empty(area);
+            let curves = [curve(points)];
+            let chart = SeriesChart { curves: &curves, ..empty() };
+            chart.render(area, &mut buffer, Palette::TrueColour, Glyphs::Braille);
+            (0..area.height).map(|y| (6..area.width).map(|x| buffer[(x, y)].symbol()).collect::<String>()).collect::<Vec<_>>()
+        };
+        // From the first report to the last one, without a gap.
+        assert_eq!(rows(&series)[1].trim(), "⢸⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿", "{:#?}", rows(&series));
+        let mut probes = Series::default();
+        (1..=5).for_each(|i| probes.push(8 * i, Summary::one(f64::from(i as u32))));
+        assert!(!rows(&probes).concat().contains('⣿'), "single values have no range");
     }
 
     #[test]
@@ -545,10 +502,25 @@ mod tests {
     #[test]
     fn others_stand_behind_and_are_told_by_their_letter() {
         let (mine, theirs) = (ramp(20, |_| 1.0), ramp(40, |i| if i <= 10 { 1.0 } else { 2.0 }));
-        let behind = Curve { letter: 'a', place: Place::Behind, ruler: Ruler::Epochs { ours: 10, theirs: 20 }, ..curve(&theirs) };
+        let behind = Curve {
+            letter: 'a',
+            sign: 'a',
+            place: Place::Behind,
+            ruler: Ruler::Epochs { ours: 10, theirs: 20 },
+            ..curve(&theirs)
+        };
         let rows = draw(&[behind, curve(&mine)], &[], |c| c.bounds = Bounds::AtLeast(0.0, 2.0));
         assert_eq!(&rows[0][6..], "   aaaaaaa          ");
         assert!(rows.iter().any(|row| row[6..].starts_with("oooooooooo ")), "{rows:#?}");
+    }
+
+    #[test]
+    fn curves_of_one_other_run_are_told_apart_by_the_sign_of_the_same_curve_of_this_run() {
+        let (low, high) = (ramp(40, |_| 1.0), ramp(40, |_| 2.0));
+        let behind = |series, sign| Curve { letter: 'a', sign, place: Place::Behind, ..curve(series) };
+        let rows = draw(&[behind(&low, 'o'), behind(&high, 'x')], &[], |c| c.bounds = Bounds::AtLeast(0.0, 2.0));
+        assert_eq!(&rows[0][6..], "axaxaxaxaxaxaxaxaxaa");
+        assert!(rows.iter().any(|row| &row[6..] == "aoaoaoaoaoaoaoaoaoaa"), "{rows:#?}");
     }
 
     #[test]

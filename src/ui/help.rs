@@ -1,7 +1,8 @@
-//! The lines of the help: keys by the place where they work, then commands. What is drawn and how far keys scroll come from here alike.
+//! The lines of the help: keys by the place where they work, commands, abbreviations. What is drawn and how far keys scroll come from here alike.
 //!
 //! It draws nothing; what a key does is said in [`super::keymap`].
 
+use super::abbreviations::ABBREVIATIONS;
 use super::brush::wrap;
 use super::command_line::parse::WORDS;
 use super::keymap::{Intent, Keymap, Scope};
@@ -57,6 +58,13 @@ pub fn lines(keymap: &Keymap, wanted: &str, screen: u16) -> Vec<HelpLine> {
     }
     for word in found {
         entry(word.usage, word.says, room, &mut lines);
+    }
+    let found: Vec<_> = ABBREVIATIONS.iter().filter(|(short, means)| fits(short) || fits(means)).collect();
+    if !found.is_empty() {
+        lines.push(HelpLine::Title("Abbreviations and signs on the screen".to_string()));
+    }
+    for (short, means) in found {
+        entry(short, means, room, &mut lines);
     }
     lines
 }

@@ -26,6 +26,7 @@ use crate::run::checkpoints::Pinned;
 use crate::run::session::Access;
 use crate::run::state::{Marker, Phase};
 pub use branch::may_touch;
+pub use charts::focused as focused_chart;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 use std::path::PathBuf;
 pub use steering::{Past, past, steers};

@@ -219,7 +219,7 @@ pub const KEYMAP: &[Binding] = table! {
     Chart [key('L')] FarRight "far right";
     Chart [key('+')] ZoomIn "zoom in on the newest steps or the crosshair" "zoom";
     Chart [key('-')] ZoomOut "zoom out";
-    Chart [key('0')] WholeRun "the whole run";
+    Chart [key('0')] WholeRun "all data so far; once more in a young run: the whole plan";
     Chart [key('f')] Follow "follow what is newest, or stay" "follow";
     Log [named(KeyCode::Up), key('k')] LineUp "older";
     Log [named(KeyCode::Down), key('j')] LineDown "newer";
@@ -247,7 +247,7 @@ pub const KEYMAP: &[Binding] = table! {
     Charts [key('L')] FarRight "far right";
     Charts [key('+')] ZoomIn "zoom in on the newest steps or the crosshair" "zoom";
     Charts [key('-')] ZoomOut "zoom out";
-    Charts [key('0')] WholeRun "the whole run";
+    Charts [key('0')] WholeRun "all data so far; once more in a young run: the whole plan";
     Charts [key('f')] Follow "follow what is newest, or stay" "follow";
     Charts [key('b')] Band "show or hide what lies between least and greatest" "band";
     Charts [key('o')] Overlays "show or hide the other runs behind this one" "others";

@@ -50,7 +50,7 @@ pub enum Key {
     Adversarial,
 }
 
-/// Every chart that has something to show; the Loss is in its terms.
+/// Every chart that has something to show, those of constants last; the Loss is in its terms.
 pub fn all(state: &RunState) -> Vec<Plot> {
     let dial = |track: &Track| match track {
         Track::Dial(dial) => Some(Plot::Dial(*dial)),
@@ -73,8 +73,18 @@ pub fn all(state: &RunState) -> Vec<Plot> {
     let measured = [Plot::Accuracy, Plot::Gap, Plot::Pulls, Plot::Share, Plot::PullCosine, Plot::Match];
     let rest = [Plot::Lr, Plot::Rate, Plot::StepTime, Plot::Busy];
     let plots = terms.chain(measured).chain(state.tracks.keys().filter_map(dial)).chain(rest);
-    plots.filter(|plot| plot.strands(state).iter().any(|strand| !strand.series.is_empty())).collect()
+    let mut plots: Vec<Plot> = plots.filter(|plot| plot.strands(state).iter().any(|strand| !strand.series.is_empty())).collect();
+    plots.sort_by_key(|plot| plot.is_constant(state));
+    plots
 }
+
+/// How many of [`all`], from the first on, show something that changes.
+pub fn changing(state: &RunState, all: &[Plot]) -> usize {
+    all.partition_point(|plot| !plot.is_constant(state))
+}
+
+/// Equal values of a measured curve from which on it counts as constant: fewer may be the beginning.
+const CONSTANT: usize = 50;
 
 /// The chart in the third place of the Dash: the cosine where representations are matched, else how batches are classified.
 pub fn third(state: &RunState) -> Plot {
@@ -122,7 +132,32 @@ impl Plot {
         }
     }
 
-    /// Its curves in a run, in the order of the legend; the last one drawn lies above.
+    /// Whether all its curves have kept their value from the start on: a line of text says as much as a chart of it. A value that is
+    /// set counts from its first point on, a measured one after some. Accuracies never do: a flat one is a finding.
+    pub fn is_constant(self, state: &RunState) -> bool {
+        let least = match self {
+            Self::Dial(_) | Self::Lr => 1,
+            Self::Accuracy => return false,
+            _ => CONSTANT,
+        };
+        let kept = |strand: &Strand| {
+            let all = strand.series.range(0..strand.series.len());
+            strand.series.is_empty()
+                || all.is_some_and(|all| strand.series.len() >= least && all.holes == 0 && all.min == all.max)
+        };
+        self.strands(state).iter().all(kept)
+    }
+
+    /// The curve that stands for the chart where there is room for one number only.
+    pub fn lead(self) -> Option<Key> {
+        match self {
+            Self::Loss => Some(Key::Term(Term::Total)),
+            Self::Accuracy => Some(Key::Adversarial),
+            _ => None,
+        }
+    }
+
+    /// Its curves in a run, in the order of the legend, the first ones mattering most.
     pub fn strands(self, state: &RunState) -> Vec<Strand<'_>> {
         let one = |name: &str, key: Key, factor: f64| {
             let series = match key {
@@ -184,25 +219,21 @@ impl Plot {
 fn loss(state: &RunState) -> Vec<Strand<'_>> {
     let has = |term: Term| state.series.contains_key(&term);
     let lifted = lift(state);
-    let parts = [
-        Term::Representation,
-        Term::Distance,
-        Term::Distillation,
-        Term::CleanDistillation,
-        Term::Divergence,
-        Term::WeightedCrossEntropy,
-        Term::CrossEntropy,
-    ];
-    let weighted = has(Term::WeightedCrossEntropy);
+    let parts =
+        [Term::Representation, Term::Distance, Term::Distillation, Term::CleanDistillation, Term::Divergence, Term::CrossEntropy];
     let mut terms: Vec<(Term, &str, f64)> = parts
         .into_iter()
-        .filter(|&term| has(term) && !(weighted && term == Term::CrossEntropy))
+        .filter(|&term| has(term))
         .map(|term| (term, term.name(), if term == Term::Representation { lifted } else { 0.0 }))
         .collect();
     match terms.as_slice() {
         // Without a second term they are one curve.
         [(Term::CrossEntropy, ..)] => terms = vec![(Term::Total, "total = ce", 0.0)],
         _ => terms.push((Term::Total, "total", lifted)),
+    }
+    // Last, because it is the total without the other part: a narrow chart leaves it out.
+    if has(Term::WeightedCrossEntropy) {
+        terms.push((Term::WeightedCrossEntropy, Term::WeightedCrossEntropy.name(), 0.0));
     }
     let strand = |(term, name, offset): (Term, &str, f64)| Strand {
         name: name.to_string(),
@@ -254,6 +285,13 @@ impl Tiles {
         };
         let best = (1..=across).filter_map(fits).min_by(|a, b| off(*a).total_cmp(&off(*b)));
         best.map_or(Self { area, columns: across, rows: down }, |columns| Self { area, columns, rows: rows(columns) })
+    }
+
+    /// The same above the lines that the Charts view has below its charts: one about the page and, where some of the charts are of
+    /// constants, one with these.
+    pub fn above(body: Rect, charts: usize, changing: usize, tier: Tier) -> Self {
+        let lines = if changing < charts { 2 } else { 1 };
+        Self::of(Rect { height: body.height.saturating_sub(lines), ..body }, changing, tier)
     }
 
     /// Charts on a page.

@@ -34,13 +34,13 @@ impl RadiiChart<'_> {
         let letters = in_letters(palette, glyphs);
         let mut grid = Grid::new(plot, palette, glyphs);
         for points in self.behind {
-            self.join(points, &mut grid, Layer::Band);
+            self.join(points, &mut grid, Layer::Band(0));
         }
         self.join(self.points, &mut grid, Layer::Line(0));
         for (i, owned) in grid.cells.iter().enumerate() {
             let Some((layer, dots)) = *owned else { continue };
             let (letter, tone) = match layer {
-                Layer::Band => ('.', Tone::Dim),
+                Layer::Band(_) => ('.', Tone::Dim),
                 Layer::Line(_) => ('o', Tone::Second),
             };
             let glyph = if letters { letter } else { grid.glyph(dots) };

@@ -78,6 +78,7 @@ pub enum Tone {
     First,
     Second,
     Third,
+    Fourth,
     /// Letters of events on the charts.
     Marker,
     /// What the next key acts on.
@@ -96,6 +97,7 @@ impl Tone {
         Self::First,
         Self::Second,
         Self::Third,
+        Self::Fourth,
         Self::Marker,
         Self::Selected,
     ];
@@ -113,6 +115,7 @@ impl Tone {
             Self::First => "first",
             Self::Second => "second",
             Self::Third => "third",
+            Self::Fourth => "fourth",
             Self::Marker => "marker",
             Self::Selected => "selected",
         }
@@ -128,6 +131,9 @@ const BLUE: u32 = 0x00_72_B2;
 const VERMILION: u32 = 0xD5_5E_00;
 const PURPLE: u32 = 0xCC_79_A7;
 
+/// Percent of a colour in its fainter shade; the rest is the ground.
+const SHADE: u32 = 55;
+
 impl Palette {
     pub fn style(self, tone: Tone) -> Style {
         if let Self::Own(own) = self {
@@ -140,7 +146,28 @@ impl Palette {
             Tone::Title | Tone::Accent | Tone::Error | Tone::Warn => style.add_modifier(Modifier::BOLD),
             Tone::Marker | Tone::Selected => style.add_modifier(Modifier::REVERSED),
             Tone::Dim if self == Self::Mono => style.add_modifier(Modifier::DIM),
-            Tone::Text | Tone::Dim | Tone::Ok | Tone::First | Tone::Second | Tone::Third => style,
+            Tone::Text | Tone::Dim | Tone::Ok | Tone::First | Tone::Second | Tone::Third | Tone::Fourth => style,
+        }
+    }
+
+    /// A fainter shade of a tone, for what lies behind a curve: its band, and the same curve of another run.
+    pub fn faded(self, tone: Tone) -> Style {
+        let style = self.style(tone);
+        let mixed = |[r, g, b]: [u8; 3]| {
+            let ground = match self.ground() {
+                Ground::Dark => 0,
+                Ground::Light => u32::from(u8::MAX),
+            };
+            let mix = |part: u8| ((u32::from(part) * SHADE + ground * (100 - SHADE)) / 100) as u8;
+            [mix(r), mix(g), mix(b)]
+        };
+        match (self.level(), style.fg.and_then(in_rgb)) {
+            (Colour::TrueColour, Some(colour)) => {
+                let [r, g, b] = mixed(colour);
+                style.fg(Color::Rgb(r, g, b))
+            }
+            (Colour::Ansi256, Some(colour)) => style.fg(Color::Indexed(nearest_pixel(mixed(colour)))),
+            (Colour::TrueColour | Colour::Ansi256 | Colour::Ansi16 | Colour::Mono, _) => style.add_modifier(Modifier::DIM),
         }
     }
 
@@ -212,7 +239,7 @@ fn dark(tone: Tone) -> Option<u32> {
         Tone::Text | Tone::Title | Tone::Selected => None,
         Tone::Dim => Some(0x8A_8A_8A),
         Tone::Accent | Tone::First => Some(SKY),
-        Tone::Ok => Some(GREEN),
+        Tone::Ok | Tone::Fourth => Some(GREEN),
         Tone::Warn | Tone::Second => Some(ORANGE),
         Tone::Error => Some(VERMILION),
         Tone::Third => Some(PURPLE),
@@ -225,7 +252,7 @@ fn light(tone: Tone) -> Option<u32> {
         Tone::Text | Tone::Title | Tone::Selected => None,
         Tone::Dim => Some(0x6A_6A_6A),
         Tone::Accent | Tone::First => Some(BLUE),
-        Tone::Ok => Some(0x00_6B_4E),
+        Tone::Ok | Tone::Fourth => Some(0x00_6B_4E),
         Tone::Warn | Tone::Second => Some(0x9A_60_00),
         Tone::Error | Tone::Marker => Some(0xA8_3E_00),
         Tone::Third => Some(0x9B_3F_74),
@@ -237,7 +264,7 @@ fn named(tone: Tone) -> Option<Color> {
         Tone::Text | Tone::Title | Tone::Selected => None,
         Tone::Dim => Some(Color::DarkGray),
         Tone::Accent | Tone::First => Some(Color::Cyan),
-        Tone::Ok => Some(Color::Green),
+        Tone::Ok | Tone::Fourth => Some(Color::Green),
         Tone::Warn | Tone::Second | Tone::Marker => Some(Color::Yellow),
         Tone::Error => Some(Color::Red),
         Tone::Third => Some(Color::Magenta),

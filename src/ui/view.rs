@@ -106,9 +106,9 @@ impl Pen<'_> {
         self.screen.palette.style(tone)
     }
 
-    /// What a dial does in this run.
-    fn meaning(&self, dial: Dial) -> &'static str {
-        dial.meaning(self.state.started.as_ref().map_or(Method::Erm, |s| s.config.method))
+    /// What a dial does in this run, spelt out and short.
+    fn meanings(&self, dial: Dial) -> [&'static str; 2] {
+        dial.meanings(self.state.started.as_ref().map_or(Method::Erm, |s| s.config.method))
     }
 
     fn brush(&self) -> Brush {

@@ -117,7 +117,7 @@ fn other_runs_are_drawn_behind_this_one() {
     assert!(!sized(120, 40, &state, &mut screen).contains("lambda-0.5"));
     press(&mut screen, &state, "1o");
     let with = sized(120, 40, &state, &mut screen);
-    assert!(line(&with, 2).contains("a lambda-0.5  b sat"), "{with}");
+    assert!(line(&with, 2).contains("total a lambda-0.5 -0.904  b sat 0.677"), "values at the same step: {with}");
     press(&mut screen, &state, "o");
     assert!(!sized(120, 40, &state, &mut screen).contains("lambda-0.5"));
 }
@@ -272,4 +272,207 @@ fn a_run_without_anything_has_no_charts() {
     let (state, mut screen) = charts(&[]);
     press(&mut screen, &state, "z\n\thlHL+-0fxxyn");
     assert!(sized(80, 24, &state, &mut screen).contains("nothing was measured yet"));
+}
+
+#[test]
+fn every_title_names_the_first_curve_of_its_chart_at_every_size() {
+    for (palette, glyphs) in [(Palette::TrueColour, Glyphs::Braille), (Palette::Mono, Glyphs::Ascii)] {
+        let (state, mut screen) = fold_with(&midway(Kind::Rrm, Machines::Gpu), palette, glyphs);
+        screen.toasts.clear();
+        press(&mut screen, &state, "2");
+        let all = plots::all(&state);
+        for (width, height) in [(60, 16), (80, 24), (120, 40), (200, 60)] {
+            for plot in &all[..plots::changing(&state, &all)] {
+                screen.charts.choose(*plot);
+                let shown = sized(width, height, &state, &mut screen);
+                let strands = plot.strands(&state);
+                let first = glyphs.words(strands[0].name.clone());
+                // Titles of the chart's own row of tiles.
+                let titles: Vec<&str> = shown.lines().filter(|l| l.starts_with(['┌', '┏', '+'])).collect();
+                let named = |text: &str| titles.iter().any(|title| title.contains(&format!(" {text} ")));
+                let found = named(&first) || (strands.len() == 1 && plot.names().iter().any(|name| named(&glyphs.words(*name))));
+                assert!(found, "{plot:?} at {width}x{height}\n{shown}");
+            }
+        }
+        let small = sized(80, 24, &state, &mut screen);
+        assert!(!small.contains("─ chance") || small.contains("cos 0."), "{small}");
+    }
+}
+
+#[test]
+fn a_young_run_fills_its_charts_and_a_grown_one_shows_its_plan() {
+    let (mut state, mut screen) = charts(&midway(Kind::Rrm, Machines::Gpu));
+    let plan = state.plan_steps();
+    let mut ends = Vec::new();
+    for step in 1..plan {
+        state.step = step;
+        let (from, to) = screen.view(&state);
+        assert!(from == 0 && to >= step, "{step}: {to}");
+        // At least half of the width, but for the very first steps.
+        assert!(step > plan / 4 || step < 20 || 2 * step >= to, "{step}: {to}");
+        assert!(step <= plan / 4 || to == plan, "{step}: {to}");
+        press(&mut screen, &state, "f");
+        let followed = screen.view(&state);
+        assert!(step > plan / 4 || followed == (from, to), "{step}: {followed:?}");
+        press(&mut screen, &state, "0");
+        assert_eq!(screen.view(&state), (from, to), "{step}");
+        ends.push(to);
+    }
+    ends.dedup();
+    assert!(ends.len() <= 8, "the axis is rarely another: {ends:?}");
+    // The plan of a young run, and back.
+    state.step = plan / 10;
+    let fitted = screen.view(&state);
+    press(&mut screen, &state, "0");
+    assert_eq!((screen.view(&state), screen.extent(&state)), ((0, plan), "whole run"));
+    press(&mut screen, &state, "0");
+    assert_eq!((screen.view(&state), screen.extent(&state)), (fitted, "data so far"));
+    // By zooming out it is reached too, and stays.
+    press(&mut screen, &state, "--------");
+    assert_eq!(screen.view(&state), (0, plan));
+    press(&mut screen, &state, "0f");
+    assert_eq!(screen.extent(&state), "following the newest");
+}
+
+#[test]
+fn other_runs_have_values_in_titles_and_under_the_crosshair() {
+    let (state, mut screen) = compared();
+    press(&mut screen, &state, "z");
+    let now = sized(120, 40, &state, &mut screen);
+    assert!(line(&now, 2).contains(" total -0.556 a lambda-0.5 -0.723  b sat 0.677 "), "{now}");
+    press(&mut screen, &state, "\nHHHH");
+    let then = sized(120, 40, &state, &mut screen);
+    assert!(line(&then, 39).contains("  a lambda-0.5: total ") && line(&then, 39).contains("  b sat: total "), "{then}");
+    assert_ne!(line(&now, 2), line(&then, 2));
+    press(&mut screen, &state, "\x1b1");
+    let dash = sized(200, 60, &state, &mut screen);
+    assert!(line(&dash, 44).contains("a lambda-0.5 ") || dash.contains("pgd-10 a "), "the accuracies too: {dash}");
+    assert!(dash.lines().any(|l| l.contains("Accuracy %") && l.contains("b sat ")), "{dash}");
+}
+
+#[test]
+fn the_way_out_of_the_crosshair_is_always_seen() {
+    let mut records = midway(Kind::Rrm, Machines::Gpu);
+    for record in &mut records {
+        if let Event::Controlled { note: Some(note), .. } = &mut record.event {
+            *note = "a long story about why this had to be ".repeat(5);
+        }
+    }
+    let (state, mut screen) = charts(&records);
+    let overlays = compared().1.runs.overlays;
+    for behind in [Vec::new(), overlays] {
+        screen.runs.overlays = behind;
+        for (width, height) in [(60, 16), (80, 24), (120, 40), (200, 60)] {
+            for keys in ["2n", "1n", "2xn", "1n"] {
+                screen.cursor = None;
+                press(&mut screen, &state, keys);
+                let shown = sized(width, height, &state, &mut screen);
+                let hints = line(&shown, usize::from(height) - 1);
+                assert!(hints.starts_with(" step 300 ep 4.2") && hints.ends_with(" Esc back"), "{hints}");
+            }
+        }
+    }
+    press(&mut screen, &state, "\x1b");
+    assert!(screen.cursor.is_none());
+}
+
+#[test]
+fn charts_of_constants_take_one_line_and_can_be_opened() {
+    let (state, mut screen) = charts(&midway(Kind::Rrm, Machines::Gpu));
+    let all = plots::all(&state);
+    let changing = plots::changing(&state, &all);
+    assert!(all[changing..].iter().all(|plot| matches!(plot, Plot::Dial(_))) && changing + 2 == all.len(), "{all:?}");
+    let shown = sized(120, 40, &state, &mut screen);
+    assert!(shown.lines().any(|l| l == " constant:  lr scale 1   ε 0.1") && !shown.contains("┌ lr scale"), "{shown}");
+    // Down from the last row, then Enter.
+    named(&mut screen, &state, KeyCode::End);
+    named(&mut screen, &state, KeyCode::Left);
+    assert_eq!(screen.charts.chosen(&state).1, changing);
+    named(&mut screen, &state, KeyCode::Up);
+    assert_eq!(screen.charts.chosen(&state).1, changing - 1);
+    named(&mut screen, &state, KeyCode::Down);
+    assert_eq!(screen.charts.chosen(&state).1, changing);
+    press(&mut screen, &state, "\n");
+    assert!(sized(120, 40, &state, &mut screen).contains("┏ lr scale"));
+    // What is turned has a chart like the others from then on.
+    assert!(all[..changing].contains(&Plot::Dial(rematch::protocol::Dial::Lambda)));
+}
+
+#[test]
+fn the_loss_on_the_dash_has_cross_entropy_and_representation_at_every_size() {
+    let (state, mut screen) = fold(&midway(Kind::Rrm, Machines::Gpu));
+    screen.toasts.clear();
+    for (width, height) in [(60, 16), (80, 24), (120, 40), (200, 60)] {
+        let shown = sized(width, height, &state, &mut screen);
+        let title = shown.lines().find(|l| l.contains(" Loss ")).unwrap();
+        assert!(title.contains("rep -0.735 ─ ce 0.720 ─ total -0.556"), "{title}");
+        assert_eq!(title.contains("λ·ce 0.180"), width >= 120, "{title}");
+    }
+}
+
+#[test]
+fn words_are_spelt_out_where_there_is_room() {
+    let (state, mut screen) = fold(&midway(Kind::Rrm, Machines::Gpu));
+    screen.toasts.clear();
+    let wide = sized(200, 60, &state, &mut screen);
+    for word in ["forward+backward", "teacher  ", "update  ", "cross-entropy weight", "learning rate scale", "adversarial 69.0"] {
+        assert!(wide.contains(word), "{word}: {wide}");
+    }
+    for (width, height) in [(60, 16), (80, 24), (120, 40), (200, 60)] {
+        for view in ["1", "7"] {
+            press(&mut screen, &state, view);
+            let shown = sized(width, height, &state, &mut screen);
+            assert!(!shown.contains("teachr") && !shown.contains("fwdbwd") && !shown.contains("upd "), "{shown}");
+        }
+    }
+}
+
+#[test]
+fn the_help_explains_the_abbreviations() {
+    let (state, mut screen) = fold(&midway(Kind::Rrm, Machines::Gpu));
+    press(&mut screen, &state, "?");
+    let mut seen = String::new();
+    for _ in 0..400 {
+        seen.push_str(&sized(120, 40, &state, &mut screen));
+        press(&mut screen, &state, "j");
+    }
+    for (short, means) in rematch::ui::abbreviations::ABBREVIATIONS {
+        assert!(seen.lines().any(|l| l.contains(&format!("  {short} ")) && l.contains(means)), "{short}: {means}");
+    }
+}
+
+#[test]
+fn a_probe_does_not_change_the_state_nor_move_the_header() {
+    let (mut state, mut screen) = fold(&recording::recording(Kind::Rrm, Machines::Gpu, 70));
+    let head = |state: &RunState, screen: &mut Screen, width, height| line(&sized(width, height, state, screen), 0).to_string();
+    for (width, height) in [(60, 16), (70, 20), (80, 24), (120, 40), (200, 60)] {
+        state.step = 70;
+        let before = head(&state, &mut screen, width, height);
+        state.step = 71;
+        assert!(state.evaluating(), "the probe of the first epoch");
+        let during = head(&state, &mut screen, width, height);
+        assert!(before.contains("● RUNNING") && during.contains("● RUNNING") && !during.contains("EVALUATING"), "{during}");
+        assert_eq!(during.contains("RUNNING (probe)"), width >= 80, "{during}");
+        let place = |head: &str| head.chars().position(|c| c == '/');
+        assert_eq!(place(&before), place(&during), "{before}\n{during}");
+    }
+}
+
+#[test]
+fn a_paused_run_says_so_beside_its_pace_and_its_key() {
+    let (state, mut screen) = fold(&recording::paused(midway(Kind::Rrm, Machines::Gpu)));
+    screen.toasts.clear();
+    for (width, height) in [(80, 24), (120, 40)] {
+        let shown = sized(width, height, &state, &mut screen);
+        let (head, hints) = (line(&shown, 0), line(&shown, usize::from(height) - 1));
+        assert!(head.contains("‖ PAUSED") && head.contains("paused"), "{head}");
+        assert!(!head.contains(" 9.1 it/s") || head.contains("was 9.1 it/s"), "{head}");
+        assert!(hints.contains("Space resume") && !hints.contains("Space pause"), "{hints}");
+    }
+    // A replay that is held has the same key.
+    let (state, mut screen) = fold(&midway(Kind::Rrm, Machines::Gpu));
+    screen.pace = Some("4x".into());
+    assert!(sized(80, 24, &state, &mut screen).contains("Space pause"));
+    screen.pace = Some("4x paused".into());
+    assert!(sized(80, 24, &state, &mut screen).contains("Space resume"));
 }

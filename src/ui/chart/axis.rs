@@ -23,14 +23,28 @@ impl Axis {
         Some(((1.0 - share) * (self.rows - 1) as f64).round() as usize)
     }
 
+    /// Round values between the ends, as shares of the height from the top down: at most so many stretches between them.
+    pub(super) fn ticks(&self, stretches: usize) -> Vec<f64> {
+        let range = self.high - self.low;
+        let step = match self.scale {
+            Scale::Linear => round_step(range / stretches as f64),
+            // Whole decades.
+            Scale::Log => (range / stretches as f64).ceil().max(1.0),
+        };
+        let (first, last) = ((self.low / step).floor() as i64 + 1, (self.high / step).ceil() as i64 - 1);
+        (first..=last).rev().map(|n| (n as f64 * step - self.low) / range).collect()
+    }
+
     pub(super) fn label(&self, share: f64) -> String {
         let at = self.low + share * (self.high - self.low);
+        // What is nearer to zero than a billionth of the range is zero, and was not computed exactly.
+        let at = if at.abs() < 1e-9 * (self.high - self.low) { 0.0 } else { at };
         number(if self.scale == Scale::Log { 10f64.powf(at) } else { at })
     }
 }
 
 /// In at most five cells.
-fn number(value: f64) -> String {
+pub(super) fn number(value: f64) -> String {
     let size = value.abs();
     if size == 0.0 {
         "0.00".into()
@@ -45,6 +59,12 @@ fn number(value: f64) -> String {
     } else {
         format!("{value:.3}").replacen("0.", ".", 1)
     }
+}
+
+/// The smallest of 1, 2, 2.5 and 5 times a power of ten that is not below `least`.
+fn round_step(least: f64) -> f64 {
+    let unit = 10f64.powf(least.log10().floor());
+    [1.0, 2.0, 2.5, 5.0].iter().map(|s| s * unit).find(|&s| s >= least * (1.0 - 1e-9)).unwrap_or(10.0 * unit)
 }
 
 /// The smallest round number that is not below `value`: changes rarely while a curve grows.

@@ -53,9 +53,10 @@ pub struct Curve<'a> {
     pub factor: f64,
     pub offset: f64,
     pub tone: Tone,
-    /// What it is drawn with where there is no colour.
+    /// What it is drawn with where there is no colour: these two in turn. A curve of another run has the run's letter and the sign
+    /// of the same curve of this run; for all others both are the same.
     pub letter: char,
-    /// Stands at its newest end, with the letter: a curve of another run.
+    pub sign: char,
     pub place: Place,
     pub ruler: Ruler<'a>,
     pub shape: Shape,
@@ -64,7 +65,7 @@ pub struct Curve<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     Front,
-    /// Behind this run's: without a band.
+    /// Of another run, behind this run's: without a band, in a fainter shade, with its letter at the newest end and along the way.
     Behind,
 }
 

@@ -18,7 +18,9 @@ const FAR: u64 = 10;
 pub(super) fn act(screen: &mut Screen, state: &RunState, intent: Intent) -> Option<Vec<Effect>> {
     let (all, at) = screen.charts.chosen(state);
     let large = screen.maximised.is_some();
-    let tiles = tiles(screen, all.len());
+    // Behind the charts on the pages stand those of constants, in one line.
+    let changing = plots::changing(state, &all);
+    let tiles = tiles(screen, all.len(), changing);
     let (row, page) = (usize::from(tiles.columns), tiles.page());
     let last = all.len().saturating_sub(1);
     let to = match intent {
@@ -31,11 +33,19 @@ pub(super) fn act(screen: &mut Screen, state: &RunState, intent: Intent) -> Opti
         Intent::LineUp if large => at.saturating_sub(1),
         Intent::LineDown if large => at + 1,
         // Where there is none above or below it stays where it is.
+        Intent::LineUp if at >= changing => changing.checked_sub(1).unwrap_or(at),
         Intent::LineUp => at.checked_sub(row).unwrap_or(at),
-        Intent::LineDown => Some(at + row).filter(|to| *to <= last).unwrap_or(at),
+        Intent::LineDown if at < changing && changing <= last => {
+            if at + row < changing {
+                at + row
+            } else {
+                changing
+            }
+        }
+        Intent::LineDown => Some(at + row).filter(|to| *to < changing).unwrap_or(at),
         Intent::PageUp => at.saturating_sub(page),
         // To the last page from anywhere above it.
-        Intent::PageDown if at / page < last / page => at + page,
+        Intent::PageDown if at / page < changing.saturating_sub(1) / page => (at + page).min(changing - 1),
         Intent::PageDown => at,
         Intent::First => 0,
         Intent::Last => last,
@@ -65,14 +75,14 @@ fn whole(screen: &Screen) -> Rect {
 }
 
 /// Where the charts of a page lie.
-fn tiles(screen: &Screen, charts: usize) -> Tiles {
+fn tiles(screen: &Screen, charts: usize, changing: usize) -> Tiles {
     let panels = layout(whole(screen), View::Charts, Pane::Grid, None, Life::Training);
     let body = panels.pane(Pane::Grid).unwrap_or(whole(screen));
-    Tiles::of(Rect { height: body.height.saturating_sub(1), ..body }, charts, panels.tier)
+    Tiles::above(body, charts, changing, panels.tier)
 }
 
-/// The chart that keys act on.
-pub(super) fn focused(screen: &Screen, state: &RunState) -> Plot {
+/// The chart that keys act on, and that the line of the crosshair is about.
+pub fn focused(screen: &Screen, state: &RunState) -> Plot {
     if screen.view == View::Charts {
         let (all, at) = screen.charts.chosen(state);
         return all.get(at).copied().unwrap_or(Plot::Loss);
@@ -104,7 +114,10 @@ pub(super) fn focused(screen: &Screen, state: &RunState) -> Plot {
 fn dots(screen: &Screen, state: &RunState) -> u64 {
     let panels = layout(whole(screen), screen.view, screen.focus, screen.maximised, Life::Training);
     let width = match (screen.view, screen.maximised) {
-        (View::Charts, None) => tiles(screen, screen.charts.chosen(state).0.len()).cell(0).width,
+        (View::Charts, None) => {
+            let (all, _) = screen.charts.chosen(state);
+            tiles(screen, all.len(), plots::changing(state, &all)).cell(0).width
+        }
         (View::Charts, Some(_)) => screen.size.0,
         _ => panels.pane(screen.maximised.unwrap_or(screen.focus)).map_or(screen.size.0, |pane| pane.width),
     };
@@ -121,7 +134,7 @@ pub(super) fn any(screen: &mut Screen, state: &RunState, intent: Intent) {
         Intent::FarRight => pan(screen, state, Direction::Forward, FAR),
         Intent::ZoomIn => screen.zoom(state, |span| span / 2),
         Intent::ZoomOut => screen.zoom(state, |span| span * 2),
-        Intent::WholeRun => (screen.zoom, screen.cursor) = (None, None),
+        Intent::WholeRun => screen.show_all(state),
         Intent::Follow => screen.follow(state),
         Intent::XAxis => screen.turn_x(state),
         Intent::LogScale => screen.charts.turn_scale(focused(screen, state)),

@@ -18,6 +18,12 @@ pub struct Charts {
     chosen: Option<Plot>,
 }
 
+/// Until this part of the plan is done, charts show the data so far and not the plan.
+const QUARTER: u64 = 4;
+
+/// A time axis is as long as this times a power of two, while it fits the data so far.
+const SHORT_MS: u64 = 10_000;
+
 /// What the x axis counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum X {
@@ -93,6 +99,26 @@ impl X {
         }
     }
 
+    /// End of an axis that fits the data so far: the whole plan once a quarter of it is done; before, an epoch or some seconds times a power of two,
+    /// at most a quarter of the plan: it is rarely another.
+    fn fitting(self, state: &RunState) -> u64 {
+        let (all, now) = (self.all(state), self.now(state).max(1));
+        if now > all / QUARTER {
+            return all;
+        }
+        let mut span = match self {
+            Self::Step | Self::Epoch => per_epoch(state),
+            Self::Wall => SHORT_MS,
+        };
+        while span / 2 >= now && span / 2 >= self.closest() {
+            span /= 2;
+        }
+        while span < now {
+            span *= 2;
+        }
+        span.min(now.max(all / QUARTER))
+    }
+
     /// Closer than this nothing is seen.
     fn closest(self) -> u64 {
         match self {
@@ -137,17 +163,38 @@ impl Screen {
     /// The places of the x axis that the charts show: steps, or milliseconds.
     pub fn view(&self, state: &RunState) -> (u64, u64) {
         let all = self.charts.x.all(state);
-        let Some(zoom) = self.zoom else { return (0, all) };
+        let Some(zoom) = self.zoom else { return (0, self.charts.x.fitting(state)) };
         let span = zoom.span.clamp(1, all);
         let from = match zoom.tail {
             Tail::Fixed => zoom.from,
+            // All there is fits into less than what is to be followed.
+            Tail::Followed if self.charts.x.fitting(state) <= span => return (0, self.charts.x.fitting(state)),
             Tail::Followed => {
-                let quarter = (span / 4).max(1);
+                let quarter = (span / QUARTER).max(1);
                 ((self.charts.x.now(state) / quarter + 1) * quarter).saturating_sub(span)
             }
         };
         let from = from.min(all - span);
         (from, from + span)
+    }
+
+    /// Part of the run that the charts show, in words.
+    pub fn extent(&self, state: &RunState) -> &'static str {
+        let all = self.charts.x.all(state);
+        match self.zoom {
+            _ if self.view(state) == (0, all) => "whole run",
+            None => "data so far",
+            Some(zoom) if zoom.tail == Tail::Followed => "following the newest",
+            Some(_) => "zoomed",
+        }
+    }
+
+    /// The data so far; where that is shown already, the whole plan.
+    pub fn show_all(&mut self, state: &RunState) {
+        let all = self.charts.x.all(state);
+        let young = self.charts.x.fitting(state) < all;
+        self.zoom = (self.zoom.is_none() && young).then_some(Zoom { from: 0, span: all, tail: Tail::Fixed });
+        self.cursor = None;
     }
 
     /// Another x axis, with the same part of the run in view.
@@ -176,17 +223,20 @@ impl Screen {
         let now = self.charts.x.now(state);
         let around = self.cursor.and_then(|step| self.ruler(state).place(step)).unwrap_or(now);
         let tail = self.zoom.map_or(Tail::Fixed, |zoom| zoom.tail);
-        self.zoom = (span < all).then(|| Zoom { from: around.saturating_sub(span / 2).min(all - span), span, tail });
+        // The whole plan is what is shown anyway, but for a young run.
+        let whole = span == all && self.charts.x.fitting(state) == all;
+        self.zoom = (!whole).then(|| Zoom { from: around.saturating_sub(span / 2).min(all - span), span, tail });
     }
 
-    /// Follows what is newest; what is in view stays as wide as it is, or becomes a quarter of the run. Once more: stays there.
+    /// Follows what is newest; what is in view stays as wide as it is, or becomes a quarter of the run, and all there is while that is
+    /// less. Once more: stays there.
     pub fn follow(&mut self, state: &RunState) {
-        let (from, to) = self.view(state);
+        let (from, _) = self.view(state);
         let all = self.charts.x.all(state);
         self.zoom = Some(match self.zoom {
             Some(Zoom { span, tail: Tail::Followed, .. }) => Zoom { from, span, tail: Tail::Fixed },
             Some(zoom) => Zoom { tail: Tail::Followed, ..zoom },
-            None => Zoom { from, span: ((to - from) / 4).clamp(self.charts.x.closest().min(all), all), tail: Tail::Followed },
+            None => Zoom { from, span: (all / QUARTER).clamp(self.charts.x.closest().min(all), all), tail: Tail::Followed },
         });
     }
 

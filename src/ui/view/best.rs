@@ -32,8 +32,13 @@ pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let text = |text: String| Line::from(pen.span(Tone::Text, text));
     let dim = |text: String| Line::from(pen.span(Tone::Dim, text));
     let mut lines = Vec::with_capacity(12);
+    // Words are spelt out where the pane has room for them.
+    let room = usize::from(inner.width);
+    let fits = |text: &str| text.chars().count() <= room;
     if let Some(test) = state.last_final() {
-        let accuracies = format!("TEST nat {} adv {} %", percent(test.natural), percent(test.adversarial));
+        let (natural, adversarial) = (percent(test.natural), percent(test.adversarial));
+        let whole = format!("TEST natural {natural} adversarial {adversarial} %");
+        let accuracies = if fits(&whole) { whole } else { format!("TEST nat {natural} adv {adversarial} %") };
         lines.push(Line::from(pen.span(Tone::Title, accuracies)));
         lines.push(text(under(test)));
         lines.push(text(radius(test)));
@@ -48,18 +53,17 @@ pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let per = state.started.as_ref().map_or(1, |s| s.plan.steps_per_epoch.max(1));
     match &state.best {
         Some(best) => {
-            lines.push(text(format!(
-                "best val {} {} @ep {:.1}",
-                best.attack.short(),
-                percent(best.adversarial),
-                best.step as f64 / per as f64
-            )));
+            let (attack, share) = (best.attack.short(), percent(best.adversarial));
+            let epoch = best.step as f64 / per as f64;
+            let whole = format!("best {attack} on validation {share} @ epoch {epoch:.1}");
+            lines.push(text(if fits(&whole) { whole } else { format!("best val {attack} {share} @ep {epoch:.1}") }));
         }
         None => lines.push(dim("no probe yet".into())),
     }
     if let Some(last) = state.probes().next_back() {
         let gap = percent(last.natural - last.adversarial);
-        lines.push(text(format!("gap nat-adv {gap}")));
+        let whole = format!("gap natural - adversarial {gap} points");
+        lines.push(text(if fits(&whole) { whole } else { format!("gap nat-adv {gap}") }));
     }
     if let Some((at, saved)) = &state.saved {
         if is_over(state) {
@@ -72,9 +76,10 @@ pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
         }
     }
     if let Some(teacher) = state.teacher() {
-        lines.push(dim(format!("teacher nat {} adv {}", percent(teacher.natural), percent(teacher.adversarial))));
+        let (natural, adversarial) = (percent(teacher.natural), percent(teacher.adversarial));
+        let whole = format!("teacher natural {natural} adversarial {adversarial}");
+        lines.push(dim(if fits(&whole) { whole } else { format!("teacher nat {natural} adv {adversarial}") }));
     }
-    let room = usize::from(inner.width);
     // Whence the teacher came needs more room than a side bar has: whoever wants to know maximises the pane.
     if let Some(teacher) = state.started.as_ref().and_then(|s| s.teacher.as_ref()).filter(|_| room >= 60) {
         let made = format!("{} from {}: {}", teacher.network.name, teacher.path, teacher.provenance);

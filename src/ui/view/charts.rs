@@ -2,6 +2,7 @@
 //! [`crate::ui::chart`]'s business, which curves there are is [`crate::ui::plots`]'.
 
 use super::{Focused, Pen, value};
+use crate::protocol::event::Term;
 use crate::run::RunState;
 use crate::ui::chart::{Curve, Place, Scale, SeriesChart, Unit, in_letters};
 use crate::ui::layout::Pane;
@@ -12,32 +13,38 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-pub(super) const TONES: [Tone; 3] = [Tone::First, Tone::Second, Tone::Third];
-pub(super) const LETTERS: [char; 3] = ['o', 'x', '+'];
+pub(super) const TONES: [Tone; 4] = [Tone::First, Tone::Second, Tone::Third, Tone::Fourth];
+pub(super) const LETTERS: [char; 4] = ['o', 'x', '+', '*'];
 /// Of the runs behind: none of the letters above.
 const BEHIND: &str = "abcdefghijkmnpqrstuvwyz";
 
 /// The legend in the border: name and newest value, with the curve's letter where there is no colour.
 fn title(pen: &Pen, pane: Pane, name: &str, legend: &[(String, String)], rest: &str) -> Line<'static> {
     let mut line = pen.title(pane, name);
-    entries(pen, legend, 0, pen.focused(pane), &mut line);
+    entries(pen, legend, pen.focused(pane), &mut line);
     if !rest.is_empty() {
         line.push_span(pen.span(Tone::Dim, format!("{rest} ")));
     }
     line
 }
 
-/// Names and values of curves, in their order, from the `first` of the chart's on.
-pub(super) fn entries(pen: &Pen, legend: &[(String, String)], first: usize, focus: Focused, line: &mut Line<'static>) {
+/// Names and values of curves, in their order.
+pub(super) fn entries(pen: &Pen, legend: &[(String, String)], focus: Focused, line: &mut Line<'static>) {
     let letters = in_letters(pen.screen.palette, pen.screen.glyphs);
     let (dash, rule) = match focus {
         Focused::Yes => ("━ ", Tone::Accent),
         Focused::No => ("─ ", Tone::Dim),
     };
-    for (i, (name, now)) in (first..).zip(legend) {
-        let sign = if letters { format!("{} ", LETTERS[i % 3]) } else { dash.to_string() };
-        line.push_span(Span::styled(sign, pen.style(if letters { TONES[i % 3] } else { rule })));
-        line.push_span(pen.span(TONES[i % 3], format!("{name} ")));
+    for (i, (name, now)) in legend.iter().enumerate() {
+        let (letter, tone) = (LETTERS[i % LETTERS.len()], TONES[i % TONES.len()]);
+        let sign = match letters {
+            true => format!("{letter} "),
+            // Without a heading there is nothing to set the first curve off from.
+            false if i == 0 && line.spans.iter().all(|span| span.content.trim().is_empty()) => String::new(),
+            false => dash.to_string(),
+        };
+        line.push_span(Span::styled(sign, pen.style(if letters { tone } else { rule })));
+        line.push_span(pen.span(tone, format!("{name} ")));
         // In the plain colour: a number that changes each frame would send its colour each frame.
         line.push_span(pen.span(Tone::Text, format!("{now} ")));
     }
@@ -72,6 +79,69 @@ pub(super) fn reading(pen: &Pen, strand: &Strand) -> Option<f64> {
     point.map(|p| f64::from(p.mean) * strand.factor)
 }
 
+/// A run behind this one, and what its curves of a chart stand at where this one stands, or at the crosshair.
+pub(super) struct Other {
+    pub letter: char,
+    pub name: String,
+    /// Names of the curves that this run has too, with their values, in the order of the legend.
+    pub values: Vec<(String, String)>,
+    /// Value of the chart's leading curve.
+    pub lead: Option<(String, String)>,
+}
+
+pub(super) fn others(pen: &Pen, plot: Plot) -> Vec<Other> {
+    let x = pen.screen.charts.x;
+    let own = plot.strands(pen.state);
+    let ours = pen.screen.ruler(pen.state);
+    let here = pen.screen.cursor.unwrap_or(pen.state.step);
+    let place = ours.place(here);
+    let other = |(letter, run): (char, &RunState)| {
+        let step = place.map(|place| x.ruler(run, pen.state).step(place));
+        let strands = plot.strands(run).into_iter().filter(|s| own.iter().any(|o| o.key == s.key));
+        let read = |strand: &Strand| {
+            let point = strand.series.as_of(step? + 1)?;
+            Some(f64::from(point.mean) * strand.factor)
+        };
+        let values: Vec<_> = strands.map(|s| (s.key, (s.name.clone(), number(plot, &s, read(&s))))).collect();
+        let lead = values.iter().find(|(key, _)| plot.lead().is_none_or(|lead| lead == *key)).map(|(_, value)| value.clone());
+        let values = values.into_iter().map(|(_, value)| value).collect();
+        Other { letter, name: run_name(run).to_string(), values, lead }
+    };
+    behind(pen).map(other).collect()
+}
+
+/// Texts for a title about the runs behind, from full to short; empty where there are none.
+pub(super) fn about_others(others: &[Other]) -> Vec<String> {
+    if others.is_empty() {
+        return Vec::new();
+    }
+    let several = others.iter().any(|other| other.values.len() > 1);
+    let whose =
+        |name: bool, other: &Other| if name { format!("{} {}", other.letter, other.name) } else { other.letter.to_string() };
+    let all = |name: bool| {
+        let values = |other: &Other| other.values.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>().join("/");
+        others
+            .iter()
+            .map(|other| format!("{} {}", whose(name, other), values(other)).trim_end().to_string())
+            .collect::<Vec<_>>()
+            .join("  ")
+    };
+    let lead = |name: bool| {
+        let value = |other: &Other| other.lead.as_ref().map_or_else(|| "--".to_string(), |(_, value)| value.clone());
+        let what = others.iter().find_map(|other| other.lead.as_ref()).map_or("", |(name, _)| name.as_str());
+        let texts: Vec<_> = others.iter().map(|other| format!("{} {}", whose(name, other), value(other))).collect();
+        format!("{what} {}", texts.join("  "))
+    };
+    let mut texts = vec![all(true)];
+    if several {
+        texts.push(lead(true));
+        texts.push(lead(false));
+    } else {
+        texts.push(all(false));
+    }
+    texts
+}
+
 /// As legends write it. In percent a tenth is all that a probe can tell.
 pub(super) fn written(strand: &Strand, reading: Option<f64>) -> String {
     match (reading, strand.key) {
@@ -82,28 +152,46 @@ pub(super) fn written(strand: &Strand, reading: Option<f64>) -> String {
     }
 }
 
-/// Those of other runs first, so that this one's lie above them.
-pub(super) fn curves<'a>(pen: &Pen<'a>, plot: Plot) -> Vec<Curve<'a>> {
+/// A value of a curve as it is written in this chart.
+pub(super) fn number(plot: Plot, strand: &Strand, value: Option<f64>) -> String {
+    let text = match (plot, value) {
+        // A radius is known by how it was typed.
+        (Plot::Dial(dial), Some(v)) => dial.show(v),
+        (Plot::Busy, Some(v)) => format!("{v:.0}"),
+        (Plot::Rate, Some(v)) if v >= 1_000.0 => super::value(v / 1_000.0) + "k",
+        _ => written(strand, value),
+    };
+    text.trim_start().to_string()
+}
+
+/// Those of other runs first, so that this one's lie above them; of these the total first, so that its parts are seen where they are
+/// all of it. At most so many of this run's are drawn, with theirs of the others.
+pub(super) fn curves<'a>(pen: &Pen<'a>, plot: Plot, most: usize) -> Vec<Curve<'a>> {
     let x = pen.screen.charts.x;
-    let own = plot.strands(pen.state);
-    let curve = |strand: Strand<'a>, state: &'a RunState, (letter, tone): (char, Tone), place: Place| Curve {
+    let own: Vec<_> = plot.strands(pen.state).into_iter().take(most).zip(LETTERS.into_iter().zip(TONES).cycle()).collect();
+    let one = own.len() == 1;
+    let curve = |strand: Strand<'a>, state: &'a RunState, letter: char, (sign, tone): (char, Tone), place: Place| Curve {
         series: strand.series,
         factor: strand.factor,
         offset: strand.offset,
         tone,
         letter,
+        // Where there is but one, the letter of the run says all.
+        sign: if one { letter } else { sign },
         place,
         ruler: x.ruler(state, pen.state),
         shape: strand.shape,
     };
     let mut curves = Vec::new();
     for (letter, other) in behind(pen) {
-        let known = |strand: &Strand| own.iter().any(|o| o.key == strand.key);
-        let theirs = plot.strands(other).into_iter().filter(known);
-        curves.extend(theirs.map(|strand| curve(strand, other, (letter, Tone::Dim), Place::Behind)));
+        for strand in plot.strands(other) {
+            if let Some((_, look)) = own.iter().find(|(o, _)| o.key == strand.key) {
+                curves.push(curve(strand, other, letter, *look, Place::Behind));
+            }
+        }
     }
-    let looks = LETTERS.into_iter().zip(TONES).cycle();
-    curves.extend(own.into_iter().zip(looks).map(|(strand, look)| curve(strand, pen.state, look, Place::Front)));
+    let (total, parts): (Vec<_>, Vec<_>) = own.into_iter().partition(|(strand, _)| strand.key == Key::Term(Term::Total));
+    curves.extend(total.into_iter().chain(parts).map(|(strand, look)| curve(strand, pen.state, look.0, look, Place::Front)));
     curves
 }
 
@@ -144,19 +232,40 @@ fn legend(pen: &Pen, plot: Plot) -> Vec<(String, String)> {
     plot.strands(pen.state).iter().map(|strand| (strand.name.clone(), written(strand, reading(pen, strand)))).collect()
 }
 
+/// Cells that the title of the Loss takes with so many curves, however long their numbers are.
+fn width_of(strands: &[Strand]) -> usize {
+    const NUMBER: usize = 6;
+    let names: usize = strands.iter().map(|strand| strand.name.chars().count() + NUMBER + 4).sum();
+    " Loss ".len() + names + "+1 ".len() + 2
+}
+
+/// Curves of the Loss that are drawn in a pane of a width: the weighted cross-entropy only where its name and number have room. It is
+/// the total without the other part, and the runs behind this one are worth more.
+fn drawn(pen: &Pen, area: Rect) -> usize {
+    let strands = Plot::Loss.strands(pen.state);
+    let weighted = strands.last().is_some_and(|strand| strand.key == Key::Term(Term::WeightedCrossEntropy));
+    let whole = width_of(&strands) <= usize::from(area.width) && behind(pen).next().is_none();
+    if weighted && !whole { strands.len() - 1 } else { strands.len() }
+}
+
 pub(super) fn loss(pen: &Pen, area: Rect, buffer: &mut Buffer) {
-    let legend = legend(pen, Plot::Loss);
-    let curves = curves(pen, Plot::Loss);
+    let most = drawn(pen, area);
+    let mut legend = legend(pen, Plot::Loss);
+    legend.truncate(most);
+    let curves = curves(pen, Plot::Loss, most);
     let chart = chart(pen, &curves, Plot::Loss);
     let [full, short] = how(&chart);
     let lifted = plots::lift(pen.state) > 0.0;
     let lift = |text: &str, how: &str| if lifted { format!("{text} {how}").trim_end().to_string() } else { how.to_string() };
-    let others: Vec<_> = behind(pen).map(|(letter, other)| format!("{letter} {}", run_name(other))).collect();
-    let others = others.join("  ");
-    let all = [lift("rep, total drawn +1", &full), lift("drawn +1", &full), lift("+1", &full), full.clone(), short];
-    // Who is behind is worth more than how it is said that the curves are lifted.
-    let named = all.iter().filter(|_| !others.is_empty()).map(|text| format!("{text}  {others}").trim_start().to_string());
-    let texts: Vec<_> = named.chain(all.iter().cloned()).collect();
+    let mut others = others(pen, Plot::Loss);
+    others.iter_mut().for_each(|other| other.values.truncate(most));
+    let all = [lift("rep and total drawn +1", &full), lift("drawn +1", &full), lift("+1", &full), full.clone(), short];
+    // The runs behind are worth more than how it is said that the curves are lifted.
+    let named: Vec<_> = about_others(&others)
+        .iter()
+        .flat_map(|others| all.iter().map(move |text| format!("{text}  {others}").trim_start().to_string()))
+        .collect();
+    let texts: Vec<_> = named.into_iter().chain(about_others(&others)).chain(all).collect();
     let rest = fitting(pen, area, Pane::Loss, "Loss", &legend, &texts);
     let title = title(pen, Pane::Loss, "Loss", &legend, &rest);
     let inner = pen.frame(area, title, pen.focused(Pane::Loss), buffer);
@@ -171,7 +280,7 @@ pub(super) fn references(pen: &Pen) -> Vec<(f64, Tone)> {
 
 pub(super) fn accuracy(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let legend = legend(pen, Plot::Accuracy);
-    let curves = curves(pen, Plot::Accuracy);
+    let curves = curves(pen, Plot::Accuracy, usize::MAX);
     let references = references(pen);
     let mut chart = chart(pen, &curves, Plot::Accuracy);
     chart.references = &references;
@@ -194,6 +303,10 @@ pub(super) fn accuracy(pen: &Pen, area: Rect, buffer: &mut Buffer) {
         texts = more.iter().map(|text| format!("{text} {}", how[1]).trim_end().to_string()).collect();
         texts.extend(how);
     }
+    let others = about_others(&others(pen, Plot::Accuracy));
+    let with =
+        others.iter().flat_map(|others| texts.iter().map(move |text| format!("{text}  {others}").trim_start().to_string()));
+    texts = with.chain(others.iter().cloned()).chain(texts.iter().cloned()).collect();
     let rest = fitting(pen, area, Pane::Accuracy, name, &legend, &texts);
     let title = title(pen, Pane::Accuracy, name, &legend, &rest);
     let inner = pen.frame(area, title, pen.focused(Pane::Accuracy), buffer);
@@ -205,13 +318,15 @@ pub(super) fn third(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let plot = plots::third(pen.state);
     let legend: Vec<_> =
         legend(pen, plot).into_iter().map(|(name, now)| (name, if now == "NaN" { "--".into() } else { now })).collect();
-    let curves = curves(pen, plot);
+    let curves = curves(pen, plot, usize::MAX);
     let chart = chart(pen, &curves, plot);
     let [full, short] = plot.names();
     let whole = title(pen, Pane::Third, full, &legend, "").width() + 2 <= usize::from(area.width);
     let name = if whole { full } else { short };
     // What is smoothed the loss says.
-    let texts = if chart.scale == Scale::Log { how(&chart) } else { Default::default() };
+    let [full, short] = if chart.scale == Scale::Log { how(&chart) } else { Default::default() };
+    let mut texts = about_others(&others(pen, plot));
+    texts.extend([full, short]);
     let rest = fitting(pen, area, Pane::Third, name, &legend, &texts);
     let title = title(pen, Pane::Third, name, &legend, &rest);
     let inner = pen.frame(area, title, pen.focused(Pane::Third), buffer);

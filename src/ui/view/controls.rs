@@ -79,12 +79,13 @@ fn row(pen: &Pen, index: usize, dial: Dial, present: f64, width: u16) -> Line<'s
         Some(p) => (format!("{}→{}", dial.show(present), dial.show(p.value)), Tone::Accent),
     };
     let now = pen.screen.glyphs.words(now).into_owned();
-    let mut name = format!("{sign}{symbol:<2} {}", pen.meaning(dial));
     let fits = |name: &str| name.chars().count() + now.chars().count() + 2 <= room;
+    let [full, short] = pen.meanings(dial).map(|meaning| format!("{sign}{symbol:<2} {meaning}"));
+    let mut name = if fits(&full) { full.clone() } else { short.clone() };
     // What is to come stands in the place of what the dial is about, where there is not room for both.
     let coming = coming(pen, dial);
     let mut after = String::new();
-    let places = [name.clone(), format!("{sign}{symbol:<2}")];
+    let places = [full, short, format!("{sign}{symbol:<2}")];
     let found = coming.iter().find_map(|text| Some((places.iter().find(|place| fits(&format!("{place} {text}")))?, text)));
     if let Some((place, text)) = found {
         (name, after) = (place.clone(), format!(" {text}"));

@@ -156,7 +156,9 @@ fn edit(pen: &Pen, editor: &Editor, area: Rect, buffer: &mut Buffer) {
         }
     };
     let lines = [
-        Line::from(pen.span(Tone::Text, format!("{} {}  {present} → {}", dial.symbol(), pen.meaning(dial), new(pen, editor)))),
+        Line::from(
+            pen.span(Tone::Text, format!("{} {}  {present} → {}", dial.symbol(), pen.meanings(dial)[0], new(pen, editor))),
+        ),
         field("value", &editor.text, Field::Value),
         field("when", &editor.when, Field::When),
         field("note", &editor.note, Field::Note),
@@ -207,7 +209,8 @@ fn help(pen: &Pen, search: &Search, scroll: usize, area: Rect, buffer: &mut Buff
     lines.extend(all.iter().skip(first).take(room).map(|line| match line {
         HelpLine::Title(title) => Line::from(pen.span(Tone::Title, title.clone())),
         HelpLine::Entry { label, says } => {
-            Line::from(vec![pen.span(Tone::Accent, format!("  {label:<10} ")), pen.span(Tone::Text, says.clone())])
+            let label = format!("  {:<10} ", pen.screen.glyphs.words(label.as_str()));
+            Line::from(vec![pen.span(Tone::Accent, label), pen.span(Tone::Text, says.clone())])
         }
     }));
     if all.is_empty() {

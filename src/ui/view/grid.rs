@@ -1,16 +1,16 @@
 //! The Charts view: every chart there is, as large as all of them fit or page by page; or the chosen one alone.
 
-use super::charts::{behind, chart, curves, entries, how, reading, references, run_name, written};
-use super::{Focused, Pen, line_at, value};
+use super::charts::{about_others, behind, chart, curves, entries, how, number, others, reading, references, run_name};
+use super::{Focused, Pen, line_at};
 use crate::ui::chart::{Band, SeriesChart};
 use crate::ui::layout::{Pane, tier};
-use crate::ui::plots::{Plot, Strand, Tiles};
-use crate::ui::screen::Tail;
+use crate::ui::plots::{self, Plot, Strand, Tiles};
 use crate::ui::theme::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
+use unicode_width::UnicodeWidthStr;
 
 /// Cells of a number in a title, so that what follows it stays where it is.
 const NUMBER: usize = 6;
@@ -22,25 +22,59 @@ pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
         line_at(buffer, inner.x, inner.y, inner.width, &Line::from(pen.span(Tone::Dim, "nothing was measured yet")));
         return;
     }
+    let changing = plots::changing(pen.state, &all);
     let body = Rect { height: area.height - 1, ..area };
     let (shown, pages) = if pen.screen.maximised.is_some() {
         one(pen, all[at], Focused::Yes, body, buffer);
         (at, all.len())
     } else {
-        let tiles = Tiles::of(body, all.len(), tier(buffer.area));
-        let page = at / tiles.page();
-        for (n, plot) in all.iter().skip(page * tiles.page()).take(tiles.page()).enumerate() {
+        let tiles = Tiles::above(area, all.len(), changing, tier(buffer.area));
+        // The charts of constants stand below the last page.
+        let page = at.min(changing.saturating_sub(1)) / tiles.page();
+        for (n, plot) in all.iter().take(changing).skip(page * tiles.page()).take(tiles.page()).enumerate() {
             let focus = if page * tiles.page() + n == at { Focused::Yes } else { Focused::No };
             one(pen, *plot, focus, tiles.cell(n), buffer);
         }
-        (page, all.len().div_ceil(tiles.page()))
+        if changing < all.len() {
+            let line = Rect { y: body.bottom() - 1, height: 1, ..area };
+            constants(pen, &all[changing..], at.checked_sub(changing), line, buffer);
+        }
+        (page, changing.div_ceil(tiles.page()).max(1))
     };
     footer(pen, shown, pages, Rect { y: body.bottom(), height: 1, ..area }, buffer);
 }
 
+/// The charts of values that never changed, in one line: what a chart of each would say. The focus walks through them as through
+/// the others, and Enter opens one.
+fn constants(pen: &Pen, plots: &[Plot], chosen: Option<usize>, area: Rect, buffer: &mut Buffer) {
+    let mut line = Line::from(pen.span(Tone::Dim, " constant:"));
+    // From the chosen one on, where not all have room.
+    let texts: Vec<_> = plots.iter().map(|plot| constant(pen, *plot)).collect();
+    let room = usize::from(area.width).saturating_sub(line.width());
+    let fits = |first: usize| texts[first..].iter().map(|text| text.width() + 4).sum::<usize>() <= room;
+    let last = chosen.unwrap_or(0);
+    let first = (0..=last).find(|&first| fits(first)).unwrap_or(last);
+    if first > 0 {
+        line.push_span(pen.span(Tone::Dim, " …"));
+    }
+    for (i, text) in texts.iter().enumerate().skip(first) {
+        line.push_span(pen.span(Tone::Text, " "));
+        let tone = if chosen == Some(i) { Tone::Selected } else { Tone::Text };
+        line.push_span(pen.span(tone, format!(" {text} ")));
+    }
+    line_at(buffer, area.x, area.y, area.width, &line);
+}
+
+/// `lr scale 1`: the shortest name of a chart with what its curves stand at.
+fn constant(pen: &Pen, plot: Plot) -> String {
+    let [_, name] = plot.names();
+    let values: Vec<_> = plot.strands(pen.state).iter().map(|strand| number(plot, strand, reading(pen, strand))).collect();
+    pen.screen.glyphs.words(format!("{name} {}", values.join(" "))).into_owned()
+}
+
 /// One chart in its border.
 fn one(pen: &Pen, plot: Plot, focus: Focused, area: Rect, buffer: &mut Buffer) {
-    let curves = curves(pen, plot);
+    let curves = curves(pen, plot, usize::MAX);
     let references = if plot == Plot::Accuracy { references(pen) } else { Vec::new() };
     let mut chart = chart(pen, &curves, plot);
     chart.references = &references;
@@ -49,31 +83,43 @@ fn one(pen: &Pen, plot: Plot, focus: Focused, area: Rect, buffer: &mut Buffer) {
     chart.render(inner, buffer, pen.screen.palette, pen.screen.glyphs);
 }
 
-/// The fullest of the titles that fit.
+/// The fullest of the titles that fit: first as many curves as there is room for, from the first one on, then their full names, the
+/// runs behind, and how the chart is drawn.
 fn title(pen: &Pen, plot: Plot, chart: &SeriesChart, focus: Focused, width: u16) -> Line<'static> {
     let room = usize::from(width.saturating_sub(2));
     let strands = plot.strands(pen.state);
     let [full, short] = how(chart);
     let [long, brief] = plot.names();
-    let hows = [full, short, String::new()];
-    let lines = [long, brief].into_iter().flat_map(|name| hows.iter().map(move |how| (name, how)));
-    let mut least = None;
-    for (name, how) in lines {
-        for how_many in (1..=strands.len()).rev() {
-            // All curves or, if there is no room for them, the one that is above the others.
-            if how_many != strands.len() && how_many != 1 {
-                continue;
-            }
-            let line = with(pen, (name, how), &strands[strands.len() - how_many..], &strands, (plot, focus));
-            if line.width() <= room && how_many == strands.len() {
-                return line;
-            }
-            if line.width() <= room && least.is_none() {
-                least = Some(line);
+    let behind = about_others(&others(pen, plot));
+    let mut rests: Vec<String> = behind
+        .iter()
+        .flat_map(|text| [&full, &short].map(|how| format!("{how}  {text}").trim_start().to_string()))
+        .chain(behind.iter().cloned())
+        .chain([full.clone(), short.clone(), String::new()])
+        .collect();
+    rests.dedup();
+    let first = strands.first().map_or("", |first| first.name.as_str());
+    let names = match plot {
+        // What accuracies are of their names tell.
+        Plot::Accuracy => vec![Some(long), Some(brief), None],
+        // The name need not stand there twice.
+        _ if first == brief && strands.len() > 1 => vec![Some(long), None],
+        _ => vec![Some(long), Some(brief)],
+    };
+    for count in (1..=strands.len()).rev() {
+        for name in &names {
+            for rest in &rests {
+                let line = with(pen, (plot, *name), &strands[..count], (strands.len(), rest), focus);
+                if line.width() <= room {
+                    return line;
+                }
             }
         }
     }
-    least.unwrap_or_else(|| Line::from(heading(pen, brief, focus)))
+    // The number of the first curve is given up before the name of the chart, which the name of a curve may also be.
+    let text = format!("{} {first} …", pen.screen.glyphs.words(brief));
+    let text = if text.width() + 2 <= room { text } else { brief.to_string() };
+    Line::from(heading(pen, &text, focus))
 }
 
 fn heading(pen: &Pen, name: &str, focus: Focused) -> Span<'static> {
@@ -84,27 +130,29 @@ fn heading(pen: &Pen, name: &str, focus: Focused) -> Span<'static> {
     Span::styled(pen.screen.glyphs.words(format!(" {name} ")).into_owned(), style)
 }
 
-fn with(pen: &Pen, (name, how): (&str, &str), shown: &[Strand], all: &[Strand], (plot, focus): (Plot, Focused)) -> Line<'static> {
-    let mut line = Line::from(heading(pen, name, focus));
-    let number = |strand: &Strand| {
-        let now = reading(pen, strand);
-        let text = match (plot, now) {
-            // A radius is known by how it was typed.
-            (Plot::Dial(dial), Some(v)) => dial.show(v),
-            (Plot::Busy, Some(v)) => format!("{v:.0}"),
-            (Plot::Rate, Some(v)) if v >= 1_000.0 => value(v / 1_000.0) + "k",
-            _ => written(strand, now),
-        };
-        format!("{text:>NUMBER$}")
-    };
-    if all.len() == 1 {
-        line.spans.extend(shown.iter().map(|strand| pen.span(Tone::Text, format!("{} ", number(strand)))));
+/// A title with the first curves of a chart of `all`; a sign says that there are more.
+fn with(
+    pen: &Pen,
+    (plot, name): (Plot, Option<&str>),
+    shown: &[Strand],
+    (all, rest): (usize, &str),
+    focus: Focused,
+) -> Line<'static> {
+    let mut line = name.map_or_else(|| Line::from(Span::raw(" ")), |name| Line::from(heading(pen, name, focus)));
+    if all == 1 {
+        line.spans.extend(
+            shown.iter().map(|strand| pen.span(Tone::Text, format!("{:>NUMBER$} ", number(plot, strand, reading(pen, strand))))),
+        );
     } else {
-        let legend: Vec<_> = shown.iter().map(|strand| (strand.name.clone(), number(strand).trim_start().to_string())).collect();
-        entries(pen, &legend, all.len() - shown.len(), focus, &mut line);
+        let legend: Vec<_> =
+            shown.iter().map(|strand| (strand.name.clone(), number(plot, strand, reading(pen, strand)))).collect();
+        entries(pen, &legend, focus, &mut line);
+        if shown.len() < all {
+            line.push_span(pen.span(Tone::Dim, "… "));
+        }
     }
-    if !how.is_empty() {
-        line.push_span(pen.span(Tone::Dim, format!("{how} ")));
+    if !rest.is_empty() {
+        line.push_span(pen.span(Tone::Dim, format!("{rest} ")));
     }
     line
 }
@@ -118,12 +166,8 @@ fn footer(pen: &Pen, shown: usize, pages: usize, area: Rect, buffer: &mut Buffer
         // Not among the hints: where all are on one page there is nothing to turn.
         line.push_span(pen.span(Tone::Accent, if screen.maximised.is_some() { " Tab" } else { " PgDn" }));
     }
-    let range = match screen.zoom {
-        None => "whole run",
-        Some(zoom) if zoom.tail == Tail::Followed => "following the newest",
-        Some(_) => "zoomed",
-    };
-    line.push_span(pen.span(Tone::Dim, format!("  x {}, {range}", screen.charts.x.name())));
+    let extent = screen.extent(pen.state);
+    line.push_span(pen.span(Tone::Dim, format!("  x {}, {extent}", screen.charts.x.name())));
     if screen.charts.band == Band::Hidden {
         line.push_span(pen.span(Tone::Dim, "  no band"));
     }

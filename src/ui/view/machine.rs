@@ -9,6 +9,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
+/// Least cells of a bar with its percents and the blanks around it.
+pub(super) const BAR: usize = 14;
+
 pub(super) fn machine(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let newest = pen.state.machine.back();
     let gpu = newest.and_then(|m| m.gpus.first());
@@ -81,9 +84,10 @@ pub(super) fn timing(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let mut lines = Vec::new();
     if let Some(timing) = &pen.state.timing {
         let all: f64 = timing.parts.values().sum();
-        for part in &pen.state.parts {
+        let parts = &pen.state.parts;
+        for (part, name) in parts.iter().zip(part_labels(parts, usize::from(inner.width), BAR)) {
             let share = timing.parts.get(part).copied().unwrap_or(0.0) / all.max(f64::MIN_POSITIVE);
-            lines.push(gauge(pen, part_name(*part), share, &format!("{:3.0}%", 100.0 * share), inner.width));
+            lines.push(gauge(pen, &name, share, &format!("{:3.0}%", 100.0 * share), inner.width));
         }
         lines.push(Line::from(pen.span(Tone::Text, format!("step p50 {}ms p99 {}ms", ms(timing.p50_ms), ms(timing.p99_ms)))));
     } else {
@@ -94,15 +98,23 @@ pub(super) fn timing(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     lines_at(inner, &lines, buffer);
 }
 
-/// In six cells, whatever it is.
-pub(super) fn part_name(part: Part) -> &'static str {
+/// Name of a part of a step, spelt out and short.
+pub(super) fn part_names(part: Part) -> [&'static str; 2] {
     match part {
-        Part::Data => "data  ",
-        Part::Attack => "attack",
-        Part::Teacher => "teachr",
-        Part::ForwardBackward => "fwdbwd",
-        Part::Update => "update",
+        Part::Data => ["data"; 2],
+        Part::Attack => ["attack"; 2],
+        Part::Teacher => ["teacher"; 2],
+        Part::ForwardBackward => ["forward+backward", "fwd+bwd"],
+        Part::Update => ["update"; 2],
     }
+}
+
+/// Names of parts, all as wide as the longest of them: spelt out where that leaves `rest` of `width` cells.
+pub(super) fn part_labels(parts: &[Part], width: usize, rest: usize) -> Vec<String> {
+    let longest = |which: usize| parts.iter().map(|part| part_names(*part)[which].len()).max().unwrap_or(0);
+    let which = if longest(0) + rest <= width { 0 } else { 1 };
+    let longest = longest(which);
+    parts.iter().map(|part| format!("{:<longest$}", part_names(*part)[which])).collect()
 }
 
 /// Whole milliseconds from ten on: the rest is noise.
@@ -110,21 +122,21 @@ fn ms(v: f64) -> String {
     if v < 10.0 { format!("{v:.1}") } else { format!("{v:.0}") }
 }
 
-/// The same in one line of at most `room` cells: `40ms data 1 teacher 10 fwd-bwd 88 upd 1 %`.
+/// The same in one line of at most `room` cells: `40ms data 1 teacher 10 fwd+bwd 88 update 1 %`, spelt out where that fits.
 pub(super) fn brief_step(pen: &Pen, room: usize) -> String {
     let Some(timing) = &pen.state.timing else { return String::new() };
     let all: f64 = timing.parts.values().sum();
+    let named = |which: usize| {
+        pen.state.parts.iter().map(move |part| {
+            let share = 100.0 * timing.parts.get(part).copied().unwrap_or(0.0) / all.max(f64::MIN_POSITIVE);
+            format!(" {} {share:.0}", part_names(*part)[which])
+        })
+    };
     let mut text = format!("{}ms", ms(timing.p50_ms));
-    for part in &pen.state.parts {
-        let name = match part {
-            Part::Data => "data",
-            Part::Attack => "attack",
-            Part::Teacher => "teacher",
-            Part::ForwardBackward => "fwd-bwd",
-            Part::Update => "upd",
-        };
-        let share = 100.0 * timing.parts.get(part).copied().unwrap_or(0.0) / all.max(f64::MIN_POSITIVE);
-        let next = format!(" {name} {share:.0}");
+    // With room for three digits each, or names would come and go as shares change.
+    let whole: usize = pen.state.parts.iter().map(|part| part_names(*part)[0].len() + 5).sum();
+    let which = if "1000ms %".len() + whole <= room { 0 } else { 1 };
+    for next in named(which) {
         if text.len() + next.len() + 2 > room {
             break;
         }

@@ -4,6 +4,7 @@
 //! out and not guessed; what training makes of it is another matter.
 
 use super::{Pen, lines_at, value};
+use crate::protocol::event::Term;
 use crate::protocol::{Dial, Pulls};
 use crate::ui::glyphs::bar;
 use crate::ui::layout::Pane;
@@ -26,9 +27,18 @@ pub(super) fn one_line(pen: &Pen, width: u16) -> Option<Line<'static>> {
     }
     Some(Line::from(vec![
         pen.span(Tone::Text, format!("pull {name} ")),
-        Span::styled(bar(pulls.share(), room), pen.style(Tone::Second)),
+        Span::styled(bar(pulls.share(), room), pen.style(tone(pulls.terms[0]))),
         pen.span(Tone::Text, format!(" {percent}")),
     ]))
+}
+
+/// Tone of a term's bar: that of its curve in the Loss.
+fn tone(term: Term) -> Tone {
+    match term {
+        Term::WeightedCrossEntropy => Tone::Fourth,
+        Term::CrossEntropy => Tone::Second,
+        _ => Tone::First,
+    }
 }
 
 pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
@@ -42,12 +52,12 @@ pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let names = pulls.terms.map(|term| pen.screen.glyphs.words(term.name()).into_owned());
     let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
     let share = pulls.share();
-    for (i, tone) in [Tone::Second, Tone::First].into_iter().enumerate() {
+    for (i, term) in pulls.terms.into_iter().enumerate() {
         let share = if i == 0 { share } else { 1.0 - share };
         let room = width.saturating_sub(longest + 15);
         lines.push(Line::from(vec![
             pen.span(Tone::Text, format!("{:<longest$} {:<8} ", names[i], value(pulls.norms[i].0))),
-            Span::styled(bar(share, room), pen.style(tone)),
+            Span::styled(bar(share, room), pen.style(tone(term))),
             pen.span(Tone::Text, format!(" {}", percent(share))),
         ]));
     }

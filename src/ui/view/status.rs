@@ -1,15 +1,16 @@
 //! What stands in one or two lines: header, gauges, hints, toasts; and the pane of what was reached so far.
 
-use super::{Brief, Named, Pen, clock, line_at, machine, value};
+use super::{Brief, Named, Pen, charts, clock, line_at, machine, value};
 use crate::protocol::event::Term;
 use crate::protocol::{Outcome, StopWhen};
 use crate::run::session::Access;
 use crate::run::state::{MarkerKind, Phase};
-use crate::ui::brush::wrap;
+use crate::ui::brush::{Side, wrap};
 use crate::ui::glyphs::bar;
-use crate::ui::intent::{markers_at, scopes};
+use crate::ui::intent::{focused_chart, markers_at, scopes};
 use crate::ui::keymap::{Binding, Intent, Key, Scope, label};
 use crate::ui::layout::View;
+use crate::ui::plots;
 use crate::ui::screen::{Asked, Half, Mood, X, is_over};
 use crate::ui::terminal::LinkSpeed;
 use crate::ui::theme::Tone;
@@ -22,6 +23,8 @@ use unicode_width::UnicodeWidthStr;
 
 /// Wider lines are no easier to read.
 const LONGEST_TOAST: usize = 76;
+/// State of a run that probes its student between two steps.
+const PROBING: &str = "RUNNING (probe)";
 /// More would hide what it is about; the log has the rest.
 const TOAST_LINES: usize = 3;
 
@@ -30,9 +33,10 @@ pub(super) fn word(pen: &Pen) -> &'static str {
         Phase::Preparing => "PREPARING",
         Phase::Running | Phase::Paused if pen.state.examining.is_some() => "EVALUATING",
         Phase::Running if pen.state.preparing.is_some() => "PREPARING",
-        Phase::Running if pen.state.evaluating() || pen.screen.waiting.iter().any(|(_, asked)| *asked == Asked::Probe) => {
-            "EVALUATING"
-        }
+        // The end of training is followed by the evaluation on the test images.
+        Phase::Running if pen.state.evaluating() && pen.state.step == pen.state.plan_steps() => "EVALUATING",
+        // A probe is part of training: the state stays, and only a word is added to it for a moment.
+        Phase::Running if pen.state.evaluating() || pen.screen.waiting.iter().any(|(_, asked)| *asked == Asked::Probe) => PROBING,
         Phase::Running => "RUNNING",
         Phase::Paused => "PAUSED",
         Phase::Stopping(_) => "STOPPING",
@@ -57,8 +61,14 @@ pub(super) fn header(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let wide = area.width >= 110;
     // As wide as the longest that comes and goes, so that what follows stands still.
     let runs = state.phase == Phase::Running && state.preparing.is_none() && area.width >= 70;
-    let width = if runs { "EVALUATING".len() } else { 0 };
-    let mut word = format!("{sign} {:<width$}", word(pen));
+    let (known, width) = match word(pen) {
+        // Where there is no room for the addition, the state is said without it.
+        PROBING if area.width < 80 => ("RUNNING", "EVALUATING".len()),
+        word if area.width < 80 => (word, "EVALUATING".len()),
+        word => (word, PROBING.len()),
+    };
+    let width = if runs { width } else { 0 };
+    let mut word = format!("{sign} {known:<width$}");
     if let Phase::Stopping(stop) = &state.phase
         && stop.when == StopWhen::AfterEpoch
     {
@@ -95,20 +105,21 @@ pub(super) fn header(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     facts.push((Tone::Text, format!("{ep} {epoch}/{epochs}")));
     facts.push((Tone::Text, format!("{step}{:>width$}/{all}", state.step)));
     let end = (Tone::Text, if is_over(state) { format!("took {elapsed}") } else { format!("ETA {eta}") });
-    if !wide {
-        // When it will be over comes before how fast it goes, where there is no room for both.
-        facts.push(end.clone());
-    }
+    // When it will be over comes before how fast it goes, where there is no room for both.
+    facts.push(end);
     if rate > 0.0 && !is_over(state) {
-        facts.push((Tone::Text, if rate >= 99.5 { format!("{rate:.0} it/s") } else { format!("{rate:.1} it/s") }));
+        let pace = if rate >= 99.5 { format!("{rate:.0} it/s") } else { format!("{rate:.1} it/s") };
+        facts.push(match (state.phase == Phase::Paused, wide) {
+            // The pace of before is no pace now.
+            (true, true) => (Tone::Warn, format!("paused, was {pace}")),
+            (true, false) => (Tone::Warn, "paused".to_string()),
+            (false, _) => (Tone::Text, pace),
+        });
     }
     if wide && !is_over(state) {
         facts.push((Tone::Text, format!("elapsed {elapsed}")));
     }
-    if wide {
-        facts.push(end);
-    }
-    if wide && state.images_per_s > 0.0 && !is_over(state) {
+    if wide && state.images_per_s > 0.0 && !is_over(state) && state.phase != Phase::Paused {
         facts.push((Tone::Dim, format!("{} img/s", two_digits(state.images_per_s))));
         facts.push((Tone::Dim, state.started.as_ref().map_or_else(String::new, |s| s.device.clone())));
     }
@@ -198,6 +209,14 @@ pub(super) fn views(pen: &Pen) -> Line<'static> {
     line
 }
 
+/// Whether the run, or the replay of one, is paused: the same key makes it go on.
+fn stands_still(pen: &Pen) -> bool {
+    match &pen.screen.pace {
+        Some(pace) => pace.ends_with("paused"),
+        None => pen.state.phase == Phase::Paused,
+    }
+}
+
 /// The views with their keys, the present one marked.
 pub(super) fn tabs(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let mut line = Line::from(" ");
@@ -214,8 +233,7 @@ pub(super) fn tabs(pen: &Pen, area: Rect, buffer: &mut Buffer) {
 pub(super) fn hints(pen: &Pen, area: Rect, named: Named, buffer: &mut Buffer) {
     let mut line = Line::from(" ");
     if let (Some(step), View::Dash | View::Charts) = (pen.screen.cursor, pen.screen.view) {
-        crosshair(pen, step, &mut line);
-        line_at(buffer, area.x, area.y, area.width, &line);
+        crosshair(pen, step, area, buffer);
         return;
     }
     if named == Named::No && pen.screen.names_views() {
@@ -234,6 +252,7 @@ pub(super) fn hints(pen: &Pen, area: Rect, named: Named, buffer: &mut Buffer) {
     let first = everywhere.len().min(4);
     for binding in everywhere[..first].iter().chain(&here).chain(&everywhere[first..]).chain(&dash) {
         let Some(hint) = binding.binding.hint else { continue };
+        let hint = if binding.binding.intent == Intent::Pause && stands_still(pen) { "resume" } else { hint };
         // A key may mean something nearer here.
         let means = |&&(code, modifiers): &&Key| {
             pen.screen.keymap.find(&scopes, &KeyEvent::new(code, modifiers)) == Some(binding.binding.intent)
@@ -249,13 +268,18 @@ pub(super) fn hints(pen: &Pen, area: Rect, named: Named, buffer: &mut Buffer) {
     line_at(buffer, area.x, area.y, area.width, &line);
 }
 
-/// Where the crosshair is and what was changed there, then as many values as there is room for.
-fn crosshair(pen: &Pen, step: u64, line: &mut Line<'static>) {
+/// Where the crosshair is, what was changed there and how to get rid of it, which is always to be seen; between these, as far as
+/// there is room, the values of the chosen chart, those of the runs behind, and of the other terms.
+fn crosshair(pen: &Pen, step: u64, area: Rect, buffer: &mut Buffer) {
+    let way_out = format!("{} back ", pen.screen.keymap.key_of(Scope::Everywhere, Intent::Back));
+    let room = usize::from(area.width).saturating_sub(way_out.width() + 2);
+    let mut line = Line::from(" ");
     let per = pen.state.started.as_ref().map_or(1, |s| s.plan.steps_per_epoch.max(1));
-    line.push_span(pen.span(Tone::Title, format!("step {step} ep {:.1}", step as f64 / per as f64)));
+    let mut place = format!("step {step} ep {:.1}", step as f64 / per as f64);
     if let (X::Wall, Some(ms)) = (pen.screen.charts.x, pen.state.clock.ms_at(step)) {
-        line.push_span(pen.span(Tone::Title, format!(" after {}", clock(ms / 1000))));
+        let _ = write!(place, " after {}", clock(ms / 1000));
     }
+    line.push_span(pen.span(Tone::Title, place));
     for marker in markers_at(pen.state, step) {
         let who = match marker.kind {
             _ if marker.by_person => " by a person",
@@ -263,13 +287,37 @@ fn crosshair(pen: &Pen, step: u64, line: &mut Line<'static>) {
             MarkerKind::Saved | MarkerKind::Warning | MarkerKind::Resumed | MarkerKind::Branched => " by itself",
         };
         let note = marker.note.as_ref().map_or_else(String::new, |n| format!(" ({n})"));
-        line.push_span(pen.span(Tone::Warn, format!("  {}{who}{note}", marker.text)));
+        let text = pen.screen.glyphs.words(format!("  {}{who}{note}", marker.text)).into_owned();
+        let left = room.saturating_sub(line.width());
+        let text = if text.width() > left { pen.brush().fitted(&text, left, Side::Left) } else { text };
+        line.push_span(pen.span(Tone::Warn, text));
     }
-    for (term, series) in pen.state.series.iter().filter(|(term, _)| **term != Term::WeightedCrossEntropy) {
-        if let Some(point) = series.as_of(step + 1) {
-            line.push_span(pen.span(Tone::Text, format!("  {} {}", term.name(), value(f64::from(point.mean)))));
+    let mut add = |tone: Tone, text: String| {
+        let span = pen.span(tone, text);
+        if line.width() + span.width() <= room {
+            line.push_span(span);
+        }
+    };
+    let plot = focused_chart(pen.screen, pen.state);
+    let strands = plot.strands(pen.state);
+    for strand in &strands {
+        if let now @ Some(_) = charts::reading(pen, strand) {
+            add(Tone::Text, format!("  {} {}", strand.name, charts::number(plot, strand, now)));
         }
     }
+    for other in charts::others(pen, plot) {
+        let values: String = other.values.iter().fold(String::new(), |text, (name, value)| format!("{text} {name} {value}"));
+        add(Tone::Accent, format!("  {} {}:{values}", other.letter, other.name));
+    }
+    let told = |term: Term| strands.iter().any(|strand| strand.key == plots::Key::Term(term));
+    for (&term, series) in pen.state.series.iter().filter(|(term, _)| **term != Term::WeightedCrossEntropy && !told(**term)) {
+        if let Some(point) = series.as_of(step + 1) {
+            add(Tone::Text, format!("  {} {}", term.name(), value(f64::from(point.mean))));
+        }
+    }
+    line_at(buffer, area.x, area.y, area.width, &line);
+    let x = area.right().saturating_sub(way_out.width() as u16);
+    line_at(buffer, x.max(area.x), area.y, way_out.width() as u16, &Line::from(pen.span(Tone::Accent, way_out)));
 }
 
 /// What holds the run up, over the whole width above the hints, for as long as it does. Says where toasts may begin.

@@ -1,7 +1,8 @@
 //! How long steps take: percentiles, a histogram with one bar a bin, and the parts of a step.
 
 use super::super::Pen;
-use super::super::machine::{gauge, part_name};
+use super::super::machine::{BAR, gauge, part_labels};
+use crate::protocol::event::Part;
 use crate::protocol::step_times::from_ms;
 use crate::run::step_times::Spread;
 use crate::ui::glyphs::bar;
@@ -17,6 +18,8 @@ const COUNTS: usize = 50;
 const SHAPE: usize = 5;
 /// `   108ms `
 const LABEL: usize = 9;
+/// ` 108ms`
+const TOOK: usize = 7;
 /// `  62%`
 const SHARE: usize = 6;
 
@@ -130,12 +133,13 @@ fn percent(part: u64, all: u64) -> String {
 fn parts(pen: &Pen, width: usize) -> Vec<Line<'static>> {
     let Some(timing) = &pen.state.timing else { return Vec::new() };
     let all: f64 = timing.parts.values().sum();
-    let line = |part| {
+    let line = |(part, name): (&Part, String)| {
         let took = timing.parts.get(part).copied().unwrap_or(0.0);
         let share = took / all.max(f64::MIN_POSITIVE);
-        gauge(pen, part_name(*part), share, &format!("{:>6} {:3.0}%", ms(took), 100.0 * share), width as u16)
+        gauge(pen, &name, share, &format!("{:>6} {:3.0}%", ms(took), 100.0 * share), width as u16)
     };
-    pen.state.parts.iter().map(line).collect()
+    let parts = &pen.state.parts;
+    parts.iter().zip(part_labels(parts, width, BAR + TOOK)).map(line).collect()
 }
 
 /// `0.42ms`, `9.7ms`, `108ms`, `12.3s`: at most six cells.
