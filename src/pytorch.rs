@@ -6,13 +6,18 @@
 //! its state dict and its normaliser.
 
 mod archive;
+pub mod candidates;
+mod foreign;
 mod legacy;
 mod listing;
 pub mod mapping;
 mod safetensors;
+mod source;
 mod storage;
 
 use crate::pickle::{self, PickleError};
+use sha2::{Digest, Sha256};
+use source::Source;
 use std::path::Path;
 
 pub use storage::{Dtype, Spec};
@@ -23,6 +28,8 @@ pub enum Container {
     Zip,
     Legacy,
     Safetensors,
+    /// A plain pickle of numpy arrays.
+    Pickle,
 }
 
 impl Container {
@@ -31,6 +38,7 @@ impl Container {
             Self::Zip => "PyTorch zip",
             Self::Legacy => "PyTorch legacy pickle",
             Self::Safetensors => "safetensors",
+            Self::Pickle => "Python pickle",
         }
     }
 }
@@ -76,7 +84,7 @@ pub struct Checkpoint {
     pub entries: Vec<Entry>,
     /// What Python would call to read it, beyond tensors and dicts: none of it was.
     pub unread: Vec<String>,
-    bytes: Vec<u8>,
+    source: Source,
     storages: Vec<storage::Storage>,
     /// Texts by name that a .safetensors file may have.
     pub metadata: std::collections::BTreeMap<String, String>,
@@ -98,41 +106,62 @@ pub enum Fault {
     )]
     TorchScript,
     #[error("{0}; give a PyTorch checkpoint (.pt, .pth, .ckpt, .t7 of torch.save) or a .safetensors file")]
-    Unknown(&'static str),
+    Unknown(String),
+}
+
+impl From<String> for Fault {
+    fn from(why: String) -> Self {
+        Self::Malformed(why)
+    }
+}
+
+impl From<&str> for Fault {
+    fn from(why: &str) -> Self {
+        Self::Malformed(why.into())
+    }
 }
 
 impl Checkpoint {
+    /// Reads what a file holds. Numbers stay in it until they are asked for: it may be larger than the memory.
+    ///
     /// # Errors
     /// What cannot be read, or what limit it passes.
     pub fn open(path: &Path, limits: &Limits) -> Result<Self, Fault> {
-        let found = std::fs::metadata(path)?;
-        // A directory says so itself when it is read; a device or a pipe may never end.
-        if !found.is_file() && !found.is_dir() {
-            return Err(Fault::Malformed("not a regular file".into()));
-        }
-        let bytes = found.len();
-        if bytes > limits.bytes {
-            return Err(Fault::TooLarge { bytes, limit: limits.bytes });
-        }
-        Self::read(std::fs::read(path)?, limits)
+        Self::of(open(path)?, limits)
     }
 
     /// # Errors
     /// What is wrong with the file.
     pub fn read(bytes: Vec<u8>, limits: &Limits) -> Result<Self, Fault> {
-        if bytes.len() as u64 > limits.bytes {
-            return Err(Fault::TooLarge { bytes: bytes.len() as u64, limit: limits.bytes });
+        Self::of(Source::Held(bytes), limits)
+    }
+
+    fn of(source: Source, limits: &Limits) -> Result<Self, Fault> {
+        let bytes = source.length() as u64;
+        if bytes > limits.bytes {
+            return Err(Fault::TooLarge { bytes, limit: limits.bytes });
         }
-        match kind_of(&bytes)? {
-            Container::Zip => archive::read(bytes, limits),
-            Container::Legacy => legacy::read(bytes, limits),
-            Container::Safetensors => safetensors::read(bytes, limits),
+        match kind_of(&source)? {
+            Container::Zip => archive::read(source, limits),
+            Container::Legacy => legacy::read(source, limits),
+            Container::Safetensors => safetensors::read(source, limits),
+            Container::Pickle => legacy::plain(source, limits),
         }
     }
 
-    /// The bytes of the file, for its checksum.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+    /// Length of the file in bytes.
+    pub fn length(&self) -> usize {
+        self.source.length()
+    }
+
+    /// The SHA-256 checksum of the file, in hexadecimal digits.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn checksum(&self) -> std::io::Result<String> {
+        let mut digest = Sha256::new();
+        self.source.each(|piece| digest.update(piece))?;
+        Ok(format!("{:x}", digest.finalize()))
     }
 
     /// A tensor's values in the usual memory order, as 32-bit floats.
@@ -140,7 +169,7 @@ impl Checkpoint {
     /// # Errors
     /// When the tensor reaches outside of its storage or is larger than the limit.
     pub fn values(&self, spec: &Spec, limits: &Limits) -> Result<Vec<f32>, String> {
-        storage::values(&self.bytes, &self.storages, spec, limits)
+        storage::values(&self.source, &self.storages, spec, limits)
     }
 }
 
@@ -157,31 +186,55 @@ pub fn metadata(path: &Path) -> Result<std::collections::BTreeMap<String, String
     safetensors::metadata(std::fs::File::open(path)?, found.len())
 }
 
-/// Whether these first bytes are of a file that PyTorch or its relatives wrote, for errors elsewhere.
-pub fn looks_like_pytorch(bytes: &[u8]) -> bool {
-    matches!(kind_of(bytes), Ok(Container::Zip | Container::Legacy))
+/// What a file is that another part of the program cannot use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kin {
+    /// A checkpoint of torch.save.
+    Checkpoint,
+    TorchScript,
+    Neither,
 }
 
-/// Whether the file is a TorchScript program.
-pub fn is_torchscript(bytes: &[u8]) -> bool {
-    matches!(kind_of(bytes), Ok(Container::Zip)) && archive::is_torchscript(bytes)
+/// Whether PyTorch wrote the file at `path`, from its first and last bytes alone.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn kin(path: &Path) -> std::io::Result<Kin> {
+    let source = match open(path) {
+        Ok(source) => source,
+        Err(Fault::Unreadable(error)) => return Err(error),
+        Err(_) => return Ok(Kin::Neither),
+    };
+    Ok(match kind_of(&source) {
+        Ok(Container::Zip) if archive::is_torchscript(&source) => Kin::TorchScript,
+        Ok(Container::Zip | Container::Legacy) => Kin::Checkpoint,
+        Ok(Container::Safetensors | Container::Pickle) | Err(_) => Kin::Neither,
+    })
 }
 
-fn kind_of(bytes: &[u8]) -> Result<Container, Fault> {
+fn open(path: &Path) -> Result<Source, Fault> {
+    // Looked at before it is opened: opening a pipe waits for whoever writes, and a device may never end.
+    let found = std::fs::metadata(path)?;
+    if found.is_dir() {
+        return Err(Fault::Malformed("this is a folder: give a file in it".into()));
+    }
+    if !found.is_file() {
+        return Err(Fault::Malformed("not a regular file".into()));
+    }
+    let file = std::fs::File::open(path)?;
+    let length = usize::try_from(found.len()).map_err(|_| "the file is too long for this machine")?;
+    Ok(Source::File { file, length })
+}
+
+fn kind_of(source: &Source) -> Result<Container, Fault> {
+    let bytes = source.head(foreign::HEAD)?;
     let length = bytes.first_chunk::<8>().map(|b| u64::from_le_bytes(*b));
-    match bytes {
+    match bytes.as_ref() {
         [b'P', b'K', 3, 4, ..] => Ok(Container::Zip),
         _ if bytes.starts_with(&legacy::MAGIC) => Ok(Container::Legacy),
-        _ if length.is_some_and(|n| n < bytes.len() as u64) && bytes.get(8) == Some(&b'{') => Ok(Container::Safetensors),
-        [] => Err(Fault::Unknown("the file is empty")),
-        [0x80, 0..=5, ..] => Err(Fault::Unknown("a pickle, but not one of PyTorch")),
-        [0x89, b'H', b'D', b'F', ..] => Err(Fault::Unknown("an HDF5 file (Keras?)")),
-        [0x93, b'N', b'U', b'M', ..] => Err(Fault::Unknown("a numpy array")),
-        [0x1f, 0x8b, ..] => Err(Fault::Unknown("a gzip file: unpack it first")),
-        _ if bytes.get(257..262) == Some(b"ustar") => {
-            Err(Fault::Unknown("a tar file, as PyTorch before 0.1.10 wrote: load and save it again with a newer PyTorch"))
-        }
-        _ => Err(Fault::Unknown("it begins like no checkpoint that is known here; truncated or another kind?")),
+        _ if length.is_some_and(|n| n < source.length() as u64) && bytes.get(8) == Some(&b'{') => Ok(Container::Safetensors),
+        [0x80, 0..=5, ..] => Ok(Container::Pickle),
+        _ => Err(foreign::name(&bytes)),
     }
 }
 
