@@ -10,6 +10,8 @@ pub mod candidates;
 mod foreign;
 mod legacy;
 mod listing;
+#[cfg(test)]
+pub(crate) mod made;
 pub mod mapping;
 mod safetensors;
 mod source;
@@ -240,6 +242,7 @@ fn kind_of(source: &Source) -> Result<Container, Fault> {
 
 #[cfg(test)]
 mod tests {
+    use super::made::Made;
     use super::mapping::{Mapped, Why, map};
     use super::*;
 
@@ -482,5 +485,111 @@ mod tests {
         ] {
             assert!(refused(file(header, &[0; 8])).contains("damaged .safetensors"), "{header}");
         }
+    }
+
+    #[test]
+    fn tensors_in_every_form_of_torch_save_are_read_and_others_are_named_as_what_they_are() {
+        let wrapped = |opcodes: &'static [u8]| Made::Opcodes(opcodes);
+        let tensor = Made::Tensor(vec![2], vec![3.0, 4.0]);
+        let file = Made::dict([
+            ("plain", tensor),
+            ("several", Made::Tuple(vec![Made::Number(7), Made::Same(vec![2, 3], 5.0)])),
+            ("parameter", wrapped(b"ctorch._utils\n_rebuild_parameter\n(%\x88NtR")),
+            ("with_state", wrapped(b"ctorch._utils\n_rebuild_parameter_with_state\n(%\x88N}tR")),
+            // A subclass: the function and its arguments in another's.
+            (
+                "subclass",
+                wrapped(
+                    b"ctorch._tensor\n_rebuild_from_type_v2\n(ctorch._utils\n_rebuild_parameter\ncmy.own\nTensor\n(%\x88Nt}tR",
+                ),
+            ),
+            ("sparse", wrapped(b"ctorch._utils\n_rebuild_sparse_tensor\n(K\x00(%%K\x02ttR")),
+            ("quantised", Made::Odd("QInt8Storage", 1)),
+            ("complex", Made::Odd("ComplexFloatStorage", 8)),
+            ("meta", wrapped(b"ctorch._utils\n_rebuild_meta_tensor_no_storage\n(K\x01K\x02tR")),
+            ("lazy", wrapped(b"ctorch.nn.parameter\nUninitializedParameter\n(\x88tR")),
+            ("new", wrapped(b"ctorch._utils\n_rebuild_novelty\n(%tR")),
+        ]);
+        let file = Checkpoint::read(file.file(), &Limits::default()).unwrap();
+        let what = |key: &str| &file.entries.iter().find(|e| e.path == [key]).unwrap().what;
+        let inner = file.entries.iter().find(|e| e.path == ["several", "1"]).unwrap();
+        assert!(matches!(&inner.what, What::Tensor(spec) if file.values(spec, &Limits::default()).unwrap() == [5.0; 6]));
+        for key in ["plain", "parameter", "with_state", "subclass"] {
+            let What::Tensor(spec) = what(key) else { panic!("{key}: {:?}", what(key)) };
+            let wanted = if key == "plain" { [3.0, 4.0] } else { [0.0, 0.0] };
+            assert_eq!(file.values(spec, &Limits::default()).unwrap(), wanted, "{key}");
+        }
+        for (key, says) in [
+            ("sparse", "a sparse tensor, which is not read: save tensor.to_dense()"),
+            ("quantised", "a quantised tensor"),
+            ("complex", "complex numbers (complex64)"),
+            ("meta", "a meta tensor"),
+            ("lazy", "has no numbers yet"),
+            ("new", "a kind that is not read (_rebuild_novelty)"),
+        ] {
+            assert!(matches!(what(key), What::Other(why) if why.contains(says)), "{key}: {:?}", what(key));
+        }
+    }
+
+    #[test]
+    fn arrays_of_numpy_are_tensors_in_every_protocol_and_the_same_bytes_are_not_copied_again_and_again() {
+        for protocol in 0..6 {
+            let bytes =
+                std::fs::read(format!("{}/tests/golden/pickle/protocol-{protocol}.pkl", env!("CARGO_MANIFEST_DIR"))).unwrap();
+            // Protocols 0 and 1 have no mark of their own; inside torch.save's container any may stand.
+            let file = if protocol < 2 {
+                let head = b"\x80\x02M\xe9\x03.\x80\x02}X\x0d\x00\x00\x00little_endian\x88s.";
+                [legacy::MAGIC.as_slice(), head, &bytes, b"\x80\x02]."].concat()
+            } else {
+                bytes
+            };
+            let file = Checkpoint::read(file, &Limits::default()).unwrap_or_else(|e| panic!("protocol {protocol}: {e}"));
+            let values = |key: &str| {
+                let entry = file.entries.iter().find(|e| e.path == [key]).unwrap();
+                let What::Tensor(spec) = &entry.what else { panic!("protocol {protocol}, {key}: {:?}", entry.what) };
+                (spec.shape.clone(), file.values(spec, &Limits::default()).unwrap())
+            };
+            assert_eq!(values("f4"), (vec![1, 2], vec![1.5, -2.0]));
+            assert_eq!(values("big"), (vec![3], vec![1.0, 2.0, 3.0]));
+            assert_eq!(values("u1").1, (0..12).map(|v| v as f32).collect::<Vec<f32>>());
+            // Written column by column and read row by row.
+            let (shape, fortran) = values("fortran");
+            assert_eq!((shape.iter().product::<usize>(), fortran[0]), (fortran.len(), 0.0));
+            assert!(fortran.is_sorted(), "{fortran:?}");
+        }
+        let array = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\x00tC\x01btR(K\x01(K\xc8tcnumpy\ndtype\n(X\x02\0\0\0u1K\0K\x01tRK\0h\x00tb";
+        let many: Vec<u8> = [b"\x80\x03C\xc8".as_slice(), &[7; 200], b"q\x000]("].concat();
+        let many = [many, array.repeat(50), b"e.".to_vec()].concat();
+        assert!(refused(many).contains("named again and again"));
+    }
+
+    #[test]
+    fn what_lies_behind_gigabytes_is_read_at_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("large.safetensors");
+        let hole = 12u64 << 30;
+        let header = format!(
+            r#"{{"optimizer":{{"dtype":"U8","shape":[{hole}],"data_offsets":[0,{hole}]}},"w":{{"dtype":"F32","shape":[2],"data_offsets":[{hole},{}]}}}}"#,
+            hole + 8
+        );
+        let begin = [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat();
+        std::fs::write(&path, &begin).unwrap();
+        let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&file, &[0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0], begin.len() as u64 + hole).unwrap();
+        let file = Checkpoint::open(&path, &Limits::default()).unwrap();
+        let What::Tensor(spec) = &file.entries.iter().find(|e| e.path == ["w"]).unwrap().what else { panic!("no tensor") };
+        assert_eq!(file.values(spec, &Limits::default()).unwrap(), [1.0, -2.0]);
+        assert_eq!(kin(&path).unwrap(), Kin::Neither);
+        let memory = std::fs::read_to_string("/proc/self/status").unwrap();
+        let most = memory.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        assert!(most.unwrap() < 8 << 20, "{most:?} kB");
+    }
+
+    #[test]
+    fn a_few_numbers_of_a_large_storage_are_read_one_by_one() {
+        let numbers: Vec<f32> = (0..40_000).map(|i| i as f32).collect();
+        let (file, mapped) = read(legacy(40_000, 3, &[2, 4], &[1, 9_999], &numbers));
+        let values = file.values(&mapped.tensors[0].1, &Limits::default()).unwrap();
+        assert_eq!(values, [3.0, 10_002.0, 20_001.0, 30_000.0, 4.0, 10_003.0, 20_002.0, 30_001.0]);
     }
 }

@@ -292,9 +292,10 @@ fn look(args: &Import, file: &Checkpoint, limits: &Limits) -> Look {
             Look { mapped: Ok(found.mapped), refused: None, network: (network, words), candidates, identity: Some(id) }
         }
         Err(why) => {
-            let mapped = if candidates.len() > 1 { Err(why.clone()) } else { mapping::map(file, limits) };
+            let several = candidates.len() > 1;
+            let mapped = if several { Err("one of these networks must be chosen".into()) } else { mapping::map(file, limits) };
             let network = (Value::Null, format!("unknown: {why}"));
-            let hint = if args.arch.is_none() && mapped.is_ok() { "; --arch names the network" } else { "" };
+            let hint = if why.contains("no network that is known") { "; --arch names the network" } else { "" };
             Look { mapped, refused: Some(format!("{why}{hint}")), network, candidates, identity: None }
         }
     }

@@ -68,10 +68,47 @@ pub(super) struct Match {
 
 /// A network of which something is missing.
 struct Near {
+    /// Faults in a thousand tensors.
     share: usize,
+    tensors: usize,
+    /// Whether all its names are there, and only kinds of tensors are wrong.
+    whole: bool,
     network: Network,
     prefix: String,
     faults: Vec<String>,
+}
+
+impl Near {
+    /// The nearest is the least.
+    fn order(&self) -> (usize, std::cmp::Reverse<usize>) {
+        (self.share, std::cmp::Reverse(self.tensors * usize::from(self.whole)))
+    }
+
+    fn refused(self, file: &Checkpoint, only: Option<Network>) -> String {
+        let place = under(&self.prefix);
+        if self.whole {
+            let (name, count) = (self.network.name(), self.faults.len());
+            let shown: Vec<&str> = self.faults.iter().take(3).map(String::as_str).collect();
+            let more = if count > 3 { format!("; and {} more", count - 3) } else { String::new() };
+            return format!("it has all tensors of {name}{place}, but not all can be used: {}{more}", shown.join("; "));
+        }
+        let advice = reparametrised(file).map_or(String::new(), |advice| format!("; {advice}"));
+        format!("{}{advice}", nearest(only, self.network, &place, self.faults))
+    }
+}
+
+/// What to do where weights are kept in parts.
+fn reparametrised(file: &Checkpoint) -> Option<&'static str> {
+    let ends = |end: &str| file.entries.iter().filter_map(|entry| entry.path.last()).any(|key| key.ends_with(end));
+    if ends(".weight_mask") {
+        Some("the network is pruned: call torch.nn.utils.prune.remove(layer, 'weight') for its layers before it is saved")
+    } else if ends(".weight_g") || ends(".weight_u") || ends("weight.original0") || ends("weight.original") {
+        Some(
+            "its weights are kept in parts (weight norm, spectral norm): call remove_weight_norm, remove_spectral_norm or remove_parametrizations before it is saved",
+        )
+    } else {
+        None
+    }
 }
 
 /// Finds all networks in the file.
@@ -95,7 +132,7 @@ pub fn find(file: &Checkpoint, limits: &Limits, wanted: &Wanted) -> Result<Searc
                 // The tensors of one network may be some of another's.
                 Ok(found) if best.as_ref().is_none_or(|best| best.tensors.len() < found.tensors.len()) => best = Some(found),
                 Ok(_) => {}
-                Err(Some(it)) if near.as_ref().is_none_or(|near| it.share < near.share) => near = Some(it),
+                Err(Some(it)) if near.as_ref().is_none_or(|near| it.order() < near.order()) => near = Some(it),
                 Err(_) => {}
             }
         }
@@ -123,10 +160,7 @@ pub fn find(file: &Checkpoint, limits: &Limits, wanted: &Wanted) -> Result<Searc
     if found.is_empty() {
         return Err(match (blocked.first(), near) {
             (Some(why), _) => why.clone(),
-            (None, Some(near)) => {
-                let place = under(&near.prefix);
-                nearest(wanted.network, near.network, &place, near.faults)
-            }
+            (None, Some(near)) => near.refused(file, wanted.network),
             (None, None) => nothing(file, limits, wanted),
         });
     }
@@ -181,8 +215,11 @@ fn try_network(
             Ok(Some([weight, bias])) => {
                 let own = name.trim_end_matches("weight");
                 for (key, leaf) in [(weight, "weight"), (bias, "bias")] {
-                    let theirs = key.flat.strip_prefix(prefix).unwrap_or(&key.flat);
-                    given.remove(theirs);
+                    let inside = key.flat.strip_prefix(prefix);
+                    if let Some(theirs) = inside {
+                        given.remove(theirs);
+                    }
+                    let theirs = inside.unwrap_or(&key.flat);
                     given.insert(format!("{own}{leaf}"), (key.entry, theirs));
                 }
             }
@@ -195,7 +232,8 @@ fn try_network(
     if missing * 2 > usual.len() {
         let names = usual.iter().filter(|(name, _)| !given.contains_key(name)).map(|(name, _)| format!("'{name}' is missing"));
         let share = 1000 + 1000 * missing / usual.len();
-        return Ok(Err(Some(Near { share, network, prefix: prefix.into(), faults: names.collect() })));
+        let faults = names.collect();
+        return Ok(Err(Some(Near { share, tensors: usual.len(), whole: false, network, prefix: prefix.into(), faults })));
     }
     let mut shapes = Shapes::new();
     let mut odd: HashMap<&str, &str> = HashMap::new();
@@ -217,7 +255,10 @@ fn try_network(
         let mut here = shapes.clone();
         here.retain(|name, _| names.contains(name.as_str()) || beside(given[name].0));
         let mut faults = compare(&here, &expected, &odd);
-        faults.extend(ambiguous.clone());
+        if let Some(why) = &ambiguous {
+            faults.insert(0, why.clone());
+        }
+        let unread = expected.iter().filter(|(name, _)| odd.contains_key(name.as_str())).count();
         let unfit = faults.iter().any(|fault| !fault.ends_with(UNEXPECTED));
         if !unfit {
             let tensors = expected.iter().map(|(name, _)| (name.clone(), given[name].0)).collect();
@@ -225,9 +266,12 @@ fn try_network(
             let renamed = differ.filter(|(theirs, own)| theirs != own).collect();
             return Ok(Ok(Match { prefix: prefix.into(), identity, tensors, renamed }));
         }
-        let share = 1000 * faults.len() / (expected.len() + here.len() + 1);
-        if near.as_ref().is_none_or(|near| share < near.share) {
-            near = Some(Near { share, network, prefix: prefix.into(), faults });
+        let whole = faults.len() == unread;
+        // Of networks that are there but for kinds of tensors the largest is meant.
+        let share = if whole { 0 } else { 1 + 1000 * faults.len() / (expected.len() + here.len() + 1) };
+        let it = Near { share, tensors: expected.len(), whole, network, prefix: prefix.into(), faults };
+        if near.as_ref().is_none_or(|near| it.order() < near.order()) {
+            near = Some(it);
         }
     }
     Ok(Err(near))
@@ -328,4 +372,215 @@ fn rank(mapped: &Mapped) -> Vec<usize> {
     let (top, other) = (SECTIONS.len(), SECTIONS.len() + 1);
     let places = mapped.section.iter().map(|key| SECTIONS.iter().position(|known| known == key).unwrap_or(other));
     places.chain([top]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pytorch::candidates::STEMS;
+    use crate::pytorch::made::Made;
+
+    const SMALL: Identity = Identity { network: Network::Small, shape: [1, 28, 28], classes: 7, feature_width: None };
+
+    /// Tensors by the network's names, all of one value.
+    fn state(identity: &Identity, value: f32) -> Vec<(String, Made)> {
+        let all = tensors(identity).unwrap().into_iter();
+        all.map(|(name, shape)| (name, Made::Same(shape, value))).collect()
+    }
+
+    fn small(value: f32) -> Vec<(String, Made)> {
+        state(&SMALL, value)
+    }
+
+    fn under(prefix: &str, tensors: Vec<(String, Made)>) -> Vec<(String, Made)> {
+        tensors.into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)).collect()
+    }
+
+    fn of(name: &str, shape: &[usize]) -> (String, Made) {
+        (name.into(), Made::Same(shape.to_vec(), 1.0))
+    }
+
+    fn search(made: &Made, section: Option<&str>, prefixes: &[&str]) -> (Checkpoint, Result<Search, String>) {
+        let file = Checkpoint::read(made.file(), &Limits::default()).unwrap_or_else(|e| panic!("{e}"));
+        let prefixes = prefixes.iter().map(|p| (*p).to_owned()).collect();
+        let choice = Choice { section: section.map(String::from), prefixes };
+        let found = find(&file, &Limits::default(), &Wanted { choice, ..Wanted::default() });
+        (file, found)
+    }
+
+    /// The network that is taken, and the value of its first tensor.
+    fn taken(made: &Made, section: Option<&str>, prefixes: &[&str]) -> (Found, f32) {
+        let (file, found) = search(made, section, prefixes);
+        let found = found.unwrap().taken().unwrap().clone();
+        let value = file.values(&found.mapped.tensors[0].1, &Limits::default()).unwrap()[0];
+        (found, value)
+    }
+
+    fn refused(made: &Made) -> String {
+        let (_, found) = search(made, None, &[]);
+        found.and_then(|search| search.taken().cloned()).map(|found| found.place).unwrap_err()
+    }
+
+    #[test]
+    fn every_network_begins_with_a_stem_that_is_looked_for() {
+        for &network in Network::ALL {
+            let names = tensors(&Identity::usual(network)).unwrap();
+            let (stem, _) = names.iter().find(|(_, shape)| shape.len() == 4).unwrap();
+            assert!(STEMS.contains(&stem.as_str()), "{}: {stem}", network.name());
+        }
+    }
+
+    #[test]
+    fn a_network_is_found_under_any_prefix_and_section() {
+        for prefix in ["", "module.", "backbone.", "module.encoder.", "_orig_mod.student.module.", "a.b.c."] {
+            for section in ["model_state", "weights", "ema"] {
+                let file = Made::dict([(section, Made::dict(under(prefix, small(1.0)))), ("epoch", Made::Number(3))]);
+                let (found, _) = taken(&file, None, &[]);
+                assert_eq!((&found.identity, found.mapped.section.as_slice()), (&SMALL, [section.to_string()].as_slice()));
+                let bare = prefix.replace("_orig_mod.", "").replace("module.", "");
+                assert_eq!(found.mapped.prefix, bare, "{prefix}");
+            }
+        }
+        let nested =
+            Made::Tuple(vec![Made::Number(7), Made::dict([("nets", Made::dict([("student", Made::dict(small(1.0)))]))])]);
+        assert_eq!(taken(&nested, None, &[]).0.mapped.section, ["1", "nets", "student"]);
+        // Wrappers inside of keys.
+        let wrap = |(name, tensor): (String, Made)| (name.replacen("conv2.", "conv2._orig_mod.", 1), tensor);
+        let compiled = Made::dict(small(1.0).into_iter().map(wrap));
+        assert_eq!(taken(&compiled, None, &[]).0.mapped.prefixes, ["_orig_mod."]);
+    }
+
+    #[test]
+    fn a_head_beside_the_body_is_found_and_of_two_none_is_taken() {
+        let split = |head: &str| {
+            let place = |(name, tensor): (String, Made)| match name.strip_prefix("head.") {
+                Some(leaf) => (format!("{head}.{leaf}"), tensor),
+                None => (format!("backbone.{name}"), tensor),
+            };
+            small(1.0).into_iter().map(place).collect::<Vec<_>>()
+        };
+        for head in ["head", "fc", "classifier.1"] {
+            let (found, _) = taken(&Made::dict(split(head)), None, &[]);
+            assert_eq!(found.identity, SMALL);
+            assert_eq!(found.mapped.renamed.is_empty(), head == "head");
+        }
+        let mut two = split("fc");
+        two.extend([of("linear.weight", &[7, 64]), of("linear.bias", &[7])]);
+        let two = Made::dict(two);
+        assert!(refused(&two).contains("could each be its last layer"), "{}", refused(&two));
+        assert_eq!(taken(&two, None, &["backbone", "linear"]).0.identity, SMALL);
+        // Of another width, or of a name that says something else.
+        for (weight, width) in [("fc.weight", 65), ("projection.weight", 64)] {
+            let mut none: Vec<(String, Made)> = small(1.0).into_iter().filter(|(name, _)| !name.starts_with("head")).collect();
+            none.extend([of(weight, &[7, width]), of(&weight.replace("weight", "bias"), &[7])]);
+            assert!(refused(&Made::dict(none)).contains("'head.weight' is missing"));
+        }
+    }
+
+    #[test]
+    fn strays_are_passed_over_and_named_and_layers_are_not() {
+        for (name, shape) in [
+            ("criterion.weight", [7].as_slice()),
+            ("n_averaged", &[]),
+            ("temperature", &[1]),
+            ("loss_fn.pos_weight", &[3]),
+            ("center_loss.centers", &[7, 64]),
+            ("queue", &[64, 8]),
+        ] {
+            for prefix in ["", "module.", "model."] {
+                let mut all = under(prefix, small(1.0));
+                all.push(of(name, shape));
+                let (found, _) = taken(&Made::dict([("state_dict", Made::dict(all))]), None, &[]);
+                let named = found.mapped.ignored.iter().any(|(why, keys)| *why == mapping::Why::Stray && *keys == [name]);
+                assert!(named, "{name}: {:?}", found.mapped.ignored);
+            }
+        }
+        for layer in [
+            of("conv4.weight", &[64, 64, 3, 3]),
+            of("neck.weight", &[64, 64]),
+            of("act.weight", &[1]),
+            of("scale.gamma", &[64]),
+            of("bn1.extra", &[16]),
+            of("conv1.bias", &[16]),
+            of("conv1.alpha", &[]),
+        ] {
+            let name = layer.0.clone();
+            let mut all = small(1.0);
+            all.push(layer);
+            let why = refused(&Made::dict(all));
+            assert!(why.contains(&format!("'{name}'")) && why.contains("look like layers"), "{why}");
+        }
+        let mut beside = under("model.", small(1.0));
+        beside.extend([of("neck.weight", &[64, 64]), of("neck.bias", &[64])]);
+        let beside = Made::dict(beside);
+        assert!(refused(&beside).contains("--prefix model takes it without them"));
+        assert_eq!(taken(&beside, None, &["model"]).0.identity, SMALL);
+    }
+
+    #[test]
+    fn of_several_the_known_section_is_taken_and_equals_are_not() {
+        let ema = || Made::dict([("state_dict_ema", Made::dict(small(2.0))), ("state_dict", Made::dict(small(1.0)))]);
+        let (_, found) = search(&ema(), None, &[]);
+        let found = found.unwrap();
+        assert_eq!(found.taken().unwrap().mapped.section, ["state_dict"]);
+        assert_eq!(found.others().iter().map(|f| f.options.as_str()).collect::<Vec<_>>(), ["--section state_dict_ema"]);
+        assert_eq!(taken(&ema(), Some("state_dict_ema"), &[]).1, 2.0);
+        let equals = Made::dict([("best_state_dict", Made::dict(small(1.0))), ("last_state_dict", Made::dict(small(2.0)))]);
+        assert!(refused(&equals).contains("--section last_state_dict"), "{}", refused(&equals));
+        assert_eq!(taken(&equals, Some("last_state_dict"), &[]).1, 2.0);
+        let mut both = under("student.", small(1.0));
+        both.extend(under("teacher.", small(2.0)));
+        let both = Made::dict([("state_dict", Made::dict(both))]);
+        assert!(refused(&both).contains("--prefix student"), "{}", refused(&both));
+        assert_eq!(taken(&both, None, &["teacher."]).1, 2.0);
+        // A wrapper tells two apart where only it does.
+        let mut wrapped = under("module.", small(2.0));
+        wrapped.extend(small(1.0));
+        let wrapped = Made::dict(wrapped);
+        assert!(refused(&wrapped).contains("--prefix ."), "{}", refused(&wrapped));
+        assert_eq!((taken(&wrapped, None, &["."]).1, taken(&wrapped, None, &["module"]).1), (1.0, 2.0));
+        let (_, none) = search(&both, Some("nowhere"), &[]);
+        assert!(none.err().unwrap().contains("there are state_dict"));
+        let (_, none) = search(&both, None, &["stud"]);
+        assert!(none.err().unwrap().contains("keys begin with student, teacher"));
+    }
+
+    #[test]
+    fn a_tensor_that_cannot_be_read_is_not_called_missing() {
+        let replaced = small(1.0).into_iter().map(|(name, tensor)| match name.as_str() {
+            "conv1.weight" => (name, Made::Opcodes(b"ctorch._utils\n_rebuild_sparse_tensor\n(K\x00(%%K\x02ttR")),
+            _ => (name, tensor),
+        });
+        let why = refused(&Made::dict(replaced));
+        assert!(why.contains("it has all tensors of small, but not all can be used: 'conv1.weight' is a sparse tensor"), "{why}");
+        let complex = Made::dict(small(1.0).into_iter().map(|(name, _)| (name, Made::Odd("ComplexFloatStorage", 8))));
+        assert!(refused(&complex).contains("complex numbers"));
+        let pruned = small(1.0).into_iter().flat_map(|(name, tensor)| match name.as_str() {
+            "conv2.weight" => vec![of("conv2.weight_mask", &[32, 16, 3, 3]), ("conv2.weight_orig".into(), tensor)],
+            _ => vec![(name, tensor)],
+        });
+        assert!(refused(&Made::dict(pruned)).contains("prune.remove"));
+    }
+
+    #[test]
+    fn a_resnet_has_one_of_its_usual_spellings() {
+        for (network, own) in [(Network::Resnet18, ["linear", "shortcut"]), (Network::ImagenetResnet18, ["fc", "downsample"])] {
+            let identity = Identity::usual(network);
+            for [head, shortcut] in
+                [["fc", "downsample"], ["linear", "shortcut"], ["fc", "shortcut"], ["classifier", "downsample"]]
+            {
+                let spell = |(name, tensor): (String, Made)| {
+                    let name = name.replace(&format!("{}.", own[0]), &format!("{head}."));
+                    (format!("model.{}", name.replace(own[1], shortcut)), tensor)
+                };
+                let (found, _) = taken(&Made::dict(state(&identity, 1.0).into_iter().map(spell)), None, &[]);
+                assert_eq!(found.identity, identity);
+                assert_eq!(found.mapped.renamed.is_empty(), [head, shortcut] == own, "{:?}", found.mapped.renamed);
+            }
+        }
+        // A block too many is no stray.
+        let mut deeper = state(&Identity::usual(Network::Resnet18), 1.0);
+        deeper.push(of("layer2.2.conv1.weight", &[128, 128, 3, 3]));
+        assert!(refused(&Made::dict(deeper)).contains("'layer2.2.conv1.weight'"));
+    }
 }

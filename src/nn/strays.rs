@@ -31,7 +31,8 @@ const OF_LAYERS: [&str; 17] = [
 /// Parts of names of losses and measures.
 const LOSSES: [&str; 4] = ["loss", "criterion", "objective", "metric"];
 /// Parts of names of tables that are kept beside a network.
-const TABLES: [&str; 9] = ["center", "queue", "proto", "memory", "bank", "noise", "delta", "perturb", "class_weight"];
+const TABLES: [&str; 12] =
+    ["center", "queue", "proto", "memory", "bank", "noise", "delta", "perturb", "class_weight", "optim", "exp_avg", "momentum"];
 
 /// What stands in the dicts of this network, belongs to no network of `taken`, and looks like a layer.
 pub(super) fn layers<'k>(file: &Checkpoint, keys: &'k Keys, network: &Match, taken: &HashSet<usize>) -> Vec<&'k Key> {
@@ -90,7 +91,10 @@ pub(super) fn layers<'k>(file: &Checkpoint, keys: &'k Keys, network: &Match, tak
             _ => !TABLES.iter().any(|word| key.flat.to_lowercase().contains(word)),
         }
     };
-    beside.into_iter().filter(is_layer).collect()
+    let mut layers: Vec<&Key> = beside.into_iter().filter(is_layer).collect();
+    // What says most comes first.
+    layers.sort_by_key(|key| std::cmp::Reverse(shape_of(file, key.entry).map_or(0, <[usize]>::len)));
+    layers
 }
 
 /// Why a network is not taken that has such tensors beside it.

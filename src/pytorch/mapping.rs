@@ -298,6 +298,13 @@ fn section(file: &Checkpoint) -> Result<Vec<String>, String> {
             Some(Entry { path, what: What::Other(what) }) if path.is_empty() => {
                 format!("the file is one object, {what}: save model.state_dict() of it with torch.save")
             }
+            Some(Entry { path, what: What::Tensor(spec) }) if path.is_empty() => {
+                format!(
+                    "the file is one tensor of shape {:?}, without a name: save model.state_dict() with torch.save",
+                    spec.shape
+                )
+            }
+            None => "no state dict was found: nothing is in it".into(),
             _ => format!("no state dict was found; its keys are: {}", keys.join(", ")),
         };
         let objects: Vec<String> = file
