@@ -10,6 +10,7 @@ pub mod catalogue;
 pub mod dnn;
 pub mod export;
 pub mod file;
+pub mod finding;
 pub mod host;
 pub mod import;
 pub mod layers;
@@ -19,6 +20,8 @@ pub mod preact;
 pub mod resnet;
 pub mod script;
 pub mod small;
+mod spelling;
+mod strays;
 pub mod vgg;
 
 use tch::Tensor;

@@ -19,6 +19,13 @@ use std::collections::HashSet;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id(u32);
 
+impl Id {
+    /// Its number among [`Pickle::nodes`].
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// One Python value, its parts by [`Id`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value<'a> {
@@ -86,6 +93,8 @@ impl Default for Limits {
 pub struct PickleError {
     pub at: usize,
     pub why: String,
+    /// Whether more bytes might have helped.
+    pub truncated: bool,
 }
 
 /// The values of one pickle.

@@ -6,13 +6,20 @@
 //! its state dict and its normaliser.
 
 mod archive;
+pub mod candidates;
+mod foreign;
 mod legacy;
 mod listing;
+#[cfg(test)]
+pub(crate) mod made;
 pub mod mapping;
 mod safetensors;
+mod source;
 mod storage;
 
 use crate::pickle::{self, PickleError};
+use sha2::{Digest, Sha256};
+use source::Source;
 use std::path::Path;
 
 pub use storage::{Dtype, Spec};
@@ -23,6 +30,8 @@ pub enum Container {
     Zip,
     Legacy,
     Safetensors,
+    /// A plain pickle of numpy arrays.
+    Pickle,
 }
 
 impl Container {
@@ -31,6 +40,7 @@ impl Container {
             Self::Zip => "PyTorch zip",
             Self::Legacy => "PyTorch legacy pickle",
             Self::Safetensors => "safetensors",
+            Self::Pickle => "Python pickle",
         }
     }
 }
@@ -76,7 +86,7 @@ pub struct Checkpoint {
     pub entries: Vec<Entry>,
     /// What Python would call to read it, beyond tensors and dicts: none of it was.
     pub unread: Vec<String>,
-    bytes: Vec<u8>,
+    source: Source,
     storages: Vec<storage::Storage>,
     /// Texts by name that a .safetensors file may have.
     pub metadata: std::collections::BTreeMap<String, String>,
@@ -98,41 +108,62 @@ pub enum Fault {
     )]
     TorchScript,
     #[error("{0}; give a PyTorch checkpoint (.pt, .pth, .ckpt, .t7 of torch.save) or a .safetensors file")]
-    Unknown(&'static str),
+    Unknown(String),
+}
+
+impl From<String> for Fault {
+    fn from(why: String) -> Self {
+        Self::Malformed(why)
+    }
+}
+
+impl From<&str> for Fault {
+    fn from(why: &str) -> Self {
+        Self::Malformed(why.into())
+    }
 }
 
 impl Checkpoint {
+    /// Reads what a file holds. Numbers stay in it until they are asked for: it may be larger than the memory.
+    ///
     /// # Errors
     /// What cannot be read, or what limit it passes.
     pub fn open(path: &Path, limits: &Limits) -> Result<Self, Fault> {
-        let found = std::fs::metadata(path)?;
-        // A directory says so itself when it is read; a device or a pipe may never end.
-        if !found.is_file() && !found.is_dir() {
-            return Err(Fault::Malformed("not a regular file".into()));
-        }
-        let bytes = found.len();
-        if bytes > limits.bytes {
-            return Err(Fault::TooLarge { bytes, limit: limits.bytes });
-        }
-        Self::read(std::fs::read(path)?, limits)
+        Self::of(open(path)?, limits)
     }
 
     /// # Errors
     /// What is wrong with the file.
     pub fn read(bytes: Vec<u8>, limits: &Limits) -> Result<Self, Fault> {
-        if bytes.len() as u64 > limits.bytes {
-            return Err(Fault::TooLarge { bytes: bytes.len() as u64, limit: limits.bytes });
+        Self::of(Source::Held(bytes), limits)
+    }
+
+    fn of(source: Source, limits: &Limits) -> Result<Self, Fault> {
+        let bytes = source.length() as u64;
+        if bytes > limits.bytes {
+            return Err(Fault::TooLarge { bytes, limit: limits.bytes });
         }
-        match kind_of(&bytes)? {
-            Container::Zip => archive::read(bytes, limits),
-            Container::Legacy => legacy::read(bytes, limits),
-            Container::Safetensors => safetensors::read(bytes, limits),
+        match kind_of(&source)? {
+            Container::Zip => archive::read(source, limits),
+            Container::Legacy => legacy::read(source, limits),
+            Container::Safetensors => safetensors::read(source, limits),
+            Container::Pickle => legacy::plain(source, limits),
         }
     }
 
-    /// The bytes of the file, for its checksum.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+    /// Length of the file in bytes.
+    pub fn length(&self) -> usize {
+        self.source.length()
+    }
+
+    /// The SHA-256 checksum of the file, in hexadecimal digits.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn checksum(&self) -> std::io::Result<String> {
+        let mut digest = Sha256::new();
+        self.source.each(|piece| digest.update(piece))?;
+        Ok(format!("{:x}", digest.finalize()))
     }
 
     /// A tensor's values in the usual memory order, as 32-bit floats.
@@ -140,7 +171,7 @@ impl Checkpoint {
     /// # Errors
     /// When the tensor reaches outside of its storage or is larger than the limit.
     pub fn values(&self, spec: &Spec, limits: &Limits) -> Result<Vec<f32>, String> {
-        storage::values(&self.bytes, &self.storages, spec, limits)
+        storage::values(&self.source, &self.storages, spec, limits)
     }
 }
 
@@ -157,36 +188,61 @@ pub fn metadata(path: &Path) -> Result<std::collections::BTreeMap<String, String
     safetensors::metadata(std::fs::File::open(path)?, found.len())
 }
 
-/// Whether these first bytes are of a file that PyTorch or its relatives wrote, for errors elsewhere.
-pub fn looks_like_pytorch(bytes: &[u8]) -> bool {
-    matches!(kind_of(bytes), Ok(Container::Zip | Container::Legacy))
+/// What a file is that another part of the program cannot use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kin {
+    /// A checkpoint of torch.save.
+    Checkpoint,
+    TorchScript,
+    Neither,
 }
 
-/// Whether the file is a TorchScript program.
-pub fn is_torchscript(bytes: &[u8]) -> bool {
-    matches!(kind_of(bytes), Ok(Container::Zip)) && archive::is_torchscript(bytes)
+/// Whether PyTorch wrote the file at `path`, from its first and last bytes alone.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn kin(path: &Path) -> std::io::Result<Kin> {
+    let source = match open(path) {
+        Ok(source) => source,
+        Err(Fault::Unreadable(error)) => return Err(error),
+        Err(_) => return Ok(Kin::Neither),
+    };
+    Ok(match kind_of(&source) {
+        Ok(Container::Zip) if archive::is_torchscript(&source) => Kin::TorchScript,
+        Ok(Container::Zip | Container::Legacy) => Kin::Checkpoint,
+        Ok(Container::Safetensors | Container::Pickle) | Err(_) => Kin::Neither,
+    })
 }
 
-fn kind_of(bytes: &[u8]) -> Result<Container, Fault> {
+fn open(path: &Path) -> Result<Source, Fault> {
+    // Looked at before it is opened: opening a pipe waits for whoever writes, and a device may never end.
+    let found = std::fs::metadata(path)?;
+    if found.is_dir() {
+        return Err(Fault::Malformed("this is a folder: give a file in it".into()));
+    }
+    if !found.is_file() {
+        return Err(Fault::Malformed("not a regular file".into()));
+    }
+    let file = std::fs::File::open(path)?;
+    let length = usize::try_from(found.len()).map_err(|_| "the file is too long for this machine")?;
+    Ok(Source::File { file, length })
+}
+
+fn kind_of(source: &Source) -> Result<Container, Fault> {
+    let bytes = source.head(foreign::HEAD)?;
     let length = bytes.first_chunk::<8>().map(|b| u64::from_le_bytes(*b));
-    match bytes {
+    match bytes.as_ref() {
         [b'P', b'K', 3, 4, ..] => Ok(Container::Zip),
         _ if bytes.starts_with(&legacy::MAGIC) => Ok(Container::Legacy),
-        _ if length.is_some_and(|n| n < bytes.len() as u64) && bytes.get(8) == Some(&b'{') => Ok(Container::Safetensors),
-        [] => Err(Fault::Unknown("the file is empty")),
-        [0x80, 0..=5, ..] => Err(Fault::Unknown("a pickle, but not one of PyTorch")),
-        [0x89, b'H', b'D', b'F', ..] => Err(Fault::Unknown("an HDF5 file (Keras?)")),
-        [0x93, b'N', b'U', b'M', ..] => Err(Fault::Unknown("a numpy array")),
-        [0x1f, 0x8b, ..] => Err(Fault::Unknown("a gzip file: unpack it first")),
-        _ if bytes.get(257..262) == Some(b"ustar") => {
-            Err(Fault::Unknown("a tar file, as PyTorch before 0.1.10 wrote: load and save it again with a newer PyTorch"))
-        }
-        _ => Err(Fault::Unknown("it begins like no checkpoint that is known here; truncated or another kind?")),
+        _ if length.is_some_and(|n| n < source.length() as u64) && bytes.get(8) == Some(&b'{') => Ok(Container::Safetensors),
+        [0x80, 0..=5, ..] => Ok(Container::Pickle),
+        _ => Err(foreign::name(&bytes)),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::made::Made;
     use super::mapping::{Mapped, Why, map};
     use super::*;
 
@@ -429,5 +485,111 @@ mod tests {
         ] {
             assert!(refused(file(header, &[0; 8])).contains("damaged .safetensors"), "{header}");
         }
+    }
+
+    #[test]
+    fn tensors_in_every_form_of_torch_save_are_read_and_others_are_named_as_what_they_are() {
+        let wrapped = |opcodes: &'static [u8]| Made::Opcodes(opcodes);
+        let tensor = Made::Tensor(vec![2], vec![3.0, 4.0]);
+        let file = Made::dict([
+            ("plain", tensor),
+            ("several", Made::Tuple(vec![Made::Number(7), Made::Same(vec![2, 3], 5.0)])),
+            ("parameter", wrapped(b"ctorch._utils\n_rebuild_parameter\n(%\x88NtR")),
+            ("with_state", wrapped(b"ctorch._utils\n_rebuild_parameter_with_state\n(%\x88N}tR")),
+            // A subclass: the function and its arguments in another's.
+            (
+                "subclass",
+                wrapped(
+                    b"ctorch._tensor\n_rebuild_from_type_v2\n(ctorch._utils\n_rebuild_parameter\ncmy.own\nTensor\n(%\x88Nt}tR",
+                ),
+            ),
+            ("sparse", wrapped(b"ctorch._utils\n_rebuild_sparse_tensor\n(K\x00(%%K\x02ttR")),
+            ("quantised", Made::Odd("QInt8Storage", 1)),
+            ("complex", Made::Odd("ComplexFloatStorage", 8)),
+            ("meta", wrapped(b"ctorch._utils\n_rebuild_meta_tensor_no_storage\n(K\x01K\x02tR")),
+            ("lazy", wrapped(b"ctorch.nn.parameter\nUninitializedParameter\n(\x88tR")),
+            ("new", wrapped(b"ctorch._utils\n_rebuild_novelty\n(%tR")),
+        ]);
+        let file = Checkpoint::read(file.file(), &Limits::default()).unwrap();
+        let what = |key: &str| &file.entries.iter().find(|e| e.path == [key]).unwrap().what;
+        let inner = file.entries.iter().find(|e| e.path == ["several", "1"]).unwrap();
+        assert!(matches!(&inner.what, What::Tensor(spec) if file.values(spec, &Limits::default()).unwrap() == [5.0; 6]));
+        for key in ["plain", "parameter", "with_state", "subclass"] {
+            let What::Tensor(spec) = what(key) else { panic!("{key}: {:?}", what(key)) };
+            let wanted = if key == "plain" { [3.0, 4.0] } else { [0.0, 0.0] };
+            assert_eq!(file.values(spec, &Limits::default()).unwrap(), wanted, "{key}");
+        }
+        for (key, says) in [
+            ("sparse", "a sparse tensor, which is not read: save tensor.to_dense()"),
+            ("quantised", "a quantised tensor"),
+            ("complex", "complex numbers (complex64)"),
+            ("meta", "a meta tensor"),
+            ("lazy", "has no numbers yet"),
+            ("new", "a kind that is not read (_rebuild_novelty)"),
+        ] {
+            assert!(matches!(what(key), What::Other(why) if why.contains(says)), "{key}: {:?}", what(key));
+        }
+    }
+
+    #[test]
+    fn arrays_of_numpy_are_tensors_in_every_protocol_and_the_same_bytes_are_not_copied_again_and_again() {
+        for protocol in 0..6 {
+            let bytes =
+                std::fs::read(format!("{}/tests/golden/pickle/protocol-{protocol}.pkl", env!("CARGO_MANIFEST_DIR"))).unwrap();
+            // Protocols 0 and 1 have no mark of their own; inside torch.save's container any may stand.
+            let file = if protocol < 2 {
+                let head = b"\x80\x02M\xe9\x03.\x80\x02}X\x0d\x00\x00\x00little_endian\x88s.";
+                [legacy::MAGIC.as_slice(), head, &bytes, b"\x80\x02]."].concat()
+            } else {
+                bytes
+            };
+            let file = Checkpoint::read(file, &Limits::default()).unwrap_or_else(|e| panic!("protocol {protocol}: {e}"));
+            let values = |key: &str| {
+                let entry = file.entries.iter().find(|e| e.path == [key]).unwrap();
+                let What::Tensor(spec) = &entry.what else { panic!("protocol {protocol}, {key}: {:?}", entry.what) };
+                (spec.shape.clone(), file.values(spec, &Limits::default()).unwrap())
+            };
+            assert_eq!(values("f4"), (vec![1, 2], vec![1.5, -2.0]));
+            assert_eq!(values("big"), (vec![3], vec![1.0, 2.0, 3.0]));
+            assert_eq!(values("u1").1, (0..12).map(|v| v as f32).collect::<Vec<f32>>());
+            // Written column by column and read row by row.
+            let (shape, fortran) = values("fortran");
+            assert_eq!((shape.iter().product::<usize>(), fortran[0]), (fortran.len(), 0.0));
+            assert!(fortran.is_sorted(), "{fortran:?}");
+        }
+        let array = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\x00tC\x01btR(K\x01(K\xc8tcnumpy\ndtype\n(X\x02\0\0\0u1K\0K\x01tRK\0h\x00tb";
+        let many: Vec<u8> = [b"\x80\x03C\xc8".as_slice(), &[7; 200], b"q\x000]("].concat();
+        let many = [many, array.repeat(50), b"e.".to_vec()].concat();
+        assert!(refused(many).contains("named again and again"));
+    }
+
+    #[test]
+    fn what_lies_behind_gigabytes_is_read_at_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("large.safetensors");
+        let hole = 12u64 << 30;
+        let header = format!(
+            r#"{{"optimizer":{{"dtype":"U8","shape":[{hole}],"data_offsets":[0,{hole}]}},"w":{{"dtype":"F32","shape":[2],"data_offsets":[{hole},{}]}}}}"#,
+            hole + 8
+        );
+        let begin = [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat();
+        std::fs::write(&path, &begin).unwrap();
+        let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&file, &[0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0], begin.len() as u64 + hole).unwrap();
+        let file = Checkpoint::open(&path, &Limits::default()).unwrap();
+        let What::Tensor(spec) = &file.entries.iter().find(|e| e.path == ["w"]).unwrap().what else { panic!("no tensor") };
+        assert_eq!(file.values(spec, &Limits::default()).unwrap(), [1.0, -2.0]);
+        assert_eq!(kin(&path).unwrap(), Kin::Neither);
+        let memory = std::fs::read_to_string("/proc/self/status").unwrap();
+        let most = memory.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        assert!(most.unwrap() < 8 << 20, "{most:?} kB");
+    }
+
+    #[test]
+    fn a_few_numbers_of_a_large_storage_are_read_one_by_one() {
+        let numbers: Vec<f32> = (0..40_000).map(|i| i as f32).collect();
+        let (file, mapped) = read(legacy(40_000, 3, &[2, 4], &[1, 9_999], &numbers));
+        let values = file.values(&mapped.tensors[0].1, &Limits::default()).unwrap();
+        assert_eq!(values, [3.0, 10_002.0, 20_001.0, 30_000.0, 4.0, 10_003.0, 20_002.0, 30_001.0]);
     }
 }

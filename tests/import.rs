@@ -22,6 +22,10 @@ fn damaged_files_are_read_or_refused_and_nothing_panics() {
         } else {
             refused += 1;
         }
+        #[cfg(feature = "torch")]
+        if number % 20 == 0 && catch_unwind(|| commands::find(bytes)).is_err() {
+            panic!("looking for networks in mutant {number} of seed 7, made of {name}, panics")
+        }
     }
     // Both ways must be walked, or the mutants are too tame or too wild to show anything.
     assert!(read > 200 && refused > 200, "{read} read, {refused} refused");
@@ -33,6 +37,16 @@ mod commands {
     use std::fs;
     use std::path::{Path, PathBuf};
     use std::process::Command;
+
+    use rematch::pytorch::{Checkpoint, Limits};
+
+    /// Looks for networks in a file, which may be rubbish.
+    pub fn find(bytes: Vec<u8>) {
+        let limits = Limits { elements: 1 << 16, ..Limits::default() };
+        if let Ok(file) = Checkpoint::read(bytes, &limits) {
+            let _ = rematch::nn::finding::find(&file, &limits, &rematch::nn::finding::Wanted::default());
+        }
+    }
 
     fn home(path: &str) -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -106,5 +120,60 @@ mod commands {
         assert!(!ok && said.contains("divided by 255"), "{said}");
         let (ok, said) = run(folder.path(), &["import", "m.safetensors", "--normalize", "none", "--out", "n.safetensors"]);
         assert!(ok && said.contains("was overruled by --normalize none"), "{said}");
+    }
+
+    /// A .safetensors file of these tensors, all of 32-bit floats.
+    fn tensors(path: &Path, tensors: &[(String, Vec<usize>, Vec<u8>)]) {
+        let view = |shape: &Vec<usize>, bytes| {
+            safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape.clone(), bytes).unwrap()
+        };
+        let views = tensors.iter().map(|(name, shape, bytes)| (name.clone(), view(shape, bytes.as_slice())));
+        fs::write(path, safetensors::serialize(views, None).unwrap()).unwrap();
+    }
+
+    #[test]
+    fn of_several_networks_in_a_file_one_is_chosen_and_strays_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |arguments: &[&str]| run(folder.path(), arguments);
+        let bytes = fs::read(home("assets/teacher.safetensors")).unwrap();
+        let teacher = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let own: Vec<(String, Vec<usize>, Vec<u8>)> =
+            teacher.tensors().into_iter().map(|(name, view)| (name, view.shape().to_vec(), view.data().to_vec())).collect();
+        let under = |prefix: &str| -> Vec<(String, Vec<usize>, Vec<u8>)> {
+            own.iter().cloned().map(|(name, shape, bytes)| (format!("{prefix}{name}"), shape, bytes)).collect()
+        };
+
+        let mut all = under("model._orig_mod.");
+        all.push(("criterion.weight".into(), vec![10], vec![0; 40]));
+        tensors(&folder.path().join("loss.safetensors"), &all);
+        // As Windows writes a list.
+        fs::write(folder.path().join("classes.txt"), format!("\u{feff}{}", ["a\r\n"; 10].concat().replacen('a', "first", 1)))
+            .unwrap();
+        let import =
+            ["import", "loss.safetensors", "--normalize", "none", "--classes", "classes.txt", "--out", "one.safetensors"];
+        let (ok, said) = at(&import);
+        assert!(ok && said.contains("criterion.weight") && said.contains("_orig_mod."), "{said}");
+        let one = fs::read(folder.path().join("one.safetensors")).unwrap();
+        let (_, header) = safetensors::SafeTensors::read_metadata(&one).unwrap();
+        assert!(header.metadata().clone().unwrap()["classes"].starts_with(r#"["first","a","#));
+        let back = safetensors::SafeTensors::deserialize(&one).unwrap();
+        for (name, shape, bytes) in &own {
+            let tensor = back.tensor(name).unwrap();
+            assert!(tensor.shape() == shape && tensor.data() == bytes, "{name}");
+        }
+
+        let mut both = under("student.");
+        both.extend(under("teacher.").into_iter().map(|(name, shape, bytes)| (name, shape, vec![0; bytes.len()])));
+        tensors(&folder.path().join("both.safetensors"), &both);
+        let (ok, said) = at(&["import", "both.safetensors", "--normalize", "none", "--out", "two.safetensors"]);
+        assert!(!ok && said.contains("--prefix student") && said.contains("--prefix teacher"), "{said}");
+        let (ok, said) = at(&["import", "both.safetensors", "--dry-run"]);
+        assert!(ok && said.contains("--prefix student"), "{said}");
+        let chosen = ["import", "both.safetensors", "--normalize", "none", "--prefix", "student", "--out", "two.safetensors"];
+        let (ok, said) = at(&chosen);
+        assert!(ok && said.contains("left out by --section or --prefix"), "{said}");
+        let two = fs::read(folder.path().join("two.safetensors")).unwrap();
+        let two = safetensors::SafeTensors::deserialize(&two).unwrap();
+        assert!(own.iter().all(|(name, _, bytes)| two.tensor(name).unwrap().data() == bytes));
     }
 }

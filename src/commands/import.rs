@@ -3,10 +3,9 @@
 use crate::cli::Import;
 #[cfg(feature = "torch")]
 use anyhow::{Context, bail};
-use rematch::pytorch::mapping::{self, Mapped};
+use rematch::pytorch::mapping::{self, Mapped, Why};
 use rematch::pytorch::{Checkpoint, Limits, What};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::io::Write;
 
@@ -30,37 +29,62 @@ pub fn run(args: &Import) -> anyhow::Result<u8> {
     if file.metadata.get("format").is_some_and(|format| format.starts_with("rematch-model")) {
         anyhow::bail!("{name}: this is a model of rematch already; name it as it is, as teacher.checkpoint or for rematch eval");
     }
-    let sha256 = format!("{:x}", Sha256::digest(file.bytes()));
-    let mapped = mapping::map(&file, &limits);
+    let look = look(args, &file, &limits);
+    if let (Some(why), false) = (&look.refused, args.dry_run) {
+        anyhow::bail!("{name}: {why} (--dry-run lists everything in it)");
+    }
+    let sha256 = file.checksum().map_err(|e| anyhow::anyhow!("{name}: {e}"))?;
     if args.dry_run {
-        let (facts, words) = (facts(args, &file, &sha256, mapped.as_ref().ok()), words(args, &file, &sha256, mapped.as_ref()));
-        let (network, found) = network(args, mapped.as_ref());
         let mut out = std::io::stdout();
         if args.json {
-            let mut facts = facts;
-            facts["network"] = network;
+            let mut facts = facts(args, &file, &sha256, &look);
+            facts["network"] = look.network.0;
             facts["entries"] = file.entries.iter().map(entry).collect();
             writeln!(out, "{facts}")?;
         } else {
-            write!(out, "{words}network      {}\n\n{}", shown(&found), table(&file))?;
+            let words = words(args, &file, &sha256, &look);
+            write!(out, "{words}network      {}\n\n{}", shown(&look.network.1), table(&file))?;
         }
         return Ok(0);
     }
-    let mapped = mapped.map_err(|why| anyhow::anyhow!("{name}: {why} (--dry-run lists everything in it)"))?;
-    convert(args, &file, &sha256, &mapped)
+    convert(args, &file, &sha256, &look)
+}
+
+/// What is known of the networks in a file.
+struct Look {
+    /// Tensors of the one that is taken; where none is, those of the file's most likely state dict.
+    mapped: Result<Mapped, String>,
+    /// Why none is taken.
+    refused: Option<String>,
+    /// For programs and for people.
+    network: (Value, String),
+    /// All of them, the one that is taken first.
+    candidates: Vec<Candidate>,
+    #[cfg(feature = "torch")]
+    identity: Option<rematch::nn::import::Identity>,
+}
+
+struct Candidate {
+    network: &'static str,
+    place: String,
+    /// What chooses it.
+    options: String,
 }
 
 /// What the file is, as JSON: the provenance of what is made of it.
-fn facts(args: &Import, file: &Checkpoint, sha256: &str, mapped: Option<&Mapped>) -> Value {
+fn facts(args: &Import, file: &Checkpoint, sha256: &str, look: &Look) -> Value {
     let name = args.file.file_name().map(|name| name.to_string_lossy().into_owned());
     let mut facts = json!({
         "imported_from": name,
         "sha256": sha256,
-        "bytes": file.bytes().len(),
+        "bytes": file.length(),
         "container": file.container.name(),
         "left_unread": file.unread,
     });
-    if let Some(mapped) = mapped {
+    facts["candidates"] =
+        (look.candidates.iter()).map(|c| json!({"network": c.network, "place": c.place, "options": c.options})).collect();
+    if let Ok(mapped) = &look.mapped {
+        facts["renamed"] = mapped.renamed.len().into();
         facts["section"] = json!(mapped.section.join("."));
         facts["prefixes"] = json!(mapped.prefixes);
         facts["dtypes"] = json!(dtypes(mapped));
@@ -91,32 +115,42 @@ fn dtypes(mapped: &Mapped) -> Vec<String> {
 }
 
 /// The same for people.
-fn words(args: &Import, file: &Checkpoint, sha256: &str, mapped: Result<&Mapped, &String>) -> String {
+fn words(args: &Import, file: &Checkpoint, sha256: &str, look: &Look) -> String {
     let mut text = String::new();
     let mut line = |what: &str, says: &str| {
         let _ = writeln!(text, "{what:<12} {says}"); // writing to a String does not fail
     };
-    line("file", &format!("{}, {} bytes, {}", args.file.display(), file.bytes().len(), file.container.name()));
+    line("file", &format!("{}, {} bytes, {}", args.file.display(), file.length(), file.container.name()));
     line("sha256", sha256);
-    match mapped {
-        Err(why) => line("weights", &format!("not found: {why}")),
+    match &look.mapped {
+        Err(why) => line("weights", &format!("not taken: {why}")),
         Ok(mapped) => {
             let place =
                 if mapped.section.is_empty() { "at the top".into() } else { format!("under '{}'", mapped.section.join("' '")) };
-            let prefix = if mapped.prefixes.is_empty() {
-                String::new()
-            } else {
-                format!("; taken off every key: {}", mapped.prefixes.join(" "))
-            };
+            let wrappers = &mapped.prefixes[..mapped.prefixes.len() - usize::from(!mapped.prefix.is_empty())];
+            let mut prefix =
+                if mapped.prefix.is_empty() { String::new() } else { format!("; taken off every key: {}", mapped.prefix) };
+            if !wrappers.is_empty() {
+                let _ = write!(prefix, "; taken off wherever it stands: {}", wrappers.join(" "));
+            }
             line("weights", &format!("{} tensors ({}) {place}{prefix}", mapped.tensors.len(), dtypes(mapped).join(", ")));
+            if !mapped.renamed.is_empty() {
+                line("renamed", &renamed(&mapped.renamed));
+            }
+            if look.refused.is_none() {
+                for other in look.candidates.iter().skip(1) {
+                    line("also there", &format!("{} {}; {} takes it", other.network, other.place, other.options));
+                }
+            }
             for (key, value) in &mapped.numbers {
                 line("", &format!("{key} = {value}"));
             }
             for (why, keys) in &mapped.ignored {
-                line(
-                    "ignored",
-                    &format!("{} {}: {}{}", keys.len(), why.words(), keys[0], if keys.len() > 1 { ", ..." } else { "" }),
-                );
+                // Of strays a reader must be able to judge each.
+                let most = if matches!(why, Why::Stray) { 8 } else { 1 };
+                let more = if keys.len() > most { ", ..." } else { "" };
+                let names: Vec<&str> = keys.iter().take(most).map(String::as_str).collect();
+                line("ignored", &format!("{} {}: {}{more}", keys.len(), why.words(), names.join(", ")));
             }
             match &mapped.normaliser {
                 Some(n) => line("normaliser", &format!("mean {:?}, std {:?} from '{}'", n.mean, n.std, n.key)),
@@ -128,6 +162,26 @@ fn words(args: &Import, file: &Checkpoint, sha256: &str, mapped: Result<&Mapped,
         line("left unread", object);
     }
     shown(&text)
+}
+
+/// How names differ, in the parts that do: `downsample to shortcut`.
+fn renamed(pairs: &[(String, String)]) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for (from, to) in pairs {
+        let (mut a, mut b): (Vec<&str>, Vec<&str>) = (from.split('.').collect(), to.split('.').collect());
+        while a.len() > 1 && b.len() > 1 && a.last() == b.last() {
+            a.pop();
+            b.pop();
+        }
+        let same = a.iter().zip(&b).take_while(|(a, b)| a == b).count().min(a.len().min(b.len()) - 1);
+        let part = format!("{} to {}", a[same..].join("."), b[same..].join("."));
+        if !parts.contains(&part) {
+            parts.push(part);
+        }
+    }
+    let more = if parts.len() > 4 { format!(" and {} more", parts.len() - 4) } else { String::new() };
+    parts.truncate(4);
+    format!("{} tensors: {}{more}", pairs.len(), parts.join(", "))
 }
 
 /// Without what a terminal would obey: a file's own words are in it.
@@ -204,40 +258,56 @@ fn normaliser(args: &Import, mapped: &Mapped) -> anyhow::Result<(Vec<f64>, Vec<f
 }
 
 #[cfg(not(feature = "torch"))]
-fn network(_: &Import, _: Result<&Mapped, &String>) -> (Value, String) {
-    (Value::Null, "not looked for: this build only views".into())
+fn look(_: &Import, file: &Checkpoint, limits: &Limits) -> Look {
+    let mapped = mapping::map(file, limits);
+    Look { mapped, refused: None, network: (Value::Null, "not looked for: this build only views".into()), candidates: Vec::new() }
 }
 
 #[cfg(not(feature = "torch"))]
-fn convert(_: &Import, _: &Checkpoint, _: &str, _: &Mapped) -> anyhow::Result<u8> {
+fn convert(_: &Import, _: &Checkpoint, _: &str, _: &Look) -> anyhow::Result<u8> {
     Err(super::no_torch("import; it can list a file with --dry-run"))
 }
 
 #[cfg(feature = "torch")]
-fn identify(args: &Import, mapped: &Mapped) -> Result<rematch::nn::import::Identity, String> {
+fn look(args: &Import, file: &Checkpoint, limits: &Limits) -> Look {
     use rematch::config::Network;
-    let only = args.arch.as_ref().and_then(|name| Network::ALL.iter().copied().find(|n| n.name() == name));
-    rematch::nn::import::identify(mapped, only, args.shape)
-}
-
-#[cfg(feature = "torch")]
-fn network(args: &Import, mapped: Result<&Mapped, &String>) -> (Value, String) {
-    match mapped.map_err(Clone::clone).and_then(|mapped| identify(args, mapped)) {
-        Ok(id) => {
+    use rematch::nn::finding::{self, Wanted};
+    use rematch::pytorch::candidates::Choice;
+    let network = args.arch.as_ref().and_then(|name| Network::ALL.iter().copied().find(|n| n.name() == name));
+    let choice = Choice { section: args.section.clone(), prefixes: args.prefix.clone() };
+    let wanted = Wanted { network, shape: args.shape, choice };
+    let search = finding::find(file, limits, &wanted);
+    let candidates = search.iter().flat_map(|search| &search.found).map(|found| Candidate {
+        network: found.identity.network.name(),
+        place: found.place.clone(),
+        options: found.options.clone(),
+    });
+    let candidates = candidates.collect();
+    match search.and_then(|search| search.taken().cloned()) {
+        Ok(found) => {
+            let id = found.identity;
             let [c, h, w] = id.shape;
             let words = format!("{} for {c}x{h}x{w}, {} classes", id.network.name(), id.classes);
-            (json!({"name": id.network.name(), "shape": id.shape, "classes": id.classes}), words)
+            let network = json!({"name": id.network.name(), "shape": id.shape, "classes": id.classes});
+            Look { mapped: Ok(found.mapped), refused: None, network: (network, words), candidates, identity: Some(id) }
         }
-        Err(why) => (Value::Null, format!("unknown: {why}")),
+        Err(why) => {
+            let several = candidates.len() > 1;
+            let mapped = if several { Err("one of these networks must be chosen".into()) } else { mapping::map(file, limits) };
+            let network = (Value::Null, format!("unknown: {why}"));
+            let hint = if why.contains("no network that is known") { "; --arch names the network" } else { "" };
+            Look { mapped, refused: Some(format!("{why}{hint}")), network, candidates, identity: None }
+        }
     }
 }
 
 #[cfg(feature = "torch")]
-fn convert(args: &Import, file: &Checkpoint, sha256: &str, mapped: &Mapped) -> anyhow::Result<u8> {
+fn convert(args: &Import, file: &Checkpoint, sha256: &str, look: &Look) -> anyhow::Result<u8> {
     use rematch::nn::{import, model::Normalize};
 
     super::openmp::settle();
     let name = args.file.display();
+    let (Ok(mapped), Some(identity)) = (&look.mapped, &look.identity) else { bail!("{name}: no network was taken") };
     let out = args.out.clone().unwrap_or_else(|| args.file.with_extension("safetensors"));
     let same = |a: &std::path::Path, b: &std::path::Path| a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b));
     if out == args.file || same(&out, &args.file) {
@@ -246,23 +316,14 @@ fn convert(args: &Import, file: &Checkpoint, sha256: &str, mapped: &Mapped) -> a
     super::free(&out, args.force)?;
     // Before anything is written.
     let config = args.data.as_ref().map(|config| rematch::config::check::load(config, &[])).transpose()?;
-    let identity = identify(args, mapped)
-        .map_err(|why| anyhow::anyhow!("{name}: {why} (--dry-run lists everything in it; --arch names the network)"))?;
     let (mean, std, from) = normaliser(args, mapped)?;
-    let classes = args.classes.as_ref().map(|path| -> anyhow::Result<Vec<String>> {
-        let text = std::fs::read_to_string(path).map_err(|error| anyhow::anyhow!("--classes {}: {error}", path.display()))?;
-        let names: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(String::from).collect();
-        if names.iter().any(|name| name.chars().any(char::is_control)) {
-            bail!("--classes {}: a name has control characters in it", path.display());
-        }
-        Ok(names)
-    });
+    let classes = args.classes.as_deref().map(class_names);
     let stated = || serde_json::from_str::<Vec<String>>(file.metadata.get("classes")?).ok().map(Ok);
     let classes = classes.or_else(stated);
     let normalize = Normalize { mean, std };
-    let model = import::build(file, mapped, &identity, classes.transpose()?, normalize.clone())
+    let model = import::build(file, mapped, identity, classes.transpose()?, normalize.clone())
         .map_err(|why| anyhow::anyhow!("{name}: {why}"))?;
-    let mut provenance = facts(args, file, sha256, Some(mapped));
+    let mut provenance = facts(args, file, sha256, look);
     provenance["normaliser"] = json!({"from": from, "mean": normalize.mean, "std": normalize.std});
     provenance["program"] = json!(concat!("rematch ", env!("CARGO_PKG_VERSION")));
     let bytes = model.to_bytes(&provenance);
@@ -284,8 +345,8 @@ fn convert(args: &Import, file: &Checkpoint, sha256: &str, mapped: &Mapped) -> a
         writeln!(std::io::stderr(), "{line}")?;
     }
 
-    let mut facts = facts(args, file, sha256, Some(mapped));
-    facts["network"] = network(args, Ok(mapped)).0;
+    let mut facts = facts(args, file, sha256, look);
+    facts["network"] = look.network.0.clone();
     facts["normaliser"] = provenance["normaliser"].clone();
     facts["out"] = json!(out.display().to_string());
     let mut stdout = std::io::stdout();
@@ -293,8 +354,8 @@ fn convert(args: &Import, file: &Checkpoint, sha256: &str, mapped: &Mapped) -> a
         facts["probe"] = probed.as_ref().map_or(Value::Null, |p| p.facts.clone());
         writeln!(stdout, "{facts}")?;
     } else {
-        write!(stdout, "{}", words(args, file, sha256, Ok(mapped)))?;
-        writeln!(stdout, "network      {}", network(args, Ok(mapped)).1)?;
+        write!(stdout, "{}", words(args, file, sha256, look))?;
+        writeln!(stdout, "network      {}", look.network.1)?;
         let numbers =
             if normalize.mean.is_empty() { "none".into() } else { format!("mean {:?}, std {:?}", normalize.mean, normalize.std) };
         writeln!(stdout, "taken        {numbers}, from {from}")?;
@@ -307,6 +368,20 @@ fn convert(args: &Import, file: &Checkpoint, sha256: &str, mapped: &Mapped) -> a
         writeln!(std::io::stderr(), "rematch: {warning}")?;
     }
     Ok(0)
+}
+
+/// The names in a file, one a line. Files of Windows begin with a mark and end their lines otherwise.
+#[cfg(feature = "torch")]
+fn class_names(path: &std::path::Path) -> anyhow::Result<Vec<String>> {
+    let bytes = std::fs::read(path).map_err(|error| anyhow::anyhow!("--classes {}: {error}", path.display()))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| anyhow::anyhow!("--classes {}: this is not UTF-8; save the list as UTF-8 text", path.display()))?;
+    let lines = text.trim_start_matches('\u{feff}').lines();
+    let names: Vec<String> = lines.map(str::trim).filter(|line| !line.is_empty()).map(String::from).collect();
+    if names.iter().any(|name| name.chars().any(char::is_control)) {
+        bail!("--classes {}: a name has control characters in it", path.display());
+    }
+    Ok(names)
 }
 
 /// Images of a probe: accuracy to about 1.5 points.

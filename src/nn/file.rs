@@ -6,7 +6,7 @@
 use super::model::{Description, Model, ModelError, Normalize, Outline};
 use super::parameters::{Parameter, Role};
 use crate::config::Network;
-use crate::pytorch;
+use crate::pytorch::{self, Kin};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -77,13 +77,14 @@ pub fn encode(tensors: &[(String, Tensor)], metadata: HashMap<String, String>) -
 
 /// The tensors and the metadata of a safetensors file. Only 32-bit floats.
 pub fn decode(path: &Path) -> Result<(Named, HashMap<String, String>), FileError> {
-    let bytes = std::fs::read(path).map_err(|source| FileError::Unreadable { path: path.into(), source })?;
-    if pytorch::is_torchscript(&bytes) {
-        return Err(FileError::TorchScript { path: path.into() });
+    let unreadable = |source| FileError::Unreadable { path: path.into(), source };
+    // Before it is read as a whole: a checkpoint may be larger than the memory.
+    match pytorch::kin(path).map_err(unreadable)? {
+        Kin::TorchScript => return Err(FileError::TorchScript { path: path.into() }),
+        Kin::Checkpoint => return Err(FileError::PyTorch { path: path.into() }),
+        Kin::Neither => {}
     }
-    if pytorch::looks_like_pytorch(&bytes) {
-        return Err(FileError::PyTorch { path: path.into() });
-    }
+    let bytes = std::fs::read(path).map_err(unreadable)?;
     let malformed = |why: String| FileError::Malformed { path: path.into(), why };
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| malformed(e.to_string()))?;
     let file = SafeTensors::deserialize(&bytes).map_err(|e| malformed(e.to_string()))?;
@@ -128,6 +129,10 @@ impl Model {
 
     /// Reads a model and what its file says of its making.
     pub fn read(path: &Path, device: Device) -> Result<(Self, serde_json::Value), FileError> {
+        // Weights of another program may be gigabytes: what they are is known from the header.
+        if let Ok(texts) = pytorch::metadata(path) {
+            describe(&texts.into_iter().collect()).map_err(|why| FileError::Foreign { path: path.into(), why })?;
+        }
         let (tensors, metadata) = decode(path)?;
         let description = describe(&metadata).map_err(|why| FileError::Foreign { path: path.into(), why })?;
         let network = description.network.name();

@@ -7,7 +7,7 @@ use super::catalogue;
 use super::model::{Description, Model, Normalize, Outline};
 use crate::config::Network;
 use crate::pytorch::{Checkpoint, Limits, mapping::Mapped};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use tch::{Device, Tensor};
 
 /// What is known of a network from names and shapes alone.
@@ -21,7 +21,17 @@ pub struct Identity {
     pub feature_width: Option<usize>,
 }
 
-type Shapes = BTreeMap<String, Vec<usize>>;
+impl Identity {
+    /// For the images it is used for most.
+    pub(super) fn usual(network: Network) -> Self {
+        Self { network, shape: catalogue::takes(network).usual, classes: 10, feature_width: None }
+    }
+}
+
+/// How the fault of a tensor that the network does not have ends.
+pub(super) const UNEXPECTED: &str = "is unexpected";
+
+pub(super) type Shapes = BTreeMap<String, Vec<usize>>;
 
 /// Finds the network whose tensors these are.
 ///
@@ -32,7 +42,7 @@ pub fn identify(mapped: &Mapped, only: Option<Network>, shape: Option<[usize; 3]
     let mut nearest: Option<(usize, Network, Vec<String>)> = None;
     for &network in Network::ALL.iter().filter(|n| only.is_none_or(|only| only == **n)) {
         for identity in guesses(&given, network, shape)? {
-            let faults = compare(&given, &tensors(&identity)?);
+            let faults = compare(&given, &tensors(&identity)?, &HashMap::new());
             if faults.is_empty() {
                 return Ok(identity);
             }
@@ -43,28 +53,33 @@ pub fn identify(mapped: &Mapped, only: Option<Network>, shape: Option<[usize; 3]
             }
         }
     }
-    let Some((_, network, mut faults)) = nearest else { return Err("no network here takes images of this shape".into()) };
+    let Some((_, network, faults)) = nearest else { return Err("no network here takes images of this shape".into()) };
+    Err(self::nearest(only, network, "", faults))
+}
+
+/// Why tensors are those of no network: what is wrong with the nearest. `place`: words for where they stand.
+pub(super) fn nearest(only: Option<Network>, network: Network, place: &str, mut faults: Vec<String>) -> String {
     let count = faults.len();
     faults.truncate(5);
     let more = if count > 5 { format!("; and {} more", count - 5) } else { String::new() };
     let names: Vec<&str> = Network::ALL.iter().map(|n| n.name()).collect();
-    Err(match only {
-        Some(_) => format!("its tensors are not those of {}: {}{more}", network.name(), faults.join("; ")),
+    match only {
+        Some(_) => format!("its tensors{place} are not those of {}: {}{more}", network.name(), faults.join("; ")),
         None => format!(
-            "its tensors are those of no network that is known here ({}); the nearest is {}: {}{more}",
+            "its tensors{place} are those of no network that is known here ({}); the nearest is {}: {}{more}",
             names.join(", "),
             network.name(),
             faults.join("; ")
         ),
-    })
+    }
 }
 
 /// The channels, classes, widths and sides this network would have, were it the one. Sides matter to fully connected layers only,
 /// and no file tells them: the usual ones are tried in turn.
-fn guesses(given: &Shapes, network: Network, shape: Option<[usize; 3]>) -> Result<Vec<Identity>, String> {
+pub(super) fn guesses(given: &Shapes, network: Network, shape: Option<[usize; 3]>) -> Result<Vec<Identity>, String> {
     let takes = catalogue::takes(network);
     // Names do not depend on numbers, so any numbers show which tensors are the stem and the head.
-    let probe = tensors(&Identity { network, shape: takes.usual, classes: 10, feature_width: None })?;
+    let probe = tensors(&Identity::usual(network))?;
     let stem = probe.iter().find(|(_, shape)| shape.len() == 4).and_then(|(name, _)| given.get(name));
     let channels = stem.and_then(|shape| shape.get(1)).copied().filter(|c| (1..=4).contains(c)).unwrap_or(takes.usual[0]);
     let head = probe.iter().rev().find(|(_, shape)| shape.len() == 2).and_then(|(name, _)| given.get(name));
@@ -80,7 +95,7 @@ fn guesses(given: &Shapes, network: Network, shape: Option<[usize; 3]>) -> Resul
 }
 
 /// Names and shapes in the order of the network. Nothing of its size is allocated.
-fn tensors(identity: &Identity) -> Result<Vec<(String, Vec<usize>)>, String> {
+pub(super) fn tensors(identity: &Identity) -> Result<Vec<(String, Vec<usize>)>, String> {
     let names = (0..identity.classes).map(|i| i.to_string()).collect();
     let outline = Outline::new(describe(identity, names, Normalize::default()), Device::Cpu).map_err(|e| e.to_string())?;
     let shape = |tensor: &Tensor| tensor.size().iter().map(|&d| d as usize).collect();
@@ -92,9 +107,12 @@ fn describe(identity: &Identity, classes: Vec<String>, normalize: Normalize) -> 
     Description { network, shape, classes, normalize, feature_width, projector: None }
 }
 
-fn compare(given: &Shapes, expected: &[(String, Vec<usize>)]) -> Vec<String> {
+/// What is wrong with these tensors as a network's. `odd`: what stands under a name where no readable tensor does.
+pub(super) fn compare(given: &Shapes, expected: &[(String, Vec<usize>)], odd: &HashMap<&str, &str>) -> Vec<String> {
     let mut faults = Vec::new();
-    for (name, shape) in expected {
+    let unread = expected.iter().filter_map(|(name, _)| odd.get(name.as_str()).map(|what| format!("'{name}' is {what}")));
+    faults.extend(unread);
+    for (name, shape) in expected.iter().filter(|(name, _)| !odd.contains_key(name.as_str())) {
         match given.get(name) {
             None => faults.push(format!("'{name}' is missing")),
             Some(other) if other != shape => faults.push(format!("'{name}' has shape {other:?}, not {shape:?}")),
@@ -102,7 +120,7 @@ fn compare(given: &Shapes, expected: &[(String, Vec<usize>)]) -> Vec<String> {
         }
     }
     let known: std::collections::HashSet<&str> = expected.iter().map(|(name, _)| name.as_str()).collect();
-    faults.extend(given.keys().filter(|name| !known.contains(name.as_str())).map(|name| format!("'{name}' is unexpected")));
+    faults.extend(given.keys().filter(|name| !known.contains(name.as_str())).map(|name| format!("'{name}' {UNEXPECTED}")));
     faults
 }
 
@@ -143,7 +161,6 @@ mod tests {
     use crate::nn::file::encode;
     use crate::nn::{Mode, Network as _};
     use crate::pytorch::mapping::map;
-    use std::collections::HashMap;
     use tch::Kind;
 
     fn model(network: Network, shape: [usize; 3], feature_width: Option<usize>) -> Model {
@@ -189,7 +206,10 @@ mod tests {
             let given: Shapes = tensors(&identity).unwrap().into_iter().collect();
             for &other in Network::ALL.iter().filter(|other| **other != network) {
                 for guess in guesses(&given, other, None).unwrap() {
-                    assert!(!compare(&given, &tensors(&guess).unwrap()).is_empty(), "{network:?} passes for {other:?}");
+                    assert!(
+                        !compare(&given, &tensors(&guess).unwrap(), &HashMap::new()).is_empty(),
+                        "{network:?} passes for {other:?}"
+                    );
                 }
             }
         }

@@ -30,11 +30,10 @@ impl Script {
     /// Loads the program and runs it once. `description`: the images and classes it is to be used for.
     pub fn load(path: &Path, description: &Description, device: Device) -> Result<Self, ScriptError> {
         let unreadable = |why: String| ScriptError::Unreadable { path: path.into(), why };
-        let bytes = std::fs::read(path).map_err(|e| unreadable(e.to_string()))?;
-        if !crate::pytorch::is_torchscript(&bytes) {
+        let kin = crate::pytorch::kin(path).map_err(|e| unreadable(e.to_string()))?;
+        if kin != crate::pytorch::Kin::TorchScript {
             return Err(unreadable("teacher.torchscript = true, and this is not TorchScript".into()));
         }
-        drop(bytes);
         let mut module = CModule::load_on_device(path, device).map_err(|e| unreadable(first(&e)))?;
         module.set_eval();
         let mut parameters = 0;

@@ -295,7 +295,11 @@ impl<'a, 'l> Machine<'a, 'l> {
     // --- reading
 
     fn error(&self, why: impl Into<String>) -> PickleError {
-        PickleError { at: self.begun, why: why.into() }
+        PickleError { at: self.begun, why: why.into(), truncated: false }
+    }
+
+    fn truncated(&self, why: impl Into<String>) -> PickleError {
+        PickleError { truncated: true, ..self.error(why) }
     }
 
     fn limit(&self, what: &str, limit: usize) -> PickleError {
@@ -309,7 +313,9 @@ impl<'a, 'l> Machine<'a, 'l> {
                 Ok(taken)
             }
             None if self.bytes.len() >= self.limits.bytes => Err(self.limit("is longer in bytes than", self.limits.bytes)),
-            None => Err(self.error(format!("{n} more bytes are needed and {} are left: truncated?", self.bytes.len() - self.at))),
+            None => {
+                Err(self.truncated(format!("{n} more bytes are needed and {} are left: truncated?", self.bytes.len() - self.at)))
+            }
         }
     }
 
@@ -340,7 +346,7 @@ impl<'a, 'l> Machine<'a, 'l> {
                 self.at += end + 1;
                 Ok(&rest[..end])
             }
-            None => Err(self.error("a line without end: truncated?")),
+            None => Err(self.truncated("a line without end: truncated?")),
         }
     }
 

@@ -1,8 +1,8 @@
-//! What a pickle of torch.save holds: nested dicts as a flat list of keys.
+//! What a pickle of torch.save holds: nested dicts and lists as a flat list of keys.
 
 use super::storage::{self, Storage};
-use super::{Entry, Limits, What};
-use crate::pickle::{Id, Node, Pickle};
+use super::{Entry, Limits, Spec, What};
+use crate::pickle::{Id, Node, Pickle, Value};
 use std::collections::HashMap;
 
 /// Dicts in dicts, at most.
@@ -11,9 +11,17 @@ const DEPTH: usize = 8;
 const KEY: usize = 512;
 const LETTERS: usize = 64 << 20;
 
-/// All keys with what stands there, and the names of what was left unread.
-pub(super) fn list(pickle: &Pickle, storages: &[Storage], limits: &Limits) -> Result<(Vec<Entry>, Vec<String>), String> {
-    let keys = storage::keys(storages);
+/// All keys with what stands there, and the names of what was left unread. Arrays become storages of their own; `length`: of the
+/// pickle, more than which they cannot hold together.
+pub(super) fn list(
+    pickle: &Pickle,
+    storages: &mut Vec<Storage>,
+    length: usize,
+    limits: &Limits,
+) -> Result<(Vec<Entry>, Vec<String>), String> {
+    let keys: HashMap<String, usize> = storage::keys(storages);
+    let weighty = weighty(pickle);
+    let mut arrays = Arrays { known: HashMap::new(), left: length };
     let mut entries = Vec::new();
     let mut letters = 0;
     // Last in, first out, with the pairs of a dict put in backwards: the order of the file.
@@ -21,26 +29,27 @@ pub(super) fn list(pickle: &Pickle, storages: &[Storage], limits: &Limits) -> Re
     while let Some((path, id)) = left.pop() {
         let node = pickle.node(id);
         if path.len() < DEPTH
-            && let Some(pairs) = contents(node)
+            && let Some(pairs) = contents(node, &weighty)
         {
             if left.len() + entries.len() + pairs.len() > limits.entries {
                 return Err(format!("it has more keys than the {} that are allowed", limits.entries));
             }
             for (key, value) in pairs.into_iter().rev() {
                 let mut path = path.clone();
-                path.push(
-                    key.text()
-                        .map_or_else(|| key.int().map_or(key.describe(), |i| i.to_string()), |t| t.chars().take(KEY).collect()),
-                );
+                path.push(key);
                 letters += path.iter().map(String::len).sum::<usize>();
                 if letters > LETTERS {
                     return Err("its keys are too long".into());
                 }
-                left.push((path, value.id()));
+                left.push((path, value));
             }
             continue;
         }
-        let what = match storage::tensor(node, &keys, storages) {
+        let tensor = match storage::tensor(node, &keys, storages) {
+            None => arrays.read(node, storages)?,
+            known => known,
+        };
+        let what = match tensor {
             Some(Ok(spec)) => What::Tensor(spec),
             Some(Err(why)) => What::Other(why),
             None => match (node.number(), node.text()) {
@@ -54,18 +63,111 @@ pub(super) fn list(pickle: &Pickle, storages: &[Storage], limits: &Limits) -> Re
     Ok((entries, unread(pickle)))
 }
 
-/// The pairs of a dict. `_metadata`, which PyTorch hangs on every state dict, is state and no pair.
-fn contents<'p, 'a>(node: Node<'p, 'a>) -> Option<Vec<(Node<'p, 'a>, Node<'p, 'a>)>> {
-    node.entries().map(Iterator::collect)
+/// Arrays of numpy, each read once.
+struct Arrays {
+    known: HashMap<Id, Result<Spec, String>>,
+    /// Bytes that may still come: a pickle of a few bytes can name the same data a million times.
+    left: usize,
+}
+
+impl Arrays {
+    fn read(&mut self, node: Node, storages: &mut Vec<Storage>) -> Result<Option<Result<Spec, String>>, String> {
+        if let Some(known) = self.known.get(&node.id()) {
+            return Ok(Some(known.clone()));
+        }
+        let node = match node.called() {
+            // How tensors of accelerators without a type of their own are written.
+            Some(("torch._utils", "_rebuild_device_tensor_from_numpy" | "_rebuild_xla_tensor")) => {
+                match node.arguments().and_then(|arguments| arguments.first().copied()) {
+                    Some(array) => array,
+                    None => return Ok(None),
+                }
+            }
+            _ => node,
+        };
+        let Some(array) = node.array() else { return Ok(None) };
+        let spec = match array {
+            Ok(array) => {
+                let left = self.left.checked_sub(array.data.len());
+                self.left = left.ok_or("its arrays hold more than the file: the same data is named again and again")?;
+                Spec::of_array(array, storages)
+            }
+            Err(why) => Err(format!("{why}: save array.astype('float32')")),
+        };
+        self.known.insert(node.id(), spec.clone());
+        Ok(Some(spec))
+    }
+}
+
+/// Keys and values of a dict of any class, and of a list or tuple that holds tensors somewhere; `None`: it is neither.
+/// `_metadata`, which PyTorch hangs on every state dict, is state and no pair.
+fn contents(node: Node, weighty: &[bool]) -> Option<Vec<(String, Id)>> {
+    let key = |key: Node| {
+        key.text().map_or_else(|| key.int().map_or(key.describe(), |i| i.to_string()), |t| t.chars().take(KEY).collect())
+    };
+    if let Some(pairs) = node.entries() {
+        return Some(pairs.map(|(k, value)| (key(k), value.id())).collect());
+    }
+    match node.value() {
+        // A subclass of dict: its keys are set after it was made.
+        Value::Call(call) if !call.items.is_empty() => {
+            Some(call.items.iter().map(|&(k, value)| (key(node.at(k)), value)).collect())
+        }
+        Value::List(ids) | Value::Tuple(ids) if weighty[node.id().index()] => {
+            Some(ids.iter().enumerate().map(|(i, &id)| (i.to_string(), id)).collect())
+        }
+        _ => None,
+    }
+}
+
+/// For each value whether a tensor or array lies in it, at most [`DEPTH`] deep: histories are lists too, and long ones.
+fn weighty(pickle: &Pickle) -> Vec<bool> {
+    let is_array =
+        |node: Node| matches!(node.called(), Some((module, "_reconstruct" | "_frombuffer")) if module.starts_with("numpy"));
+    let mut holds: Vec<bool> = pickle.nodes().map(|node| storage::is_tensor(node) || is_array(node)).collect();
+    for _ in 0..DEPTH {
+        let mut changed = false;
+        for node in pickle.nodes() {
+            let at = node.id().index();
+            if holds[at] {
+                continue;
+            }
+            holds[at] = match node.value() {
+                Value::List(ids) | Value::Tuple(ids) => ids.iter().any(|id| holds[id.index()]),
+                Value::Dict(pairs) => pairs.iter().any(|(_, value)| holds[value.index()]),
+                Value::Call(call) => call.items.iter().any(|(_, value)| holds[value.index()]),
+                _ => false,
+            };
+            changed |= holds[at];
+        }
+        if !changed {
+            break;
+        }
+    }
+    holds
 }
 
 fn unread(pickle: &Pickle) -> Vec<String> {
     let known: HashMap<&str, &[&str]> = HashMap::from([
         ("collections", ["OrderedDict", "defaultdict"].as_slice()),
-        ("torch._utils", &["_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_parameter", "_rebuild_parameter_with_state"]),
+        (
+            "torch._utils",
+            &[
+                "_rebuild_tensor",
+                "_rebuild_tensor_v2",
+                "_rebuild_parameter",
+                "_rebuild_parameter_with_state",
+                "_rebuild_device_tensor_from_cpu_tensor",
+                "_rebuild_device_tensor_from_numpy",
+            ],
+        ),
+        ("torch._tensor", &["_rebuild_from_type_v2", "_rebuild_from_type"]),
+        ("torch.tensor", &["_rebuild_from_type"]),
         ("numpy", &["dtype"]),
-        ("numpy.core.multiarray", &["scalar"]),
-        ("numpy._core.multiarray", &["scalar"]),
+        ("numpy.core.multiarray", &["scalar", "_reconstruct"]),
+        ("numpy._core.multiarray", &["scalar", "_reconstruct"]),
+        ("numpy.core.numeric", &["_frombuffer"]),
+        ("numpy._core.numeric", &["_frombuffer"]),
         ("_codecs", &["encode"]),
     ]);
     let is_known =

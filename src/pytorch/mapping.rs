@@ -1,10 +1,12 @@
 //! From the keys of a checkpoint to the bare keys of a network: which dict holds the weights, which prefixes its keys share, what is
 //! a normaliser and what is dead weight (ALGORITHMS.md of the project's notes, 13.1).
 
+use super::candidates::{self, Keys};
 use super::{Checkpoint, Entry, Limits, Spec, What};
+use std::collections::{HashMap, HashSet};
 
 /// Where files keep their state dict, in the order of preference: the first that is there counts.
-const SECTIONS: [&str; 6] = ["model", "state_dict", "net", "model_state_dict", "last", "ema"];
+pub const SECTIONS: [&str; 6] = ["model", "state_dict", "net", "model_state_dict", "last", "ema"];
 /// What wrappers put before every key.
 const PREFIXES: [&str; 5] = ["module.", "model.", "net.", "_orig_mod.", "1."];
 
@@ -28,6 +30,11 @@ pub enum Why {
     UnusedBlock,
     /// No tensor.
     NoTensor,
+    /// A buffer, counter or weight of a loss.
+    Stray,
+    OtherNetwork,
+    /// Left out by `--section` or `--prefix`.
+    NotChosen,
 }
 
 impl Why {
@@ -38,6 +45,9 @@ impl Why {
             Self::BatchCounter => "batch counters that nothing reads",
             Self::UnusedBlock => "a block that the network never uses",
             Self::NoTensor => "not tensors",
+            Self::Stray => "that belong to no layer of the network",
+            Self::OtherNetwork => "of another network in the file",
+            Self::NotChosen => "left out by --section or --prefix",
         }
     }
 }
@@ -47,10 +57,14 @@ impl Why {
 pub struct Mapped {
     /// The keys that lead to the state dict; empty: the whole file is one.
     pub section: Vec<String>,
-    /// Taken off all keys, in this order.
-    pub prefixes: Vec<&'static str>,
+    /// Taken off all keys, in this order; of wrappers wherever they stand in one.
+    pub prefixes: Vec<String>,
+    /// The last of them, where it is none of a wrapper.
+    pub prefix: String,
     /// By bare name, in the order of the file.
     pub tensors: Vec<(String, Spec)>,
+    /// Names that the file gives to tensors of another name here.
+    pub renamed: Vec<(String, String)>,
     pub normaliser: Option<Normaliser>,
     /// Why what looks like one in the file is none.
     pub odd_normaliser: Option<String>,
@@ -59,48 +73,76 @@ pub struct Mapped {
     pub numbers: Vec<(String, f64)>,
 }
 
+/// Why a tensor of this key is no weight, by its name alone.
+pub fn known(key: &str) -> Option<Why> {
+    let part = |wanted: &str| key.split('.').any(|part| part == wanted);
+    let last = key.rsplit('.').next().unwrap_or(key);
+    if candidates::is_attacker(key) {
+        Some(Why::Attacker)
+    } else if last == "num_batches_tracked" {
+        Some(Why::BatchCounter)
+    } else if part("sub_block1") {
+        Some(Why::UnusedBlock)
+    } else if MEANS.contains(&last) || STDS.contains(&last) {
+        Some(Why::Normaliser)
+    } else {
+        None
+    }
+}
+
+const MEANS: [&str; 3] = ["new_mean", "mean", "mu"];
+const STDS: [&str; 3] = ["new_std", "std", "sigma"];
+
+/// What is not taken, and why.
+#[derive(Default)]
+struct Ignored {
+    by_reason: Vec<(Why, Vec<String>)>,
+    means: Vec<Keyed>,
+    stds: Vec<Keyed>,
+}
+
+impl Ignored {
+    fn add(&mut self, why: Why, key: &str, what: &What) {
+        if let (Why::Normaliser, What::Tensor(spec)) = (why, what) {
+            let mean = MEANS.contains(&key.rsplit('.').next().unwrap_or(key));
+            let list = if mean { &mut self.means } else { &mut self.stds };
+            list.push((key.to_owned(), spec.clone()));
+        }
+        match self.by_reason.iter_mut().find(|(w, _)| *w == why) {
+            Some((_, keys)) => keys.push(key.to_owned()),
+            None => self.by_reason.push((why, vec![key.to_owned()])),
+        }
+    }
+
+    /// The whole, with what else the file says of the network.
+    fn finish(mut self, file: &Checkpoint, limits: &Limits, mut mapped: Mapped) -> Mapped {
+        (mapped.normaliser, mapped.odd_normaliser) = match normaliser(file, &self.means, &self.stds, limits) {
+            Ok(None) => (stated(file), None),
+            Ok(normaliser) => (normaliser, None),
+            Err(why) => (None, Some(why)),
+        };
+        mapped.numbers = numbers(file, &mapped.section, limits);
+        self.by_reason.sort();
+        mapped.ignored = self.by_reason;
+        mapped
+    }
+}
+
+/// The one state dict of a file, if its place and prefixes are those of old; where a network lies elsewhere, `nn::import` finds it.
+///
 /// # Errors
 /// When no state dict is found or two keys become one.
 pub fn map(file: &Checkpoint, limits: &Limits) -> Result<Mapped, String> {
     let section = section(file)?;
     let inside = |entry: &&Entry| entry.path.len() == section.len() + 1 && entry.path.starts_with(&section);
-    let mut ignored: Vec<(Why, Vec<String>)> = Vec::new();
+    let mut ignored = Ignored::default();
     let mut tensors: Vec<(String, Spec)> = Vec::new();
-    let (mut means, mut stds) = (Vec::new(), Vec::new());
     for entry in file.entries.iter().filter(inside) {
         let key = &entry.path[section.len()];
-        let part = |wanted: &str| key.split('.').any(|part| part == wanted);
-        let last = key.rsplit('.').next().unwrap_or(key);
-        let (why, spec) = match &entry.what {
-            What::Tensor(spec) => (
-                if part("attacker") {
-                    Some(Why::Attacker)
-                } else if last == "num_batches_tracked" {
-                    Some(Why::BatchCounter)
-                } else if part("sub_block1") {
-                    Some(Why::UnusedBlock)
-                } else if ["new_mean", "mean", "mu", "new_std", "std", "sigma"].contains(&last) {
-                    Some(Why::Normaliser)
-                } else {
-                    None
-                },
-                Some(spec),
-            ),
-            What::Number(_) | What::Text(_) | What::Other(_) => (Some(Why::NoTensor), None),
-        };
-        match (why, spec) {
-            (None, Some(spec)) => tensors.push((key.clone(), spec.clone())),
-            (why, spec) => {
-                let why = why.unwrap_or(Why::NoTensor);
-                if let (Why::Normaliser, Some(spec)) = (why, spec) {
-                    let list = if last == "new_mean" || last == "mean" || last == "mu" { &mut means } else { &mut stds };
-                    list.push((key.clone(), spec.clone()));
-                }
-                match ignored.iter_mut().find(|(w, _)| *w == why) {
-                    Some((_, keys)) => keys.push(key.clone()),
-                    None => ignored.push((why, vec![key.clone()])),
-                }
-            }
+        match (&entry.what, known(key)) {
+            (What::Tensor(spec), None) => tensors.push((key.clone(), spec.clone())),
+            (What::Tensor(_), Some(why)) => ignored.add(why, key, &entry.what),
+            (What::Number(_) | What::Text(_) | What::Other(_), _) => ignored.add(Why::NoTensor, key, &entry.what),
         }
     }
     let mut prefixes = Vec::new();
@@ -109,39 +151,129 @@ pub fn map(file: &Checkpoint, limits: &Limits) -> Result<Mapped, String> {
         for (key, _) in &mut tensors {
             key.drain(..prefix.len());
         }
-        prefixes.push(prefix);
+        prefixes.push(prefix.to_owned());
     }
     let mut sorted: Vec<&str> = tensors.iter().map(|(key, _)| key.as_str()).collect();
     sorted.sort_unstable();
     if let Some([twice, _]) = sorted.array_windows().find(|[a, b]| a == b) {
         return Err(format!("the tensor '{twice}' is in it twice"));
     }
-    let numbers = file
-        .entries
-        .iter()
-        .filter_map(|entry| match (&entry.what, entry.path.as_slice()) {
-            (What::Number(v), [key]) => Some((key.clone(), *v)),
-            // MadryLab keeps accuracies as tensors of one element.
-            (What::Tensor(spec), [key]) if !section.is_empty() && spec.elements() == 1 => {
-                file.values(spec, limits).ok().map(|v| (key.clone(), f64::from(v[0])))
+    Ok(ignored.finish(file, limits, Mapped { section, prefixes, tensors, ..Mapped::empty() }))
+}
+
+/// Tensors of one network, as `nn::import` found them.
+pub struct Taken<'t> {
+    /// Of the flat names of its layers; empty or with a dot at its end.
+    pub prefix: &'t str,
+    /// The network's own names, and the entries.
+    pub tensors: Vec<(String, usize)>,
+    /// Names that differ: the file's, the network's.
+    pub renamed: Vec<(String, String)>,
+    /// Entries of other networks in the file.
+    pub others: &'t HashSet<usize>,
+}
+
+/// What the checkpoint says about a network that was found in it.
+pub fn assemble(file: &Checkpoint, limits: &Limits, keys: &Keys, taken: Taken) -> Mapped {
+    let Taken { prefix, mut tensors, renamed, others } = taken;
+    tensors.sort_by_key(|(_, entry)| *entry);
+    let entries: HashSet<usize> = tensors.iter().map(|(_, entry)| *entry).collect();
+    let dicts = dicts(file, entries.iter().copied());
+    let section = common(&dicts);
+    let mut ignored = Ignored::default();
+    for (at, entry) in file.entries.iter().enumerate() {
+        let Some((key, dict)) = entry.path.split_last() else { continue };
+        if entries.contains(&at) || !dicts.contains(dict) {
+            continue;
+        }
+        let why = match (&entry.what, known(key)) {
+            (What::Number(_) | What::Text(_) | What::Other(_), _) => Why::NoTensor,
+            (What::Tensor(_), Some(why)) => why,
+            (What::Tensor(_), None) if others.contains(&at) => Why::OtherNetwork,
+            (What::Tensor(_), None) if keys.unchosen.contains(&at) => Why::NotChosen,
+            (What::Tensor(_), None) => Why::Stray,
+        };
+        ignored.add(why, key, &entry.what);
+    }
+    // Of several normalisers the one nearest to the network.
+    let place = section.join(".");
+    let inner = prefix.strip_prefix(&place).unwrap_or(prefix).trim_start_matches('.');
+    let near = |key: &str| {
+        let bare = candidates::without_wrappers(key);
+        bare.split('.').zip(inner.split('.')).take_while(|(a, b)| a == b).count()
+    };
+    ignored.means.sort_by_key(|(key, _)| std::cmp::Reverse(near(key)));
+    ignored.stds.sort_by_key(|(key, _)| std::cmp::Reverse(near(key)));
+    let mut prefixes: Vec<String> = Vec::new();
+    let flat: HashMap<usize, &str> = keys.keys.iter().map(|key| (key.entry, key.flat.as_str())).collect();
+    for (_, entry) in &tensors {
+        let key = file.entries[*entry].path.last().map_or("", String::as_str);
+        let off = |wrapper: &String| flat.get(entry).is_none_or(|flat| !flat.contains(wrapper.as_str()));
+        for wrapper in candidates::wrappers(key).filter(off) {
+            if !prefixes.contains(&wrapper) {
+                prefixes.push(wrapper);
             }
-            _ => None,
-        })
-        .collect();
-    let stated = || -> Option<Normaliser> {
-        // Of our own exports; empty lists say that pixels are taken as they are.
-        let list = |key: &str| serde_json::from_str::<Vec<f64>>(file.metadata.get(key)?).ok();
-        let (mean, std) = (list("mean")?, list("std")?);
-        let sound = mean.len() == std.len() && std.iter().all(|s| *s > 0.0) && mean.iter().chain(&std).all(|v| v.is_finite());
-        sound.then(|| Normaliser { mean, std, key: "metadata".into() })
+        }
+    }
+    if !inner.is_empty() {
+        prefixes.push(inner.to_owned());
+    }
+    let tensors = tensors.into_iter().filter_map(|(name, entry)| match &file.entries[entry].what {
+        What::Tensor(spec) => Some((name, spec.clone())),
+        _ => None,
+    });
+    let tensors = tensors.collect();
+    let prefix = inner.to_owned();
+    ignored.finish(file, limits, Mapped { section, prefixes, prefix, tensors, renamed, ..Mapped::empty() })
+}
+
+/// The dicts in which these entries stand.
+pub fn dicts(file: &Checkpoint, entries: impl Iterator<Item = usize>) -> HashSet<Vec<String>> {
+    entries.filter_map(|entry| file.entries[entry].path.split_last().map(|(_, dict)| dict.to_vec())).collect()
+}
+
+/// The keys that lead to all of these dicts.
+fn common(dicts: &HashSet<Vec<String>>) -> Vec<String> {
+    let mut dicts = dicts.iter();
+    let Some(first) = dicts.next() else { return Vec::new() };
+    dicts.fold(first.clone(), |common, dict| common.into_iter().zip(dict).take_while(|(a, b)| a == *b).map(|(a, _)| a).collect())
+}
+
+impl Mapped {
+    fn empty() -> Self {
+        Self {
+            section: Vec::new(),
+            prefixes: Vec::new(),
+            prefix: String::new(),
+            tensors: Vec::new(),
+            renamed: Vec::new(),
+            normaliser: None,
+            odd_normaliser: None,
+            ignored: Vec::new(),
+            numbers: Vec::new(),
+        }
+    }
+}
+
+/// Numbers beside the state dict.
+fn numbers(file: &Checkpoint, section: &[String], limits: &Limits) -> Vec<(String, f64)> {
+    let number = |entry: &Entry| match (&entry.what, entry.path.as_slice()) {
+        (What::Number(v), [key]) => Some((key.clone(), *v)),
+        // MadryLab keeps accuracies as tensors of one element.
+        (What::Tensor(spec), [key]) if !section.is_empty() && spec.elements() == 1 => {
+            file.values(spec, limits).ok().map(|v| (key.clone(), f64::from(v[0])))
+        }
+        _ => None,
     };
-    let (normaliser, odd_normaliser) = match normaliser(file, &means, &stds, limits) {
-        Ok(None) => (stated(), None),
-        Ok(normaliser) => (normaliser, None),
-        Err(why) => (None, Some(why)),
-    };
-    ignored.sort();
-    Ok(Mapped { section, prefixes, tensors, normaliser, odd_normaliser, ignored, numbers })
+    file.entries.iter().filter_map(number).collect()
+}
+
+/// The normaliser in the header of our own exports; empty lists say that pixels are taken as they are.
+fn stated(file: &Checkpoint) -> Option<Normaliser> {
+    let list = |key: &str| serde_json::from_str::<Vec<f64>>(file.metadata.get(key)?).ok();
+    let (mean, std) = (list("mean")?, list("std")?);
+    let sound = mean.len() == std.len() && std.iter().all(|s| *s > 0.0) && mean.iter().chain(&std).all(|v| v.is_finite());
+    sound.then(|| Normaliser { mean, std, key: "metadata".into() })
 }
 
 /// The keys that lead to the dict with the weights.
@@ -166,6 +298,13 @@ fn section(file: &Checkpoint) -> Result<Vec<String>, String> {
             Some(Entry { path, what: What::Other(what) }) if path.is_empty() => {
                 format!("the file is one object, {what}: save model.state_dict() of it with torch.save")
             }
+            Some(Entry { path, what: What::Tensor(spec) }) if path.is_empty() => {
+                format!(
+                    "the file is one tensor of shape {:?}, without a name: save model.state_dict() with torch.save",
+                    spec.shape
+                )
+            }
+            None => "no state dict was found: nothing is in it".into(),
             _ => format!("no state dict was found; its keys are: {}", keys.join(", ")),
         };
         let objects: Vec<String> = file

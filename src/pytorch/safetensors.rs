@@ -1,6 +1,7 @@
 //! `.safetensors` with any key names: a JSON header, then the numbers.
 
-use super::{Checkpoint, Container, Dtype, Entry, Fault, Limits, Spec, What};
+use super::source::Source;
+use super::{Checkpoint, Container, Dtype, Entry, Fault, Limits, Spec, What, storage};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -36,12 +37,14 @@ struct Texts {
     metadata: BTreeMap<String, String>,
 }
 
-pub(super) fn read(bytes: Vec<u8>, limits: &Limits) -> Result<Checkpoint, Fault> {
+pub(super) fn read(source: Source, limits: &Limits) -> Result<Checkpoint, Fault> {
     let malformed = |why: String| Fault::Malformed(format!("a damaged .safetensors file: {why}"));
-    let length = bytes.first_chunk().map(|b| u64::from_le_bytes(*b)).filter(|&n| n <= bytes.len() as u64 - 8 && n <= HEADER);
+    let head = source.head(8)?;
+    let length = head.first_chunk().map(|b| u64::from_le_bytes(*b));
+    let length = length.filter(|&n| n <= (source.length() as u64).saturating_sub(8) && n <= HEADER);
     let start = 8 + length.ok_or_else(|| malformed("its header is longer than the file".into()))? as usize;
     let header: BTreeMap<String, serde_json::Value> =
-        serde_json::from_slice(&bytes[8..start]).map_err(|e| malformed(e.to_string()))?;
+        serde_json::from_slice(&source.read(8..start)?).map_err(|e| malformed(e.to_string()))?;
     if header.len() > limits.entries {
         return Err(malformed(format!("it has more keys than the {} that are allowed", limits.entries)));
     }
@@ -64,13 +67,13 @@ pub(super) fn read(bytes: Vec<u8>, limits: &Limits) -> Result<Checkpoint, Fault>
             "U8" => Dtype::U8,
             "BOOL" => Dtype::Bool,
             other => {
-                let what = What::Other(format!("a tensor of {}", other.chars().take(20).collect::<String>()));
+                let what = What::Other(storage::unread_numbers(&other.chars().take(20).collect::<String>()));
                 entries.push(Entry { path: vec![key], what });
                 continue;
             }
         };
         let [from, to] = listed.data_offsets;
-        let whole = from <= to && start.checked_add(to).is_some_and(|end| end <= bytes.len());
+        let whole = from <= to && start.checked_add(to).is_some_and(|end| end <= source.length());
         let elements = listed.shape.iter().try_fold(dtype.size(), |n, &d| n.checked_mul(d));
         if !whole || elements != Some(to - from) {
             return Err(malformed(format!("'{key}' does not lie inside the file as its shape says; truncated?")));
@@ -78,7 +81,7 @@ pub(super) fn read(bytes: Vec<u8>, limits: &Limits) -> Result<Checkpoint, Fault>
         let spec = Spec::plain(dtype, listed.shape, &mut storages, &key, start + from..start + to).map_err(malformed)?;
         entries.push(Entry { path: vec![key], what: What::Tensor(spec) });
     }
-    Ok(Checkpoint { container: Container::Safetensors, entries, unread: Vec::new(), bytes, storages, metadata })
+    Ok(Checkpoint { container: Container::Safetensors, entries, unread: Vec::new(), source, storages, metadata })
 }
 
 #[cfg(test)]

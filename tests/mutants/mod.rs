@@ -1,6 +1,7 @@
 //! Checkpoints and pickles, damaged: a function of seed and number, so that any one can be made again.
 
 use rematch::pickle::{self, Node};
+use rematch::pytorch::candidates::{self, Choice, Keys};
 use rematch::pytorch::{Checkpoint, Limits, What, mapping};
 use std::path::Path;
 
@@ -107,6 +108,8 @@ pub fn read(bytes: &[u8]) -> bool {
             }
         }
         let _ = mapping::map(&file, &limits);
+        let prefixes = Keys::of(&file, &Choice::default()).map(|keys| keys.prefixes().len());
+        let _ = (prefixes, candidates::sections(&file), file.checksum().unwrap());
     }
     any
 }
