@@ -154,7 +154,7 @@ pub enum SetupError {
     #[error("steering.changes: '{change}': {why}")]
     Planned { change: String, why: String },
     #[error("{0}")]
-    Threads(String),
+    Limit(String),
     #[error("a checkpoint of this network has files of {needed}, and {}", limits::file_too_large())]
     FileSize { needed: String },
     #[error("the worker could not start: {0}")]
