@@ -53,7 +53,7 @@ fn run_child() -> i32 {
     install_panic_hook(move |message| drop(log.send(News::Log(message.to_owned()))));
 
     let (signal_to, signals) = crossbeam_channel::unbounded();
-    let _signals = signals::listen(signal_to).unwrap();
+    let _signals = signals::listen(signal_to, signals::OnSignals::default()).unwrap();
     let (input_to, inputs) = crossbeam_channel::unbounded();
     for pass in [
         std::thread::spawn({

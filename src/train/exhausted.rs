@@ -8,14 +8,20 @@ use crate::protocol::Step;
 /// As PyTorch 2.11 says it, for trying what happens.
 pub(super) const EXAMPLE: &str = "CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has a total capacity of 79.11 GiB of which 1.20 GiB is free. Process 4711 has 77.90 GiB memory in use. Of the allocated memory 76.01 GiB is allocated by PyTorch, and 1.02 GiB is reserved by PyTorch but unallocated.";
 
+/// How libtorch, oneDNN and the C++ library say that the host has no memory left.
+const HOST: [&str; 3] = ["DefaultCPUAllocator: can't allocate memory", "could not create a primitive", "std::bad_alloc"];
+
+/// Tells whether a message is about memory.
+pub fn is_meant(message: &str) -> bool {
+    message.contains("out of memory") || HOST.iter().any(|words| message.contains(words))
+}
+
 /// What happened and what to do, where it is that; `newest`: the step of the checkpoint that the run can go on from.
 pub fn explain(message: &str, batch: usize, run: &str, newest: impl FnOnce() -> Option<Step>) -> Option<String> {
-    // oneDNN and the C++ library say no more than that.
-    let terse = ["could not create a primitive", "std::bad_alloc"].iter().any(|words| message.contains(words));
-    let on_host = terse || message.contains("DefaultCPUAllocator: can't allocate memory");
-    if !on_host && !message.contains("out of memory") {
+    if !is_meant(message) {
         return None;
     }
+    let on_host = HOST.iter().any(|words| message.contains(words));
     let after = |what: &str| -> Option<String> {
         let rest = message.split_once(what)?.1;
         let words: Vec<&str> = rest.split_whitespace().take(2).collect();

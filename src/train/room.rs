@@ -14,9 +14,19 @@ const OTHER_THREADS: usize = 16;
 /// Copies of the weights that a checkpoint takes on the host: weights and momentum, each as tensors and as the bytes of a file.
 const SNAPSHOT: u64 = 4;
 /// Addresses that a small training takes once it is set up, measured: threads reserve most of them.
-const LEAST_SPACE: u64 = 640 << 20;
+const LEAST_SPACE: u64 = 700 << 20;
 /// Room in a file for its header.
 const HEADER: u64 = 64 << 10;
+
+/// Sees to it that images can be read and a run made, before anything is.
+///
+/// # Errors
+/// The limit that is in the way.
+pub fn at_start() -> Result<(), SetupError> {
+    limits::enough_open_files().map_err(SetupError::Limit)?;
+    address_space()?;
+    limits::room_for_threads(limits::cores() + OTHER_THREADS).map_err(SetupError::Limit)
+}
 
 /// Sets the number of CPU threads of libtorch and sees to it that they can be made. Returns what is to be told.
 ///
@@ -28,7 +38,6 @@ pub fn use_threads(asked: Option<usize>) -> Result<Option<String>, SetupError> {
     let chosen = ["OMP_NUM_THREADS", "MKL_NUM_THREADS"].iter().any(|name| std::env::var_os(name).is_some());
     let found = usize::try_from(tch::get_num_threads()).unwrap_or(1);
     let threads = asked.unwrap_or(if chosen { found } else { found.min(limits::cores()) }).max(1);
-    limits::enough_open_files().map_err(SetupError::Limit)?;
     address_space()?;
     // An evaluation has as many threads again.
     limits::room_for_threads(2 * threads + OTHER_THREADS).map_err(SetupError::Limit)?;
@@ -40,10 +49,7 @@ pub fn use_threads(asked: Option<usize>) -> Result<Option<String>, SetupError> {
 
 /// Refuses an address space in which libtorch's libraries fail in ways of their own, and sees to it that a failure in one that is limited names
 /// the limit. Asked before images are read, and once more when they are.
-///
-/// # Errors
-/// The limit and how to raise it.
-pub fn address_space() -> Result<(), SetupError> {
+fn address_space() -> Result<(), SetupError> {
     let Some(room) = limits::address_space() else { return Ok(()) };
     if room.bytes < LEAST_SPACE {
         return Err(SetupError::Limit(format!(

@@ -264,6 +264,10 @@ pub fn note_panic_places() {
             && let Some(place) = info.location()
         {
             *PLACE.lock().unwrap_or_else(PoisonError::into_inner) = Some(place.to_string());
+            // What libtorch says of memory has a screenful of C++ below it, and is explained as the run's end.
+            if info.payload_as_str().is_some_and(exhausted::is_meant) {
+                return;
+            }
         }
         previous(info);
     }));
