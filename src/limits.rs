@@ -12,6 +12,9 @@ use std::sync::atomic::AtomicBool;
 /// Seconds of processor time for each thread that saving the last checkpoint may take.
 const LAST_WORDS: u64 = 10;
 
+/// Standard streams, libraries that look at the machine, and the files of a run.
+const FEWEST_FILES: u64 = 12;
+
 /// Prepares this process for its limits: a file that may not grow is an error and not the end (SIGXFSZ), and as many files may be open as an
 /// ordinary user can ask for.
 pub fn prepare() {
@@ -170,12 +173,26 @@ fn kilobytes(text: &str, name: &str) -> Option<u64> {
     Some(line.split_whitespace().next()?.parse::<u64>().ok()? << 10)
 }
 
+/// Tells that this process may open too few files for training.
+///
+/// # Errors
+/// The limit and how to raise it.
+pub fn enough_open_files() -> Result<(), String> {
+    match getrlimit(Resource::Nofile).current {
+        Some(most) if most < FEWEST_FILES => Err(format!(
+            "this process may open {most} files at once, and training needs {FEWEST_FILES} or more; raise the limit with ulimit -n 1024"
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// Bytes of addresses that this process may have (`ulimit -v`).
 pub fn address_space_limit() -> Option<u64> {
     getrlimit(Resource::As).current
 }
 
-fn address_space() -> Option<Room> {
+/// Addresses that this process can still get, where they are limited.
+pub fn address_space() -> Option<Room> {
     let most = address_space_limit()?;
     let used = kilobytes(&fs::read_to_string("/proc/self/status").ok()?, "VmSize:")?;
     let limit = format!("its address space is limited to {} (ulimit -v)", shown(most));
@@ -246,10 +263,14 @@ fn groups_in(text: &str, controller: &str, root: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// `1.5 GiB`, `320.0 MiB`.
+/// `1.5 GiB`, `320.0 MiB`, `8 KiB`.
 pub fn shown(bytes: u64) -> String {
     let mib = bytes as f64 / 1_048_576.0;
-    if mib >= 1024.0 { format!("{:.1} GiB", mib / 1024.0) } else { format!("{mib:.1} MiB") }
+    match mib {
+        _ if mib >= 1024.0 => format!("{:.1} GiB", mib / 1024.0),
+        _ if mib >= 1.0 => format!("{mib:.1} MiB"),
+        _ => format!("{} KiB", bytes >> 10),
+    }
 }
 
 /// All limits that are set, by name and value, for a bug report.

@@ -233,10 +233,17 @@ fn a_pipe_gets_plain_lines_one_an_epoch_and_a_table_that_makes_the_number_reprod
 
 #[test]
 fn a_signal_saves_and_stops() {
-    for signal in [Signal::INT, Signal::TERM] {
+    // Schedulers warn by the last three.
+    for signal in [Signal::INT, Signal::TERM, Signal::USR2, Signal::XCPU] {
         let runs = tempfile::tempdir().unwrap();
-        let mut program = train(ERM, runs.path(), &ENDLESS, &["--ui", "plain", "--name", "r"]);
+        let decided = if signal == Signal::TERM { &["--on-signal", "SIGUSR2=save"][..] } else { &[] };
+        let mut program = train(ERM, runs.path(), &ENDLESS, &[&["--ui", "plain", "--name", "r"], decided].concat());
         program.until("epoch ");
+        if signal == Signal::TERM {
+            program.send(Signal::USR2);
+            program.until("saved ");
+            program.until("epoch ");
+        }
         if signal == Signal::INT {
             program.send(Signal::HUP); // a lost terminal ends nothing
             program.send(Signal::USR1);
@@ -257,6 +264,33 @@ fn a_signal_saves_and_stops() {
         let listed = run_list(runs.path());
         assert_eq!((&listed[0]["id"], &listed[0]["state"]), (&"r".into(), &"stopped".into()));
     }
+}
+
+#[test]
+fn a_limit_on_the_sizes_of_files_is_named_before_and_while_it_trains() {
+    let runs = tempfile::tempdir().unwrap();
+    let limited = |kib: u32, name: &str, settings: &[&str]| {
+        let command = training(ERM, runs.path(), settings, &["--ui", "none", "--name", name]);
+        let mut limited = std::process::Command::new("sh");
+        limited.args(["-c", &format!("ulimit -f {kib}; exec \"$0\" \"$@\"")]).arg(command.get_program()).args(command.get_args());
+        limited.env("GOMP_SPINCOUNT", "0");
+        limited
+    };
+    let small = Program::start(&mut limited(100, "small", &SHORT)).end();
+    assert_eq!(small.code, Some(2), "{small:?}");
+    for part in ["a checkpoint of this network has files of", "file size limit of this process is", "ulimit -f unlimited"] {
+        assert!(small.err.contains(part), "{part}: {}", small.err);
+    }
+    assert!(names(runs.path()).is_empty());
+    // A log that comes to its limit: nobody can make room, so that nothing is waited for.
+    let mut program = train(ERM, runs.path(), &ENDLESS, &["--ui", "json", "--name", "r"]);
+    program.until("\"epoch_finished\"");
+    let pid: i32 = fs::read_to_string(runs.path().join("r/lock")).unwrap().trim().parse().unwrap();
+    let limit = rustix::process::Rlimit { current: Some(64), maximum: None };
+    rustix::process::prlimit(rustix::process::Pid::from_raw(pid), rustix::process::Resource::Fsize, limit).unwrap();
+    let ended = program.end();
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.err.contains("its end could not be recorded") && ended.err.contains("file size limit"), "{}", ended.err);
 }
 
 #[test]

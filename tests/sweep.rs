@@ -26,7 +26,7 @@ struct Bench {
 impl Bench {
     /// `sweep.toml`, with configs `erm.toml` and `rrm.toml` beside it.
     fn new(sweep: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::Builder::new().prefix("it's a sweep ").tempdir().unwrap();
         fs::write(folder.path().join("erm.toml"), format!("{CONFIG}method.name = 'erm'\n")).unwrap();
         let rrm = format!("{CONFIG}method.name = 'rrm'\nmethod.lambda = 0.005\nteacher.checkpoint = 'none'\n");
         fs::write(folder.path().join("rrm.toml"), rrm).unwrap();
@@ -164,6 +164,56 @@ fn an_interrupted_sweep_goes_on_where_it_was() {
     assert!(text.contains("\"resumed\"") && steps(&text) == 2, "it was resumed, not begun anew");
 }
 
+/// A script for Slurm as Slurm starts its first task, with the program of these tests and a command that stands in for the queue.
+fn task(script: &str) -> std::process::Command {
+    let mut command = std::process::Command::new("sh");
+    let program = format!("'{}'", env!("CARGO_BIN_EXE_rematch-torch"));
+    let beside = program.replace("/rematch-torch'", "/rematch'");
+    assert!(script.contains(&beside), "{script}");
+    let queue = "scontrol() { echo \"asked: $*\"; }\n";
+    command.arg("-c").arg(format!("{queue}{}", script.replace(&beside, &program)));
+    command.env("SLURM_ARRAY_TASK_ID", "0").env("SLURM_CPUS_PER_TASK", "1").env("SLURM_JOB_ID", "77").env("GOMP_SPINCOUNT", "0");
+    command
+}
+
+#[test]
+fn a_task_that_is_told_of_the_end_of_its_time_saves_and_queues_again() {
+    let long = "config = 'erm.toml'\nset.train.epochs = 400\nset.train.steps = 28000\n[grid]\nseed = [0]\n";
+    let bench = Bench::new(long);
+    assert!(bench.sweep(&["--slurm"]).status.success());
+    let script = fs::read_to_string(bench.path("out/slurm/array-0.sbatch")).unwrap();
+    let program = Program::start(&mut task(&script));
+    let log = bench.run("run-seed0").join("events.jsonl");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(2);
+    while !fs::read_to_string(&log).is_ok_and(|text| text.contains("\"progress\"")) {
+        assert!(std::time::Instant::now() < deadline, "it does not train");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    program.send(rustix::process::Signal::USR2);
+    let ended = program.end();
+    assert_eq!(ended.code, Some(130), "{}{}", ended.out, ended.err);
+    assert!(ended.out.contains("asked: requeue 77"), "{}", ended.out);
+    let text = fs::read_to_string(&log).unwrap();
+    assert!(text.contains("\"saved\"") && text.contains("\"stopped\""), "{text}");
+}
+
+#[test]
+fn more_cells_than_an_array_may_have_are_several_arrays() {
+    let seeds: Vec<String> = (0..2001).map(|seed: u32| seed.to_string()).collect();
+    let bench = Bench::new(&format!("config = 'erm.toml'\n[grid]\nseed = [{}]\n", seeds.join(", ")));
+    let arrays = bench.sweep(&["--slurm", "--devices", "cpu"]);
+    assert!(said(&arrays).contains("arrays of 1000 and 1000 and 1 tasks"), "{}", said(&arrays));
+    let slurm = bench.path("out/slurm");
+    assert!(!fs::read_to_string(slurm.join("array-2.sbatch")).unwrap().contains("--gpus"));
+    // A queue that says what it is given.
+    let queue = "sbatch() { echo \"$*\" >> asked; echo \"7;cluster\"; }\n";
+    let submit = fs::read_to_string(slurm.join("submit.sh")).unwrap();
+    let done = std::process::Command::new("sh").arg("-c").arg(format!("{queue}{submit}")).env("AT_ONCE", "8").output().unwrap();
+    assert!(done.status.success() && said(&done).contains("array 2: job 7, 1 tasks"), "{}", said(&done));
+    let asked = fs::read_to_string(slurm.join("asked")).unwrap();
+    assert!(asked.contains("--array=0-999%8 array-1.sbatch"), "{asked}");
+}
+
 #[test]
 fn job_arrays_run_single_cells_and_their_runs_are_gathered() {
     let bench = Bench::new(WHOLE);
@@ -172,10 +222,13 @@ fn job_arrays_run_single_cells_and_their_runs_are_gathered() {
     let slurm = bench.path("out").join("slurm");
     let submit = fs::read_to_string(slurm.join("submit.sh")).unwrap();
     assert!(submit.contains("--dependency=afterany:\"$job0\"") && submit.contains("array-2.sbatch"), "{submit}");
-    // As a task would: the first of the first array.
     let script = fs::read_to_string(slurm.join("array-0.sbatch")).unwrap();
-    assert!(script.contains("--only \"$id\""), "{script}");
-    let task = bench.sweep(&["--only", "teacher-t"]);
+    for part in ["--array=0-0\n", "--cpus-per-task=1\n", "--output=out/%x-%a.out", "--signal=B:USR2@", "--requeue"] {
+        assert!(script.contains(&format!("#SBATCH {part}")), "{part}: {script}");
+    }
+    assert!(slurm.join("out").is_dir(), "Slurm makes no folders");
+    // As a task does it: the first of the first array. A folder with a space and a quote in its name is one word.
+    let task = task(&script).output().unwrap();
     assert!(task.status.success(), "{}", said(&task));
     assert!(bench.run("teacher-t").exists() && !bench.run("rrm-lambda0.005-seed0").exists());
     let unknown = bench.sweep(&["--only", "teacher-u"]);

@@ -27,6 +27,7 @@ pub fn run(args: &Eval) -> anyhow::Result<u8> {
 
     super::openmp::settle();
     device::exactly();
+    room::at_start()?;
     device::tune_allocator();
     let many = room::use_threads(args.threads.map(usize::from))?;
     for message in many.into_iter().chain(limits::be_warned_of_cpu_limit(tch::get_num_threads() as usize)) {

@@ -86,6 +86,7 @@ pub fn run(job: Job, how: &How) -> anyhow::Result<u8> {
     openmp::settle();
     // The terminal's own process is the one that can be let go; it must be told apart before there are threads.
     let shim = if ui == Ui::Tui || how.detach { Some(shim::split()?) } else { None };
+    train::room::at_start()?;
     train::device::tune_allocator();
     terminal::install_panic_hook(|_| {});
     note_panic_places();

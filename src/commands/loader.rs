@@ -13,6 +13,9 @@ pub const PROGRAM: &str = "rematch-torch";
 pub const NEEDED: &str = "2.11.0";
 pub const CPU: &str = "libtorch_cpu.so";
 
+/// Addresses below which libtorch's initialisers fail in ways of their own.
+const LEAST_SPACE: u64 = 800 << 20;
+
 /// Answer of the loader: libraries with the files they come from, and its complaints.
 #[derive(Debug, Default)]
 pub struct Trace {
@@ -60,6 +63,13 @@ impl Trace {
     }
 
     fn trouble_with(&self, listed: &str, space: Option<u64>) -> Option<String> {
+        if let Some(space) = space.filter(|space| *space < LEAST_SPACE) {
+            return Some(format!(
+                "libtorch's libraries and their work take {} of addresses or more, and this process is limited to {} (ulimit -v); raise it to 4 GiB or more with ulimit -v 4194304",
+                limits::shown(LEAST_SPACE),
+                limits::shown(space)
+            ));
+        }
         if let Some(space) = space
             && let Some(complaint) = self.complaints.iter().find(|line| line.contains("map segment") || line.contains("memory"))
         {
@@ -161,8 +171,10 @@ mod tests {
         assert!(missing.contains("libtorch_cpu.so was not found") && missing.contains("make setup"), "{missing}");
         let small =
             "rematch-torch: error while loading shared libraries: libtorch_cpu.so: failed to map segment from shared object";
-        let said = read("", small).trouble_with("", Some(1 << 28)).unwrap();
-        assert!(said.contains("256.0 MiB (ulimit -v)") && said.contains("failed to map segment"), "{said}");
+        let said = read("", small).trouble_with("", Some(1 << 30)).unwrap();
+        assert!(said.contains("1.0 GiB (ulimit -v)") && said.contains("failed to map segment"), "{said}");
+        let said = read("", "").trouble_with("", Some(1 << 28)).unwrap();
+        assert!(said.contains("256.0 MiB (ulimit -v)") && said.contains("ulimit -v 4194304"), "{said}");
         let old = "x: /opt/lib/libstdc++.so.6: version `GLIBCXX_3.4.30' not found (required by x)";
         let said = read("", old).trouble_with("/opt/lib", None).unwrap();
         assert!(said.contains("GLIBCXX_3.4.30") && said.contains("env -u LD_LIBRARY_PATH"), "{said}");

@@ -60,7 +60,7 @@ pub fn run(args: &Sweep) -> anyhow::Result<u8> {
     }
     let ledger = Ledger::begin(&folder, &plan, on_change)?;
     if args.slurm {
-        return arrays(&plan, &ledger);
+        return arrays(&plan, &ledger, args);
     }
     if !args.collect.is_empty() {
         return gather(&plan, &ledger, &args.collect);
@@ -201,17 +201,19 @@ fn obey_signals(ask: Sender<Ask>, on: OnSignals) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn arrays(plan: &Plan, ledger: &Ledger) -> anyhow::Result<u8> {
+fn arrays(plan: &Plan, ledger: &Ledger, args: &Sweep) -> anyhow::Result<u8> {
     let here = std::env::current_exe()?;
     let program = here.with_file_name("rematch");
-    let written = slurm::write(plan, ledger, &program)?;
+    let on_cpu = !args.devices.is_empty() && args.devices.iter().all(|device| device == "cpu");
+    let device = if on_cpu { slurm::Device::Cpu } else { slurm::Device::Gpu };
+    let written = slurm::write(plan, ledger, &slurm::Tasks { program: &program, threads: args.threads, device })?;
     let mut out = std::io::stdout();
     let arrays: Vec<String> = written.arrays.iter().map(ToString::to_string).collect();
     let _ = writeln!(
         out,
-        "arrays of {} tasks; submit them with: sh {} [options of sbatch]",
+        "arrays of {} tasks; submit them with: sh {} [options of sbatch, such as --partition, --account, --time]",
         arrays.join(" and "),
-        written.submit.display()
+        slurm::quoted(&written.submit)
     );
     let _ = writeln!(out, "then: rematch report {}", ledger.folder().display());
     Ok(0)

@@ -4,7 +4,7 @@
 //! the lock is let go, and the log has no end.
 
 use super::RunState;
-use super::listing;
+use super::live;
 use super::state::Phase;
 use super::store::{Owner, RunFolder, StoreError, ids};
 use crate::limits::{self, shown};
@@ -28,21 +28,22 @@ pub fn how(state: &RunState) -> Option<String> {
 
 /// What points to too little memory. `total`: what this process may have; `kills`: of the kernel, in this control group.
 fn suspect(state: &RunState, total: Option<u64>, kills: u64) -> Option<String> {
-    let last = state.machine.back()?;
-    let most = total.map_or(last.memory_total, |total| total.min(last.memory_total)).max(1);
-    let near = last.resident as f64 > NEAR * most as f64 || last.memory_used as f64 > 0.95 * last.memory_total as f64;
-    if !near && kills == 0 {
-        return None;
+    let advice = "A smaller train.batch or more memory helps";
+    let last =
+        state.machine.back().map(|last| (last, total.map_or(last.memory_total, |total| total.min(last.memory_total)).max(1)));
+    let near = last.filter(|(last, most)| {
+        last.resident as f64 > NEAR * *most as f64 || last.memory_used as f64 > 0.95 * last.memory_total as f64
+    });
+    let counted = |n: u64| format!("the kernel has killed {n} for memory in this control group");
+    match (near, kills) {
+        (None, 0) => None,
+        (None, n) => Some(format!(", perhaps for memory: {}. {advice}", counted(n))),
+        (Some((last, most)), n) => {
+            let also = if n == 0 { String::new() } else { format!("; {}", counted(n)) };
+            let (resident, most) = (shown(last.resident), shown(most));
+            Some(format!(", probably for memory: its last report says {resident} of {most}{also}. {advice}"))
+        }
     }
-    let counted = match kills {
-        0 => String::new(),
-        n => format!("; the kernel has killed {n} for memory in this control group"),
-    };
-    Some(format!(
-        ", probably for memory: its last report says {} of {}{counted}. A smaller train.batch or more memory helps",
-        shown(last.resident),
-        shown(most)
-    ))
 }
 
 /// Runs of a folder that were killed and not resumed, each with [`how`].
@@ -57,7 +58,7 @@ pub fn runs(folder: &Path) -> Result<Vec<(RunFolder, String)>, StoreError> {
         if run.owner() != Owner::Nobody || has_end(&run) {
             continue;
         }
-        if let Ok((_, state)) = listing::read(&run)
+        if let Ok(state) = live::catch_up(&run)
             && let Some(how) = how(&state)
         {
             found.push((run, how));
@@ -121,6 +122,7 @@ mod tests {
         }
         assert_eq!(how(&cut(usize::MAX, 0)), None, "it ended");
         assert_eq!(how(&RunState::default()), None, "it never began");
+        assert!(suspect(&RunState::default(), None, 2).unwrap().contains("perhaps for memory: the kernel has killed 2"));
     }
 
     #[test]

@@ -261,6 +261,13 @@ impl Recorder {
         from
     }
 
+    /// Ends the log where its last record cannot be written: nothing more is taken, and viewers' channels end.
+    pub fn close(&self) {
+        locked(&self.inner.log).ended = true;
+        locked(&self.inner.shared.recent).closed = true;
+        self.inner.shared.more.notify_all();
+    }
+
     /// How many records there are: the number that the next one gets.
     pub fn recorded(&self) -> u64 {
         locked(&self.inner.shared.recent).next_seq
@@ -517,6 +524,36 @@ mod tests {
         assert_eq!((next(&viewer).event.clone(), next(&viewer).event.clone()), (said("a"), said("b, again")));
         let text = String::from_utf8(disk.disk().bytes.clone()).unwrap();
         assert!(text.lines().all(|line| serde_json::from_str::<Record>(line).is_ok()), "{text}");
+    }
+
+    #[test]
+    fn a_log_that_may_not_grow_is_no_full_disk() {
+        struct Limited;
+        impl Sink for Limited {
+            fn append(&mut self, _: &[u8]) -> io::Result<()> {
+                Err(ErrorKind::FileTooLarge.into())
+            }
+            fn sync(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+            fn cut(&mut self, _: u64) -> io::Result<()> {
+                Ok(())
+            }
+            fn keep_back(&mut self) -> io::Result<()> {
+                Err(ErrorKind::FileTooLarge.into())
+            }
+            fn give_up(&mut self) -> Reserve {
+                Reserve::Freed
+            }
+        }
+        let recorder = Recorder::new(Box::new(Limited), Path::new("runs/a/events.jsonl"), None, None, Box::new(|| 7));
+        for event in [said("a"), warned("b")] {
+            let error = recorder.record(event).unwrap_err();
+            assert!(
+                matches!(error, RecorderError::FileTooLarge { .. }) && error.to_string().contains("runs/a/events.jsonl"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

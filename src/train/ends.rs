@@ -157,8 +157,9 @@ pub fn finish(mut ends: Ends, outcome: Outcome, trainer: &Trainer) {
         train_seconds: round(trainer.train_time.as_secs_f64(), 3),
         evaluation_seconds: round(trainer.evaluation_time.as_secs_f64(), 3),
     };
-    // If even this cannot be recorded, viewers learn it from the closed channel.
+    // If even this cannot be recorded, viewers learn it from the closed channel. Others hold the recorder too.
     if let Err(error) = ends.recorder.record(Event::Finished(finished)) {
         ends.trouble.set(Slot::Log, Some(error.to_string()));
+        ends.recorder.close();
     }
 }

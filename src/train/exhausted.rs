@@ -2,17 +2,26 @@
 //!
 //! The message is libtorch's; its numbers are taken from it, because asking the device anew would ask after everything was freed.
 
+use crate::limits;
 use crate::protocol::Step;
 
 /// As PyTorch 2.11 says it, for trying what happens.
 pub(super) const EXAMPLE: &str = "CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has a total capacity of 79.11 GiB of which 1.20 GiB is free. Process 4711 has 77.90 GiB memory in use. Of the allocated memory 76.01 GiB is allocated by PyTorch, and 1.02 GiB is reserved by PyTorch but unallocated.";
 
+/// How libtorch, oneDNN and the C++ library say that the host has no memory left.
+const HOST: [&str; 3] = ["DefaultCPUAllocator: can't allocate memory", "could not create a primitive", "std::bad_alloc"];
+
+/// Tells whether a message is about memory.
+pub fn is_meant(message: &str) -> bool {
+    message.contains("out of memory") || HOST.iter().any(|words| message.contains(words))
+}
+
 /// What happened and what to do, where it is that; `newest`: the step of the checkpoint that the run can go on from.
 pub fn explain(message: &str, batch: usize, run: &str, newest: impl FnOnce() -> Option<Step>) -> Option<String> {
-    let on_host = message.contains("DefaultCPUAllocator: can't allocate memory");
-    if !on_host && !message.contains("out of memory") {
+    if !is_meant(message) {
         return None;
     }
+    let on_host = HOST.iter().any(|words| message.contains(words));
     let after = |what: &str| -> Option<String> {
         let rest = message.split_once(what)?.1;
         let words: Vec<&str> = rest.split_whitespace().take(2).collect();
@@ -26,6 +35,9 @@ pub fn explain(message: &str, batch: usize, run: &str, newest: impl FnOnce() -> 
     }
     if let Some(ours) = after("allocated memory ") {
         numbers.push(format!("{ours} were this run's"));
+    }
+    if let Some(room) = limits::address_space().filter(|_| on_host) {
+        numbers.push(format!("{}; ulimit -v unlimited raises that", room.limit));
     }
     let place = if on_host { "the host" } else { "the GPU" };
     let numbers = if numbers.is_empty() { String::new() } else { format!(" ({})", numbers.join(", ")) };
@@ -65,6 +77,9 @@ mod tests {
         let host = "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate 274877906944 bytes. Error code 12 (Cannot allocate memory)";
         let said = explain(host, 1, "x", || None).expect("it is one");
         assert!(said.contains("on the host") && said.contains("274877906944 bytes") && said.contains("is 1 already"), "{said}");
+        let terse =
+            explain("called `Result::unwrap()` on an `Err` value: Torch(\"could not create a primitive\")", 64, "x", || None);
+        assert!(terse.expect("it is one").contains("out of memory on the host with train.batch = 64"));
         assert_eq!(explain("shapes do not match", 8, "x", || None), None);
     }
 }

@@ -155,7 +155,7 @@ pub enum SetupError {
     #[error("steering.changes: '{change}': {why}")]
     Planned { change: String, why: String },
     #[error("{0}")]
-    Threads(String),
+    Limit(String),
     #[error("a checkpoint of this network has files of {needed}, and {}", limits::file_too_large())]
     FileSize { needed: String },
     #[error("the worker could not start: {0}")]
@@ -265,6 +265,10 @@ pub fn note_panic_places() {
             && let Some(place) = info.location()
         {
             *PLACE.lock().unwrap_or_else(PoisonError::into_inner) = Some(place.to_string());
+            // What libtorch says of memory has a screenful of C++ below it, and is explained as the run's end.
+            if info.payload_as_str().is_some_and(exhausted::is_meant) {
+                return;
+            }
         }
         previous(info);
     }));
