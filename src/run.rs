@@ -16,6 +16,7 @@ pub mod lookout;
 pub mod places;
 pub mod plan;
 pub mod recorder;
+pub mod registry;
 pub mod replay;
 pub mod series;
 pub mod script;

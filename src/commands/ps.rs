@@ -1,18 +1,30 @@
 //! `rematch ps`: the runs that train now.
 
 use crate::cli::Ps;
+use rematch::run::advice::USUAL_RUNS;
 use rematch::run::live;
 use std::io::Write as _;
+use std::path::Path;
 
 pub fn run(args: &Ps) -> anyhow::Result<u8> {
+    let (folders, looked) = if args.runs.is_empty() {
+        let found = live::everywhere(Path::new(USUAL_RUNS))?;
+        let looked = found.looked_in();
+        (found.runs, looked)
+    } else {
+        let mut folders = Vec::new();
+        for runs in &args.runs {
+            folders.extend(live::runs(runs)?);
+        }
+        let names: Vec<String> = args.runs.iter().map(|runs| runs.display().to_string()).collect();
+        (folders, format!("in {} only", names.join(", ")))
+    };
     let mut all = Vec::new();
-    for runs in &args.runs {
-        for folder in live::runs(runs)? {
-            match live::look(&folder) {
-                Ok(live) => all.push(live),
-                Err(why) => {
-                    let _ = writeln!(std::io::stderr(), "rematch: {}: {why}", folder.path().display());
-                }
+    for folder in folders {
+        match live::look(&folder) {
+            Ok(live) => all.push(live),
+            Err(why) => {
+                let _ = writeln!(std::io::stderr(), "rematch: {}: {why}", folder.path().display());
             }
         }
     }
@@ -21,10 +33,13 @@ pub fn run(args: &Ps) -> anyhow::Result<u8> {
         for live in &all {
             writeln!(out, "{}", serde_json::to_string(live)?)?;
         }
-    } else if all.is_empty() {
+        return Ok(0);
+    }
+    if all.is_empty() {
         writeln!(out, "nothing trains now")?;
     } else {
         out.write_all(live::table(&all).as_bytes())?;
     }
+    writeln!(out, "looked {looked}")?;
     Ok(0)
 }

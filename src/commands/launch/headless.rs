@@ -33,7 +33,7 @@ pub(super) fn run(job: Job, ui: Ui, requests: Receiver<Request>, lines: Lines, s
     obey_signals(heard, ask.clone(), folder.checkpoints(), on_hangup);
     let records = begun.recorder.subscribe();
     if let Some(shim) = shim {
-        let _ = writeln!(std::io::stdout(), "{}", farewell(&begun));
+        let _ = writeln!(std::io::stdout(), "{}", farewell(&begun, false));
         let_go(shim, &begun);
     } else if let Err(why) = &begun.server {
         let _ = writeln!(std::io::stderr(), "rematch: nobody can attach to this run: {why}");

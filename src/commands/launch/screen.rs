@@ -88,7 +88,7 @@ pub(super) fn run(
         }
         Leave::Detached | Leave::HungUp => {
             // Where the terminal is still there, somebody sent the signal, or left on purpose, and reads this.
-            let _ = writeln!(std::io::stderr(), "rematch: {}", farewell(&begun));
+            let _ = writeln!(std::io::stderr(), "rematch: {}", farewell(&begun, state.phase == Phase::Paused));
             if left.why == Leave::HungUp && on_hangup == OnHangUp::SaveAndStop {
                 ask_to_stop(&ask);
             }
