@@ -17,6 +17,7 @@ pub mod lookout;
 pub mod places;
 pub mod plan;
 pub mod recorder;
+pub mod registry;
 pub mod replay;
 pub mod seek;
 pub mod series;

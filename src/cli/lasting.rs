@@ -72,11 +72,12 @@ pub struct Schedule {
 
 #[derive(Args)]
 pub struct Attach {
-    /// A run's folder, or its id within the runs folder [default: the one that trains now]
+    /// A run's folder, or its id [default: the one that trains now]
     pub run: Option<PathBuf>,
-    #[arg(long, default_value = "runs", value_name = "DIR")]
-    pub runs: PathBuf,
-    /// Only look, also where nobody steers
+    /// Look only in this folder of runs [default: runs, then every run of yours that trains on this machine]
+    #[arg(long, value_name = "DIR")]
+    pub runs: Option<PathBuf>,
+    /// Only look, whoever steers
     #[arg(long, conflicts_with = "take")]
     pub read_only: bool,
     /// Steer, also where somebody else does: that one can only look from then on
@@ -88,8 +89,8 @@ pub struct Attach {
 
 #[derive(Args)]
 pub struct Ps {
-    /// Folders that hold runs
-    #[arg(default_value = "runs", value_name = "DIR")]
+    /// Look only in these folders of runs [default: runs, and every run of yours that trains on this machine]
+    #[arg(value_name = "DIR")]
     pub runs: Vec<PathBuf>,
     /// One JSON object a line
     #[arg(long)]

@@ -7,13 +7,16 @@ use crossbeam_channel::{Receiver, bounded};
 use rematch::headless;
 use rematch::protocol::wire::{Role, Take};
 use rematch::run::RunState;
+use rematch::run::advice::{self, USUAL_RUNS};
 use rematch::run::link;
 use rematch::run::live::{self, Exact, Glimpse};
 use rematch::run::recorder::now_ms;
+use rematch::run::state::Phase;
 use rematch::run::store::{Owner, RunFolder};
 use rematch::ui::intent::Leave;
 use rematch::ui::{signals, terminal};
 use std::io::Write as _;
+use std::path::Path;
 
 pub fn run(args: &Attach) -> anyhow::Result<u8> {
     let folder = chosen(args)?;
@@ -26,10 +29,12 @@ pub fn run(args: &Attach) -> anyhow::Result<u8> {
         );
     }
     if folder.owner() == Owner::Nobody {
-        let id = folder.id();
+        let words = |verb| advice::command(verb, folder.path(), "");
         bail!(
-            "{}: nothing trains there now; rematch replay {id} shows it again, rematch resume {id} goes on with one that has not completed",
-            folder.path().display()
+            "{}: nothing trains there now; {} shows it again, {} goes on with one that has not completed",
+            folder.path().display(),
+            words("replay"),
+            words("resume")
         );
     }
     let (role, take) = match (args.read_only, args.take) {
@@ -45,7 +50,7 @@ pub fn run(args: &Attach) -> anyhow::Result<u8> {
     let (signal, heard) = bounded(16);
     let _signals = signals::listen(signal, signals::OnSignals::default())?;
     terminal::install_panic_hook(|_| {});
-    let runs = beside(&args.runs, &folder);
+    let runs = beside(args.runs.as_deref().unwrap_or(Path::new(USUAL_RUNS)), &folder);
     let setting = screen::Setting {
         dress,
         signals: &heard,
@@ -71,12 +76,15 @@ pub fn run(args: &Attach) -> anyhow::Result<u8> {
         | Leave::NotStarted => {}
     }
     let mut out = std::io::stdout();
-    let place = folder.path().display();
+    let words = |verb| advice::command(verb, folder.path(), "");
     match (&state.finished, folder.owner()) {
         (Some(_), _) => drop(out.write_all(headless::summary(&state, folder.path()).as_bytes())),
-        (None, Owner::Process(_)) => drop(writeln!(out, "training goes on; come back with: rematch attach {place}")),
+        (None, Owner::Process(_)) if state.phase == Phase::Paused => {
+            drop(writeln!(out, "the run is paused and stays paused; come back and go on (space) with: {}", words("attach")));
+        }
+        (None, Owner::Process(_)) => drop(writeln!(out, "training goes on; come back with: {}", words("attach"))),
         (None, Owner::Nobody) => {
-            return Err(Failed(format!("the process that trained is gone; go on with: rematch resume {place}")).into());
+            return Err(Failed(format!("the process that trained is gone; go on with: {}", words("resume"))).into());
         }
     }
     Ok(0)
@@ -96,20 +104,53 @@ fn behind(folder: RunFolder) -> Receiver<RunState> {
 
 /// The run that was named, or the only one that trains.
 fn chosen(args: &Attach) -> anyhow::Result<RunFolder> {
-    if let Some(run) = &args.run {
-        return Ok(RunFolder::open(&args.runs, run)?);
-    }
-    let mut all = live::runs(&args.runs)?;
-    match (all.len(), all.pop()) {
-        (1, Some(only)) => Ok(only),
-        (0, _) | (_, None) => {
-            bail!("{}: nothing trains there now; rematch runs {} lists what there is", args.runs.display(), args.runs.display())
+    let usual = Path::new(USUAL_RUNS);
+    match (&args.run, &args.runs) {
+        (Some(run), Some(runs)) => Ok(RunFolder::open(runs, run)?),
+        (Some(run), None) => {
+            let found = RunFolder::open(usual, run);
+            if found.as_ref().is_ok_and(|folder| folder.owner() != Owner::Nobody) {
+                return Ok(found?);
+            }
+            let all = live::everywhere(usual)?;
+            let mut named: Vec<RunFolder> = all.runs.into_iter().filter(|other| Path::new(other.id()) == run).collect();
+            match (named.len(), named.pop(), found) {
+                // It may have ended just now, which is told below.
+                (0, _, found) | (_, None, found) => Ok(found?),
+                // Another run of that name is in the usual folder: that one was meant, or this one.
+                (1, Some(only), Err(_)) => Ok(only),
+                (_, Some(last), _) => {
+                    named.push(last);
+                    Err(anyhow!("runs of that name train in other folders; say which:\n{}", listed(&named)))
+                }
+            }
         }
-        (_, Some(last)) => {
-            let mut ids: Vec<String> = all.iter().map(|run| run.id().to_string()).collect();
-            ids.push(last.id().to_string());
-            ids.sort();
-            Err(anyhow!("{} runs train there; say which: {}", ids.len(), ids.join(", ")))
+        (None, runs) => {
+            let (mut all, looked) = match runs {
+                Some(runs) => (live::runs(runs)?, format!("in {} only", runs.display())),
+                None => {
+                    let all = live::everywhere(usual)?;
+                    let looked = all.looked_in();
+                    (all.runs, looked)
+                }
+            };
+            match (all.len(), all.pop()) {
+                (1, Some(only)) => Ok(only),
+                (0, _) | (_, None) => {
+                    let lists = advice::listing(runs.as_deref().unwrap_or(usual));
+                    bail!("nothing trains now (looked {looked}); {lists} lists what there is")
+                }
+                (count, Some(last)) => {
+                    all.push(last);
+                    Err(anyhow!("{count} runs train now; say which:\n{}", listed(&all)))
+                }
+            }
         }
     }
+}
+
+/// What attaches to each of these, a line each.
+fn listed(all: &[RunFolder]) -> String {
+    let lines: Vec<String> = all.iter().map(|run| format!("  {}", advice::command("attach", run.path(), ""))).collect();
+    lines.join("\n")
 }

@@ -18,6 +18,7 @@ use rematch::metrics::tensorboard::is_free;
 use rematch::metrics::tensorboard::live::{self, Live, Place as Board};
 use rematch::protocol::event::Started;
 use rematch::protocol::{Command, CommandId, Outcome, Request, Stop};
+use rematch::run::advice;
 use rematch::run::lease::Lease;
 use rematch::run::lookout::{self, Lookout};
 use rematch::run::places;
@@ -220,13 +221,21 @@ fn leave_before_it_began() -> ! {
     unsafe { libc::_exit(130) }
 }
 
-/// What a person reads when a run goes on without them.
-fn farewell(begun: &Begun) -> String {
+/// What a person reads when a run goes on without them. `paused`: it waits, and goes on waiting.
+fn farewell(begun: &Begun, paused: bool) -> String {
     let place = begun.folder.now();
-    let place = place.display();
+    let process = std::process::id();
+    let goes_on = if paused { "the run is paused and stays paused" } else { "training goes on" };
     match &begun.server {
-        Ok(_) => format!("training goes on as process {}; come back with: rematch attach {place}", std::process::id()),
-        Err(why) => format!("training goes on as process {}, in {place}; nobody can attach to it: {why}", std::process::id()),
+        Ok(_) => {
+            let back = if paused { "come back and go on (space) with" } else { "come back with" };
+            format!("{goes_on} as process {process}; {back}: {}", advice::command("attach", &place, ""))
+        }
+        Err(why) if paused => format!(
+            "nobody can attach to {}, so that its pause would last for ever: it is saved and stopped ({why})",
+            place.display()
+        ),
+        Err(why) => format!("{goes_on} as process {process}, in {}; nobody can attach to it: {why}", place.display()),
     }
 }
 

@@ -1,19 +1,31 @@
 //! `rematch ps`: the runs that train now, and those that were killed.
 
 use crate::cli::Ps;
+use rematch::run::advice::{self, USUAL_RUNS};
 use rematch::run::listing::harmless;
 use rematch::run::{killed, live};
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 pub fn run(args: &Ps) -> anyhow::Result<u8> {
+    let (folders, looked) = if args.runs.is_empty() {
+        let found = live::everywhere(Path::new(USUAL_RUNS))?;
+        let looked = found.looked_in();
+        (found.runs, looked)
+    } else {
+        let mut folders = Vec::new();
+        for runs in &args.runs {
+            folders.extend(live::runs(runs)?);
+        }
+        let names: Vec<String> = args.runs.iter().map(|runs| runs.display().to_string()).collect();
+        (folders, format!("in {} only", names.join(", ")))
+    };
     let mut all = Vec::new();
-    for runs in &args.runs {
-        for folder in live::runs(runs)? {
-            match live::look(&folder) {
-                Ok(live) => all.push(live),
-                Err(why) => {
-                    let _ = writeln!(std::io::stderr(), "rematch: {}: {why}", folder.path().display());
-                }
+    for folder in folders {
+        match live::look(&folder) {
+            Ok(live) => all.push(live),
+            Err(why) => {
+                let _ = writeln!(std::io::stderr(), "rematch: {}: {why}", folder.path().display());
             }
         }
     }
@@ -29,11 +41,18 @@ pub fn run(args: &Ps) -> anyhow::Result<u8> {
     } else {
         out.write_all(live::table(&all).as_bytes())?;
     }
-    for runs in &args.runs {
+    let usual = [PathBuf::from(USUAL_RUNS)];
+    for runs in if args.runs.is_empty() { &usual } else { &args.runs[..] } {
         for (run, how) in killed::runs(runs)? {
-            let place = harmless(&run.path().display().to_string());
-            writeln!(out, "{place}: {how}; go on with: rematch resume {place}")?;
+            let place = run.path();
+            writeln!(
+                out,
+                "{}: {how}; go on with: {}",
+                harmless(&place.display().to_string()),
+                advice::command("resume", place, "")
+            )?;
         }
     }
+    writeln!(out, "looked {looked}")?;
     Ok(0)
 }

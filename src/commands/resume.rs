@@ -81,10 +81,10 @@ mod working {
         };
         let runs = beside(&args.runs, &folder);
         let (records, bytes, last_ms) = (history.records, history.bytes, history.last_ms);
-        let (moved, before) = (!args.set.is_empty(), history.started);
+        let (sets, before) = (args.set.clone(), history.started);
         let place = move |resolved: &str, started: &Started| {
-            if moved {
-                alike(&before, started)?;
+            if !sets.is_empty() {
+                alike(&before, started, folder.path(), &sets)?;
                 folder.write_config(resolved)?;
             }
             let recorder = Recorder::resume(&folder, records, bytes, last_ms)?;
@@ -110,12 +110,11 @@ mod working {
         let key = |set: &String| set.split('=').next().unwrap_or_default().trim().to_string();
         let other: Vec<String> = sets.iter().filter(|set| !places::KEYS.contains(&key(set).as_str())).cloned().collect();
         if let Some(first) = other.first() {
-            let sets: Vec<String> = sets.iter().map(|set| format!("-s {}", advice::word(set))).collect();
             bail!(
                 "-s {first}: a run goes on as it was begun, and only {} can be told anew; to train on with other settings from its \
                  newest checkpoint: {}",
                 places::KEYS.join(", "),
-                advice::command("fork", folder.path(), &sets.join(" "))
+                advice::command("fork", folder.path(), &as_options(sets))
             );
         }
         let config = places::with_places_of(&started.config, &own);
@@ -133,8 +132,13 @@ mod working {
         Ok(config)
     }
 
+    fn as_options(sets: &[String]) -> String {
+        let words: Vec<String> = sets.iter().map(|set| format!("-s {}", advice::word(set))).collect();
+        words.join(" ")
+    }
+
     /// Of a run of an earlier version nothing tells whether a file is the same but what was made of it.
-    fn alike(before: &Started, now: &Started) -> anyhow::Result<()> {
+    fn alike(before: &Started, now: &Started, run: &Path, sets: &[String]) -> anyhow::Result<()> {
         let teachers = |started: &Started| -> Vec<_> {
             started.teacher.iter().chain(&started.other_teachers).map(|t| (t.network.clone(), t.provenance.clone())).collect()
         };
@@ -142,13 +146,14 @@ mod working {
             let data = &started.data;
             (data.shape, data.classes.clone(), [data.train, data.validation, data.test])
         };
-        if teachers(before) != teachers(now) {
-            bail!("the teacher is another one than the run was trained with; `rematch fork` begins a new run with it");
-        }
-        if data(before) != data(now) {
-            bail!("the data has other images or classes than the run was trained with; `rematch fork` begins a new run with it");
-        }
-        Ok(())
+        let what = if teachers(before) != teachers(now) {
+            "the teacher is another one than the run was trained with"
+        } else if data(before) != data(now) {
+            "the data has other images or classes than what the run was trained with"
+        } else {
+            return Ok(());
+        };
+        bail!("{what}; to train on with it in a new run: {}", advice::command("fork", run, &as_options(sets)))
     }
 
     fn name(found: &Found) -> String {

@@ -5,6 +5,7 @@ use crate::cli::Schedule;
 use anyhow::bail;
 use rematch::config::check;
 use rematch::protocol::Event;
+use rematch::run::advice;
 use rematch::run::plan::Plan;
 use rematch::run::replay::read_log;
 use rematch::run::store::RunFolder;
@@ -26,11 +27,11 @@ pub fn run(args: &Schedule) -> anyhow::Result<u8> {
     };
     if let Some(parent) = &started.parent {
         bail!(
-            "{}: it began from {} at step {}, and a config cannot say that; rematch repeat {} runs it again",
+            "{}: it began from {} at step {}, and a config cannot say that; {} runs it again",
             folder.id(),
             parent.run,
             parent.step,
-            folder.id()
+            advice::command("repeat", folder.path(), "")
         );
     }
     let mut config = started.config;
@@ -45,6 +46,6 @@ pub fn run(args: &Schedule) -> anyhow::Result<u8> {
         format!("# {} with what was changed by hand while it ran, each at its step.\n{}", folder.id(), check::to_toml(&config));
     write_file(&out, text.as_bytes())?;
     let changes = if count == 1 { "1 change".into() } else { format!("{count} changes") };
-    writeln!(std::io::stdout(), "{}: {changes}; train it with: rematch train {}", out.display(), out.display())?;
+    writeln!(std::io::stdout(), "{}: {changes}; train it with: rematch train {}", out.display(), advice::quoted(&out))?;
     Ok(0)
 }

@@ -9,6 +9,7 @@ use anyhow::bail;
 use crossbeam_channel::{Sender, bounded, unbounded};
 use follow::Follower;
 use rematch::config::DeviceChoice;
+use rematch::run::advice::quoted;
 use rematch::run::listing::{clock, harmless};
 use rematch::sweep::board::{Board, Flow, Row, Stage};
 use rematch::sweep::ledger::{Ledger, OnChange};
@@ -159,7 +160,7 @@ fn end(board: &Board, ui: SweepUi, only: &[String]) -> anyhow::Result<u8> {
     let (done, failed) = board.tally();
     if ui != SweepUi::None {
         let _ = writeln!(out, "{done} of {} done, {failed} failed, in {}", board.rows.len(), clock(board.elapsed_s));
-        let _ = writeln!(out, "tables and figures: rematch report {}", board.folder.display());
+        let _ = writeln!(out, "tables and figures: rematch report {}", quoted(&board.folder));
     }
     if board.flow == Flow::Stopped {
         return Ok(130);
@@ -213,9 +214,9 @@ fn arrays(plan: &Plan, ledger: &Ledger, args: &Sweep) -> anyhow::Result<u8> {
         out,
         "arrays of {} tasks; submit them with: sh {} [options of sbatch, such as --partition, --account, --time]",
         arrays.join(" and "),
-        slurm::quoted(&written.submit)
+        quoted(&written.submit)
     );
-    let _ = writeln!(out, "then: rematch report {}", ledger.folder().display());
+    let _ = writeln!(out, "then: rematch report {}", quoted(ledger.folder()));
     Ok(0)
 }
 
@@ -238,7 +239,7 @@ fn gather(plan: &Plan, ledger: &Ledger, from: &[PathBuf]) -> anyhow::Result<u8> 
         gathered.here,
         gathered.refused.len(),
         gathered.missing.len(),
-        ledger.folder().display()
+        quoted(ledger.folder())
     );
     if gathered.refused.is_empty() { Ok(0) } else { Err(Failed("runs were refused; see above".into()).into()) }
 }

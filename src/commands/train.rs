@@ -28,7 +28,7 @@ mod working {
     use rematch::run::store::{self, Owner, RunFolder, StoreError, free_id};
     use rematch::train::Options;
     use rematch::ui::settings::ResumeIfExists;
-    use std::fs::{self, File};
+    use std::fs::{self, File, TryLockError};
     use std::io::Write as _;
     use std::path::Path;
 
@@ -130,7 +130,9 @@ mod working {
         let cannot = |error: std::io::Error| anyhow!("{}: cannot be removed: {error}", path.display());
         let lock = path.join("lock");
         let held = match File::open(&lock) {
-            Ok(file) => file.try_lock().is_err().then(|| fs::read_to_string(&lock).unwrap_or_default()),
+            Ok(file) => {
+                matches!(file.try_lock(), Err(TryLockError::WouldBlock)).then(|| fs::read_to_string(&lock).unwrap_or_default())
+            }
             Err(_) => None,
         };
         if let Some(pid) = held {

@@ -8,6 +8,7 @@ use crate::protocol::event::{EpochFinished, Evaluated, Finished, Part, Split, St
 use crate::protocol::report::Report;
 use crate::protocol::{Change, Dial, Event, Outcome, Step};
 use crate::run::RunState;
+use crate::run::advice::command;
 use crate::run::listing::clock;
 use crate::run::state::MarkerKind;
 use std::fmt::Write;
@@ -155,7 +156,10 @@ impl<'a> Plain<'a> {
         }
         match state.last_final() {
             Some(last) => rows.extend(evaluation_rows(last)),
-            None => rows.push(("accuracy", "not evaluated on the test images; rematch eval does that".into())),
+            None => {
+                let command = self.folder.map_or_else(|| "rematch eval".into(), |folder| command("eval", folder, ""));
+                rows.push(("accuracy", format!("not evaluated on the test images; to do that: {command}")));
+            }
         }
         rows.push(("train seconds", format!("{:.1}", finished.train_seconds)));
         rows.push(("evaluation seconds", format!("{:.1}", finished.evaluation_seconds)));

@@ -7,6 +7,7 @@ use super::model::{Description, Model, ModelError, Normalize, Outline};
 use super::parameters::{Parameter, Role};
 use crate::config::Network;
 use crate::pytorch::{self, Kin};
+use crate::run::advice::quoted;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -23,7 +24,7 @@ pub enum FileError {
     Unreadable { path: PathBuf, source: std::io::Error },
     #[error("{}: not a whole .safetensors file ({why}); it may be truncated or of another kind", path.display())]
     Malformed { path: PathBuf, why: String },
-    #[error("{}: this is a PyTorch checkpoint; make a model of it first: rematch import {}", path.display(), path.display())]
+    #[error("{}: this is a PyTorch checkpoint; make a model of it first: rematch import {}", path.display(), quoted(path))]
     PyTorch { path: PathBuf },
     #[error(
         "{}: this is TorchScript, a program that would be run; only a teacher can be one, with teacher.torchscript = true where you trust it",

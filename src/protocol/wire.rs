@@ -164,7 +164,7 @@ pub fn misfit(first: &[u8]) -> Option<String> {
         format: Option<u32>,
     }
     let Peek { hello: Versions { wire, format } } = serde_json::from_slice(first).ok()?;
-    let advice = "attach with the rematch that started the run, or watch its log with `rematch replay`";
+    let advice = "attach with the rematch that started the run, or watch its log with `rematch replay RUN`";
     if wire != WIRE {
         return Some(format!("this run speaks version {WIRE} of the attach protocol and the client version {wire}; {advice}"));
     }

@@ -26,9 +26,9 @@ pub fn command(verb: &str, run: &Path, more: &str) -> String {
     if runs == Path::new(USUAL_RUNS) { command } else { format!("{command} --runs {}", quoted(&runs)) }
 }
 
-/// `rematch runs`, of this folder of runs.
+/// `rematch runs`, of this folder of runs; where there is none, the usual one.
 pub fn listing(runs: &Path) -> String {
-    if runs == Path::new(USUAL_RUNS) || runs.as_os_str().is_empty() {
+    if !runs.is_dir() || runs == Path::new(USUAL_RUNS) || runs.as_os_str().is_empty() {
         return "rematch runs".into();
     }
     format!("rematch runs {}", quoted(runs))

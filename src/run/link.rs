@@ -5,6 +5,7 @@
 //!
 //! It starts no run and reads no log.
 
+use super::advice::command;
 use super::lines::{Lines, NoLine, send_all};
 use super::replay::MOST_BYTES;
 use super::session::{Helm, Session};
@@ -34,8 +35,8 @@ const REQUESTS: usize = 64;
 #[derive(Debug, Error)]
 pub enum LinkError {
     #[error(
-        "{} is not being trained on this machine; look at it with `rematch replay`, or go on with it with `rematch resume`",
-        folder.display()
+        "{} is not being trained on this machine; look at it with {}, or go on with it with {}",
+        folder.display(), command("replay", folder, ""), command("resume", folder, "")
     )]
     NotLive { folder: PathBuf },
     #[error("cannot connect to the run in {}: {source}; attach as the user who started it", folder.display())]
@@ -46,20 +47,21 @@ pub enum LinkError {
     Rejected { folder: PathBuf, reason: String },
     #[error(
         "the run in {} speaks version {wire} of the attach protocol in format {format}, and this program version {WIRE} in format \
-         {FORMAT}; use the rematch that started it, or watch its log with `rematch replay`",
-        folder.display()
+         {FORMAT}; use the rematch that started it, or watch its log with {}",
+        folder.display(), command("replay", folder, "")
     )]
     Version { folder: PathBuf, wire: u32, format: u32 },
-    #[error("the run in {} does not answer; its process may be stopped: look at it with `rematch replay`", folder.display())]
+    #[error("the run in {} does not answer; its process may be stopped: look at it with {}", folder.display(), command("replay", folder, ""))]
     Silent { folder: PathBuf },
     #[error("the run in {} said what this program does not understand: {why}; use the rematch that started it", folder.display())]
     Garbled { folder: PathBuf, why: String },
-    #[error("the line to the run in {} broke: {source}; try again, or look at it with `rematch replay`", folder.display())]
+    #[error("the line to the run in {} broke: {source}; try again, or look at it with {}", folder.display(), command("replay", folder, ""))]
     Broken { folder: PathBuf, source: io::Error },
 }
 
 /// A line that stands, before anybody uses it.
 pub struct Link {
+    role: Role,
     welcome: Welcome,
     stream: UnixStream,
     lines: Lines,
@@ -120,7 +122,7 @@ fn greet(folder: &Path, role: Role, take: Take, next: u64, by: Instant) -> Resul
         (Ok(ToClient::Welcome(welcome)), Ok(())) if (welcome.wire, welcome.format) != (WIRE, FORMAT) => {
             Err(LinkError::Version { folder: at(), wire: welcome.wire, format: welcome.format })
         }
-        (Ok(ToClient::Welcome(welcome)), Ok(())) => Ok(Link { welcome, stream, lines }),
+        (Ok(ToClient::Welcome(welcome)), Ok(())) => Ok(Link { role, welcome, stream, lines }),
         (Ok(ToClient::Access { .. } | ToClient::Busy { .. } | ToClient::Record(_) | ToClient::Status(_)), Ok(())) => {
             Err(LinkError::Garbled { folder: at(), why: "no welcome".to_string() })
         }
@@ -158,7 +160,7 @@ impl Link {
 
     /// The session at the end of this line. Dropping it hangs up.
     pub fn into_session(self) -> Session {
-        let Self { welcome, stream, mut lines } = self;
+        let Self { role, welcome, stream, mut lines } = self;
         let known = Known { access: welcome.access, holder: String::new(), lost: None, turned_away: Vec::new() };
         let known = Arc::new(Mutex::new(known));
         let (record, records) = bounded(WAITING);
@@ -190,7 +192,11 @@ impl Link {
         if reader.is_err() || writer.is_err() {
             held(&known).lost = Some("the system has no room for one more thread".to_string());
         }
-        Session::attached(records, ask, welcome.first_id, Box::new(Line { known, take }))
+        let line = Box::new(Line { known, take });
+        match role {
+            Role::Steer => Session::attached(records, ask, welcome.first_id, line),
+            Role::Watch => Session::watching(records, ask, welcome.first_id, line),
+        }
     }
 }
 

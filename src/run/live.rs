@@ -3,13 +3,14 @@
 use super::RunState;
 use super::link;
 use super::listing::{RunSummary, Standing, clock, harmless, summarised};
+use super::registry;
 use super::replay::{LogError, read_log, routine};
 use super::state::Phase;
 use super::store::{Owner, RunFolder, StoreError, ids};
 use crate::protocol::{Event, FORMAT, Record};
 use serde::Serialize;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use unicode_width::UnicodeWidthStr as _;
 
 /// The runs of a folder that a process holds, by their names. No folder: none.
@@ -21,6 +22,38 @@ pub fn runs(folder: &Path) -> Result<Vec<RunFolder>, StoreError> {
     let mut found: Vec<RunFolder> = ids(folder)?.iter().filter_map(open).filter(|run| run.owner() != Owner::Nobody).collect();
     found.sort_by(|a, b| a.id().cmp(b.id()));
     Ok(found)
+}
+
+/// The runs that train now, and where they were looked for.
+pub struct Everywhere {
+    pub runs: Vec<RunFolder>,
+    pub looked: Vec<PathBuf>,
+}
+
+/// The runs of a folder that a process holds, and every other run of this user that trains on this machine.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn everywhere(folder: &Path) -> Result<Everywhere, StoreError> {
+    let mut found = runs(folder)?;
+    let whole = |run: &RunFolder| run.path().canonicalize().ok();
+    let here: Vec<_> = found.iter().filter_map(whole).collect();
+    let registered = registry::runs();
+    found.extend(registered.runs.into_iter().filter(|run| whole(run).is_none_or(|path| !here.contains(&path))));
+    let looked = std::iter::once(folder.to_path_buf()).chain(registered.looked).collect();
+    Ok(Everywhere { runs: found, looked })
+}
+
+impl Everywhere {
+    /// `in runs, and for runs of this user in any folder in /run/user/1000/rematch and /tmp/rematch-1000`.
+    pub fn looked_in(&self) -> String {
+        let (folder, rest) = self.looked.split_first().map_or_else(Default::default, |(first, rest)| (first.clone(), rest));
+        let rest: Vec<String> = rest.iter().map(|place| place.display().to_string()).collect();
+        if rest.is_empty() {
+            return format!("in {}", folder.display());
+        }
+        format!("in {}, and for runs of this user in any folder in {}", folder.display(), rest.join(" and "))
+    }
 }
 
 /// The run so far, as far as its log is whole.
@@ -177,8 +210,8 @@ fn pieces(bytes: &[u8]) -> Vec<&[u8]> {
 #[derive(Clone, Debug, Serialize)]
 pub struct Live {
     pub run: String,
-    /// Of the process that trains.
-    pub pid: String,
+    /// Of the process that trains; absent where its lock cannot be read.
+    pub pid: Option<u32>,
     /// `running`, `paused`, `stopping`, `preparing`.
     pub state: &'static str,
     pub step: u64,
@@ -211,8 +244,8 @@ pub fn look(folder: &RunFolder) -> Result<Live, String> {
     Ok(Live {
         run: folder.path().display().to_string(),
         pid: match owner {
-            Owner::Process(pid) => pid,
-            Owner::Nobody => String::new(),
+            Owner::Process(pid) => pid.parse().ok(),
+            Owner::Nobody => None,
         },
         state: word,
         step: state.step,
@@ -239,7 +272,7 @@ pub fn table(all: &[Live]) -> String {
         };
         [
             live.run.clone(),
-            live.pid.clone(),
+            live.pid.map_or_else(|| "-".into(), |pid| pid.to_string()),
             live.state.to_string(),
             format!("{}/{}", live.step, live.steps),
             live.eta_seconds.map_or_else(|| "-".into(), clock),

@@ -16,6 +16,15 @@ pub struct Session {
     next: u64,
     /// Without one nobody else can steer.
     helm: Option<Box<dyn Helm>>,
+    attached: Option<Attached>,
+}
+
+/// How a viewer in another process looks on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Attached {
+    ToSteer,
+    /// It never steers, whoever does or does not.
+    ToLook,
 }
 
 /// What decides whether a viewer of a live run may steer it; it may change at any time.
@@ -61,7 +70,7 @@ impl Helm for Seat {
 impl Session {
     /// A viewer of a running worker that nobody else watches.
     pub fn live(records: Receiver<Arc<Record>>, requests: Sender<Request>) -> Self {
-        Self { records, requests: Some(requests), next: 0, helm: None }
+        Self { records, requests: Some(requests), next: 0, helm: None, attached: None }
     }
 
     /// A viewer in the process that trains, among others.
@@ -71,12 +80,18 @@ impl Session {
 
     /// A viewer elsewhere, whose own numbers begin with `first_id`.
     pub fn attached(records: Receiver<Arc<Record>>, requests: Sender<Request>, first_id: u64, helm: Box<dyn Helm>) -> Self {
-        Self { records, requests: Some(requests), next: first_id, helm: Some(helm) }
+        let helm = Some(helm);
+        Self { records, requests: Some(requests), next: first_id, helm, attached: Some(Attached::ToSteer) }
+    }
+
+    /// As [`Session::attached`], of one that only looks: it never steers, though nobody else should, and cannot come to.
+    pub fn watching(records: Receiver<Arc<Record>>, requests: Sender<Request>, first_id: u64, helm: Box<dyn Helm>) -> Self {
+        Self { attached: Some(Attached::ToLook), ..Self::attached(records, requests, first_id, helm) }
     }
 
     /// A viewer of recorded records; nothing can be asked.
     pub fn replay(records: Receiver<Arc<Record>>) -> Self {
-        Self { records, requests: None, next: 0, helm: None }
+        Self { records, requests: None, next: 0, helm: None, attached: None }
     }
 
     /// Records in order. Disconnected when there will be no more; [`Session::lost`] then says whether that is the end of the run.
@@ -87,6 +102,7 @@ impl Session {
     pub fn access(&self) -> Access {
         match (&self.requests, &self.helm) {
             (None, _) => Access::ReadOnly,
+            (Some(_), _) if self.attached == Some(Attached::ToLook) => Access::ReadOnly,
             (Some(_), None) => Access::Steer,
             (Some(_), Some(helm)) => helm.access(),
         }
@@ -99,14 +115,19 @@ impl Session {
 
     /// Asks to steer, whoever does. That it was granted is seen in [`Session::access`]; in a replay it never is.
     pub fn take_lease(&self) {
-        if let Some(helm) = &self.helm {
+        if let Some(helm) = self.helm.as_ref().filter(|_| self.may_take()) {
             helm.take();
         }
     }
 
     /// Whether it may become the one that steers: of a live run that others can steer too.
     pub fn may_take(&self) -> bool {
-        self.helm.is_some()
+        self.helm.is_some() && self.attached != Some(Attached::ToLook)
+    }
+
+    /// Whether another process trains.
+    pub fn is_attached(&self) -> bool {
+        self.attached.is_some()
     }
 
     /// Why the line to the process that trains is gone, where it is.

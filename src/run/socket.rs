@@ -153,7 +153,7 @@ fn name_elsewhere(whole: &Path) -> String {
 }
 
 /// Makes a folder for us alone, or finds it to be one.
-fn own_folder(path: &Path) -> io::Result<()> {
+pub(super) fn own_folder(path: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(path) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
         Ok(()) | Err(_) => {}

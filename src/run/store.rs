@@ -147,7 +147,10 @@ impl RunFolder {
             if what.is_file() { what.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")) } else { what };
         // A folder here that happens to have the name of a run there must not hide it.
         let within = runs.join(what);
-        let path = if !what.join(EVENTS).exists() && within.is_dir() { within } else { what.to_path_buf() };
+        let here = what.join(EVENTS).exists();
+        // A name alone is one of a run there, also where there is none of it.
+        let named = what.components().count() == 1 && !what.exists();
+        let path = if !here && (within.is_dir() || named) { within } else { what.to_path_buf() };
         let missing = || StoreError::Missing { path: path.clone() };
         let whole = path.canonicalize().map_err(|source| match source.kind() {
             ErrorKind::NotFound => missing(),

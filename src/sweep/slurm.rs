@@ -7,6 +7,7 @@
 
 use super::ledger::{Ledger, LedgerError};
 use super::plan::{Cell, Plan};
+use crate::run::advice::quoted;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -152,9 +153,4 @@ pub fn stages(plan: &Plan) -> Vec<Vec<&Cell>> {
     (0..=deepest)
         .map(|level| plan.cells.iter().zip(&depth).filter(|(_, d)| **d == level).map(|(cell, _)| cell).collect())
         .collect()
-}
-
-/// As a shell reads it as one word.
-pub fn quoted(path: &Path) -> String {
-    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }

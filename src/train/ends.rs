@@ -10,6 +10,7 @@ use crate::data::DataError;
 use crate::protocol::event::{Finished, Started, Warning};
 use crate::protocol::{Command, Event, Outcome, Request};
 use crate::run::recorder::{Recorder, RecorderError};
+use crate::run::registry::Registration;
 use crate::run::store::{RunFolder, Whereabouts};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,6 +22,8 @@ pub struct Ends {
     pub recorder: Recorder,
     pub inbox: Inbox,
     pub folder: RunFolder,
+    /// What other programs find the run by, wherever its folder is.
+    pub registration: Registration,
     pub saver: Saver,
     /// When the folder was last looked after.
     pub looked: Instant,
@@ -114,6 +117,7 @@ pub fn look_after(ends: &mut Ends) -> Result<Lost, RunError> {
         Whereabouts::Moved(path) => {
             ends.folder.follow(path.clone());
             ends.recorder.follow(&ends.folder);
+            ends.registration = Registration::new(&path);
             ends.trouble.set(Slot::Folder, None);
             tell(ends, warned(format!("the run's folder was moved; it is {} now, and the run goes on there", path.display())))?;
             Ok(Lost::Nothing)

@@ -4,6 +4,8 @@
 
 use crate::limits;
 use crate::protocol::Step;
+use crate::run::advice::command;
+use std::path::Path;
 
 /// As PyTorch 2.11 says it, for trying what happens.
 pub(super) const EXAMPLE: &str = "CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has a total capacity of 79.11 GiB of which 1.20 GiB is free. Process 4711 has 77.90 GiB memory in use. Of the allocated memory 76.01 GiB is allocated by PyTorch, and 1.02 GiB is reserved by PyTorch but unallocated.";
@@ -17,7 +19,7 @@ pub fn is_meant(message: &str) -> bool {
 }
 
 /// What happened and what to do, where it is that; `newest`: the step of the checkpoint that the run can go on from.
-pub fn explain(message: &str, batch: usize, run: &str, newest: impl FnOnce() -> Option<Step>) -> Option<String> {
+pub fn explain(message: &str, batch: usize, run: &Path, newest: impl FnOnce() -> Option<Step>) -> Option<String> {
     if !is_meant(message) {
         return None;
     }
@@ -48,7 +50,9 @@ pub fn explain(message: &str, batch: usize, run: &str, newest: impl FnOnce() -> 
                 .into()
         }
         (Some(step), _) => format!(
-            "Go on from step {step} with a smaller batch: rematch fork {run} --at {step} -s train.batch={smaller}; where something else took the memory, rematch resume {run} goes on as it was"
+            "Go on from step {step} with a smaller batch: {}; where something else took the memory, {} goes on as it was",
+            command("fork", run, &format!("--at {step} -s train.batch={smaller}")),
+            command("resume", run, "")
         ),
         (None, _) => format!("Begin again with a smaller batch: -s train.batch={smaller}"),
     };
@@ -61,7 +65,7 @@ mod tests {
 
     #[test]
     fn the_numbers_are_named_and_a_batch_is_proposed() {
-        let said = explain(EXAMPLE, 128, "night", || Some(710)).expect("it is one");
+        let said = explain(EXAMPLE, 128, Path::new("runs/night"), || Some(710)).expect("it is one");
         for part in [
             "on the GPU with train.batch = 128",
             "2.50 GiB were wanted, 1.20 GiB of 79.11 GiB were free, 76.01 GiB were this run's",
@@ -75,11 +79,15 @@ mod tests {
     #[test]
     fn the_hosts_own_words_are_known_and_others_are_left_alone() {
         let host = "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate 274877906944 bytes. Error code 12 (Cannot allocate memory)";
-        let said = explain(host, 1, "x", || None).expect("it is one");
+        let said = explain(host, 1, Path::new("runs/x"), || None).expect("it is one");
         assert!(said.contains("on the host") && said.contains("274877906944 bytes") && said.contains("is 1 already"), "{said}");
-        let terse =
-            explain("called `Result::unwrap()` on an `Err` value: Torch(\"could not create a primitive\")", 64, "x", || None);
+        let terse = explain(
+            "called `Result::unwrap()` on an `Err` value: Torch(\"could not create a primitive\")",
+            64,
+            Path::new("runs/x"),
+            || None,
+        );
         assert!(terse.expect("it is one").contains("out of memory on the host with train.batch = 64"));
-        assert_eq!(explain("shapes do not match", 8, "x", || None), None);
+        assert_eq!(explain("shapes do not match", 8, Path::new("runs/x"), || None), None);
     }
 }

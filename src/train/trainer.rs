@@ -28,6 +28,7 @@ use crate::protocol::command::{Command, Request, SaveOnStop, StopWhen};
 use crate::protocol::event::{EpochFinished, Part, Plan, Progress, Warning};
 use crate::protocol::{Change, Controls, Event, Flow, Outcome, Step, Stop, Timed};
 use crate::random::{self, Purpose};
+use crate::run::advice::command;
 use crate::run::checkpoints;
 use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
@@ -332,11 +333,11 @@ impl Trainer {
         let last_good = checkpoints::list(&ends.folder.checkpoints()).into_iter().rev().find(before).map_or_else(
             || "There is no checkpoint from before".to_string(),
             |found| {
-                let (run, step) = (&ends.started.run, found.state.step);
+                let settings = format!("--at {} -s train.lr={:.2e}", found.state.step, self.config.train.lr / 2.0);
                 format!(
-                    "The newest checkpoint from before is {} : go back to it with c, or rematch fork {run} --at {step} -s train.lr={:.2e}",
+                    "The newest checkpoint from before is {} : go back to it with c, or {}",
                     shown(&found.path),
-                    self.config.train.lr / 2.0
+                    command("fork", &ends.folder.now(), &settings)
                 )
             },
         );

@@ -33,6 +33,7 @@ use crate::protocol::event::{DataFacts, DataFingerprint, Parent, Plan, Resumed, 
 use crate::protocol::{Command, Controls, FORMAT, Outcome, Request, Step};
 use crate::run::checkpoints::{Keep, Reason};
 use crate::run::recorder::{Recorder, RecorderError};
+use crate::run::registry::Registration;
 use crate::run::store::RunFolder;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::any::Any;
@@ -228,6 +229,7 @@ fn work(trainer: &mut Trainer, begin: Begin) {
         started: facts(trainer, folder.id().to_string()),
         recorder,
         inbox: Inbox::new(requests),
+        registration: Registration::new(&folder.now()),
         folder,
         saver: Saver::spawn(place),
         looked: Instant::now(),
@@ -242,8 +244,8 @@ fn work(trainer: &mut Trainer, begin: Begin) {
         // One that is being written is as good as written.
         ends.saver.settle();
         let newest = || checkpoint::newest_sound(&ends.folder.checkpoints()).0.map(|found| found.state.step);
-        let run = ends.folder.id();
-        Outcome::Failed { message: exhausted::explain(&message, trainer.config.train.batch, run, newest).unwrap_or(message) }
+        let run = ends.folder.now();
+        Outcome::Failed { message: exhausted::explain(&message, trainer.config.train.batch, &run, newest).unwrap_or(message) }
     };
     let outcome = match result {
         Ok(Ok(outcome)) => outcome,

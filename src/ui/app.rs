@@ -105,7 +105,7 @@ pub fn run(
         better: options.better,
     };
     app.screen.may_take = app.session.may_take();
-    if app.screen.may_take && app.trouble.is_none() {
+    if app.session.is_attached() || (app.screen.may_take && app.trouble.is_none()) {
         // Whoever trains knows what troubles it.
         app.screen.trains = Trains::Elsewhere;
     }

@@ -18,17 +18,18 @@ use super::evaluation::Row;
 use super::help;
 use super::keymap::{Intent, Scope};
 use super::layout::{Pane, View};
-use super::screen::{Asked, BranchWish, Dialog, Mood, Motion, SMOOTHING, Screen, Search, Trains, is_over};
+use super::screen::{Asked, BranchWish, Dialog, Mood, Motion, SMOOTHING, Screen, Search, Trains, is_over, only_hosts};
 use crate::protocol::report::Report;
 use crate::protocol::{Change, Command, Flow, Step, Stop};
 use crate::run::RunState;
+use crate::run::advice;
 use crate::run::checkpoints::Pinned;
 use crate::run::session::Access;
 use crate::run::state::{Marker, Phase};
 pub use branch::may_touch;
 pub use charts::focused as focused_chart;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 pub use steering::{Past, past, steers};
 use steering::{apply, dials, may_steer, open_editor, propose, undo};
 
@@ -164,7 +165,11 @@ pub fn paste(screen: &mut Screen, text: &str) {
 
 /// Ctrl-C, or the signal that means the same.
 pub fn interrupt(screen: &mut Screen, state: &RunState) -> Vec<Effect> {
-    if screen.access == Access::ReadOnly || is_over(state) {
+    if only_hosts(screen, state) && !is_over(state) {
+        return vec![Effect::Leave(Leave::Detached)];
+    }
+    // Where another process trains, no number of interrupts stops it.
+    if screen.access == Access::ReadOnly || is_over(state) || screen.trains == Trains::Elsewhere {
         return vec![Effect::Leave(Leave::Quit)];
     }
     if state.started.is_none() {
@@ -254,6 +259,7 @@ fn perform(screen: &mut Screen, state: &RunState, intent: Intent) -> Vec<Effect>
         Intent::Evaluate => evaluate(screen, state),
         Intent::Probe => return ask(screen, state, Command::Evaluate, Asked::Probe),
         Intent::Show(view) => screen.turn_to(view),
+        Intent::Quit if only_hosts(screen, state) && !is_over(state) => return branch::detach(screen, state),
         Intent::Quit if screen.access == Access::ReadOnly || is_over(state) => return vec![Effect::Leave(Leave::Quit)],
         Intent::Quit if state.started.is_none() => return vec![Effect::Leave(Leave::BeforeStart)],
         Intent::Quit => screen.dialog = Some(Dialog::Quit { choice: 0 }),
@@ -367,13 +373,21 @@ fn evaluate(screen: &mut Screen, state: &RunState) {
         screen.dialog = Some(Dialog::GiveUp { choice: 0 });
         return;
     }
-    let reason = if screen.access == Access::ReadOnly {
-        "this run is only watched: evaluate its checkpoints with rematch eval"
+    let later = if screen.access == Access::ReadOnly {
+        Some("this run is only watched")
     } else if is_over(state) {
-        "training is over: evaluate its checkpoints with rematch eval"
+        Some("training is over")
     } else if matches!(state.phase, Phase::Stopping(_)) {
-        "the run is stopping: evaluate its checkpoint with rematch eval"
-    } else if screen.waiting.iter().any(|(_, asked)| *asked == Asked::Examine) {
+        Some("the run is stopping")
+    } else {
+        None
+    };
+    if let Some(why) = later {
+        let eval = advice::command("eval", Path::new(&screen.folder), "");
+        screen.toast(Mood::Bad, format!("{why}: evaluate its newest checkpoint with {eval}"));
+        return;
+    }
+    let reason = if screen.waiting.iter().any(|(_, asked)| *asked == Asked::Examine) {
         "an evaluation was asked for: it begins after this step"
     } else {
         match &state.started {

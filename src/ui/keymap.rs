@@ -170,7 +170,7 @@ macro_rules! table {
 pub const KEYMAP: &[Binding] = table! {
     Everywhere [key('q')] Quit "leave: asks how to stop" "quit";
     Everywhere [key('?'), named(KeyCode::F(1))] Help "this help; / searches it" "help";
-    Everywhere [ctrl('c')] Interrupt "as q; twice in 2 s: save and stop now; thrice: leave at once";
+    Everywhere [ctrl('c')] Interrupt "as q; twice: save and stop; thrice: at once; attached: leave";
     Everywhere [ctrl('z')] Suspend "suspend the program, as at a shell; training stops too";
     Everywhere [key(' ')] Pause "pause or go on, at the next step" "pause";
     Everywhere [key('s')] Save "write a checkpoint now" "save";

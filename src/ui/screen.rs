@@ -9,6 +9,7 @@ mod charts;
 mod editor;
 mod events;
 mod gallery;
+mod leave;
 mod runs;
 mod system;
 mod toast;
@@ -18,6 +19,7 @@ pub use charts::{Charts, Overlays, Tail, X};
 pub use editor::{Editor, Field, Wish};
 pub use events::{Around, BY_HAND, By, Events, Half, Wanted, window};
 pub use gallery::{Gallery, Look, Size};
+pub use leave::{WayOut, only_hosts, ways_out};
 pub use runs::{Extent, Filter, Folder, Listed, OVERLAYS, Rank, Runs, Shape, Shown, Sort, Toggled, state_word};
 pub use system::{Overlay, Section, Span, System};
 pub use toast::{Changed, Mood, Stays, Toast};
@@ -229,15 +231,8 @@ pub enum Motion {
     Reduced,
 }
 
-/// The quit dialog's choices, the first being the safe one.
-pub const QUIT: [&str; 5] = [
-    "stop after this step and save",
-    "stop after this epoch and save",
-    "stop without saving ...",
-    "detach: training goes on without this screen",
-    "go on training",
-];
 pub const DETACH: [&str; 2] = ["detach: training goes on", "stay"];
+pub const DETACH_PAUSED: [&str; 2] = ["detach: the run stays paused", "stay"];
 pub const SUSPEND: [&str; 2] = ["suspend everything until fg", "go on training"];
 pub const DISCARD: [&str; 2] = ["keep training", "stop, lose what was not saved"];
 pub const UNSCHEDULE: [&str; 2] = ["let it come", "give it up"];

@@ -40,7 +40,7 @@ pub(super) fn run(job: Job, ui: Ui, requests: Receiver<Request>, lines: Lines, s
     let folder = begun.folder.clone();
     let records = begun.recorder.subscribe();
     if let Some(shim) = shim {
-        let _ = writeln!(std::io::stdout(), "{}", farewell(&begun));
+        let _ = writeln!(std::io::stdout(), "{}", farewell(&begun, false));
         let_go(shim, &begun);
     } else if let Err(why) = &begun.server {
         let _ = writeln!(std::io::stderr(), "rematch: nobody can attach to this run: {why}");

@@ -87,7 +87,7 @@ pub(super) fn run(
         }
         Leave::Detached | Leave::HungUp => {
             // Where the terminal is still there, somebody sent the signal, or left on purpose, and reads this.
-            let _ = writeln!(std::io::stderr(), "rematch: {}", farewell(&begun));
+            let _ = writeln!(std::io::stderr(), "rematch: {}", farewell(&begun, state.phase == Phase::Paused));
             match on.hangup {
                 OnSignal::SaveAndStop if left.why == Leave::HungUp => ask_to_stop(&ask),
                 OnSignal::Save if left.why == Leave::HungUp => {

@@ -4,7 +4,7 @@
 
 use super::steering::{schedule, set, steers, undo};
 use super::{Effect, Place, ask, evaluate, perform};
-use crate::protocol::{Change, Command, Flow, StopWhen};
+use crate::protocol::{Change, Command, Flow};
 use crate::run::RunState;
 use crate::run::session::Access;
 use crate::run::state::Phase;
@@ -12,7 +12,7 @@ use crate::ui::command_line::parse::{Spoken, parse};
 use crate::ui::command_line::{CommandLine, Known, Typed, remember};
 use crate::ui::keymap::Intent;
 use crate::ui::layout::View;
-use crate::ui::screen::{Asked, BranchWish, Branching, Dialog, Half, Pending, Screen, Search};
+use crate::ui::screen::{Asked, BranchWish, Branching, Dialog, Half, Pending, Screen, Search, Trains, WayOut, is_over, ways_out};
 use crossterm::event::KeyEvent;
 
 pub(super) fn key(screen: &mut Screen, state: &RunState, mut line: CommandLine, event: &KeyEvent) -> Vec<Effect> {
@@ -94,10 +94,7 @@ fn run(screen: &mut Screen, state: &RunState, spoken: Spoken) -> Result<Vec<Effe
         Spoken::Probe => return Ok(ask(screen, state, Command::Evaluate, Asked::Probe)),
         Spoken::Evaluate => evaluate(screen, state),
         Spoken::Stop(when) => {
-            let choice = match when {
-                StopWhen::AfterStep => 0,
-                StopWhen::AfterEpoch => 1,
-            };
+            let choice = ways_out(screen).iter().position(|way| *way == WayOut::Stop(when)).unwrap_or_default();
             screen.dialog = Some(Dialog::Quit { choice });
         }
         Spoken::Undo => undo(screen, state),
@@ -138,6 +135,9 @@ fn run(screen: &mut Screen, state: &RunState, spoken: Spoken) -> Result<Vec<Effe
         }
         Spoken::Detach => return Ok(perform(screen, state, Intent::Detach)),
         Spoken::Take if screen.access == Access::Steer => return Err("this screen steers already".into()),
+        Spoken::Take if !screen.may_take && screen.trains == Trains::Elsewhere && !is_over(state) => {
+            return Err("this screen only looks (--read-only); attach without that to steer".into());
+        }
         Spoken::Take if !screen.may_take => return Err("this run is only watched: nothing can be changed".into()),
         Spoken::Take => return Ok(vec![Effect::TakeLease]),
         Spoken::Quit => return Ok(perform(screen, state, Intent::Quit)),

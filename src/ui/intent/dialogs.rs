@@ -11,7 +11,7 @@ use crate::ui::field::{Edited, TextField};
 use crate::ui::help;
 use crate::ui::layout::View;
 use crate::ui::screen::{
-    Asked, DISCARD, Dialog, Editor, Field, GIVE_UP, Mood, Pending, QUIT, SUSPEND, Screen, Search, WRITE, Wish,
+    Asked, DISCARD, Dialog, Editor, Field, GIVE_UP, Mood, Pending, SUSPEND, Screen, Search, Trains, WRITE, WayOut, Wish, ways_out,
 };
 use crate::ui::scroll::scrolled;
 use crate::ui::view;
@@ -74,14 +74,16 @@ pub(super) fn choose(choice: usize, count: usize, code: KeyCode) -> usize {
 pub(super) fn quit(screen: &mut Screen, choice: usize, event: &KeyEvent) -> Vec<Effect> {
     match event.code {
         KeyCode::Esc => {}
-        KeyCode::Enter => match choice {
-            0 => return stop(Stop::NOW_AND_SAVE),
-            1 => return stop(Stop { when: StopWhen::AfterEpoch, save: SaveOnStop::Save }),
-            2 => screen.dialog = Some(Dialog::Discard { choice: 0 }),
-            3 => return vec![Effect::Leave(Leave::Detached)],
-            _ => {}
+        // The key that opened it, again.
+        KeyCode::Char('q') if screen.trains == Trains::Elsewhere => return vec![Effect::Leave(Leave::Quit)],
+        KeyCode::Enter => match ways_out(screen).get(choice) {
+            Some(WayOut::Stop(when)) => return stop(Stop { when: *when, save: SaveOnStop::Save }),
+            Some(WayOut::Discard) => screen.dialog = Some(Dialog::Discard { choice: 0 }),
+            Some(WayOut::Leave) => return vec![Effect::Leave(Leave::Quit)],
+            Some(WayOut::Detach) => return vec![Effect::Leave(Leave::Detached)],
+            Some(WayOut::Stay) | None => {}
         },
-        code => screen.dialog = Some(Dialog::Quit { choice: choose(choice, QUIT.len(), code) }),
+        code => screen.dialog = Some(Dialog::Quit { choice: choose(choice, ways_out(screen).len(), code) }),
     }
     Vec::new()
 }

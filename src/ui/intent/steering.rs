@@ -10,7 +10,7 @@ use crate::run::session::Access;
 use crate::run::state::Turn;
 use crate::ui::command_line::when::When;
 use crate::ui::layout::{Pane, View};
-use crate::ui::screen::{Asked, Dialog, Editor, Mood, Pending, Screen, UNSCHEDULE, is_over};
+use crate::ui::screen::{Asked, Dialog, Editor, Mood, Pending, Screen, Trains, UNSCHEDULE, is_over};
 use crossterm::event::{KeyCode, KeyEvent};
 
 /// Where a nudge takes a dial that stands at 0.
@@ -27,6 +27,8 @@ pub(super) fn dials(state: &RunState) -> &[Dial] {
 pub fn steers(screen: &Screen, state: &RunState) -> Result<(), &'static str> {
     if screen.access == Access::ReadOnly && screen.may_take {
         Err("another screen steers this run; :take steers it from here")
+    } else if screen.access == Access::ReadOnly && screen.trains == Trains::Elsewhere && !is_over(state) {
+        Err("this screen only looks (--read-only); attach without that to steer")
     } else if screen.access == Access::ReadOnly {
         Err("this run is only watched: nothing can be changed")
     } else if is_over(state) {

@@ -8,7 +8,7 @@ use crate::run::session::Access;
 use crate::ui::brush::wrap;
 use crate::ui::keymap::{Intent, Scope};
 use crate::ui::layout::Pane;
-use crate::ui::screen::is_over;
+use crate::ui::screen::{Trains, is_over};
 use crate::ui::theme::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -126,6 +126,9 @@ fn proposal(pen: &Pen, dials: &[Dial]) -> Line<'static> {
         None if is_over(pen.state) => Line::from(pen.span(Tone::Dim, "as they were at the end")),
         None if pen.screen.access == Access::ReadOnly && pen.screen.may_take => {
             Line::from(pen.span(Tone::Dim, "only looking; :take"))
+        }
+        None if pen.screen.access == Access::ReadOnly && pen.screen.trains == Trains::Elsewhere => {
+            Line::from(pen.span(Tone::Dim, "only looking"))
         }
         None if pen.screen.access == Access::ReadOnly => Line::from(pen.span(Tone::Dim, "as recorded")),
         None => {

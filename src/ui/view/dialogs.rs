@@ -5,7 +5,9 @@ use crate::protocol::{Dial, Outcome, Step};
 use crate::run::state::Phase;
 use crate::ui::brush::folded;
 use crate::ui::help::{self, HelpLine};
-use crate::ui::screen::{DETACH, DISCARD, Dialog, Editor, Field, GIVE_UP, QUIT, SUSPEND, Search, WRITE};
+use crate::ui::screen::{
+    DETACH, DETACH_PAUSED, DISCARD, Dialog, Editor, Field, GIVE_UP, SUSPEND, Search, WRITE, only_hosts, ways_out,
+};
 use crate::ui::theme::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -18,7 +20,10 @@ pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     match &pen.screen.dialog {
         None => {}
         Some(Dialog::Help { search, scroll }) => help(pen, search, *scroll, area, buffer),
-        Some(Dialog::Quit { choice }) => choices(pen, "Leave?", stands(pen), &QUIT, *choice, area, buffer),
+        Some(Dialog::Quit { choice }) => {
+            let ways = ways_out(pen.screen).map(|way| way.words(&pen.state.phase));
+            choices(pen, "Leave?", stands(pen), &ways, *choice, area, buffer);
+        }
         Some(Dialog::Discard { choice }) => {
             let saved: Step = pen.state.saved.as_ref().map_or(0, |(_, s)| s.step);
             let text = format!("Steps {saved} to {} would be lost.", pen.state.step);
@@ -43,8 +48,13 @@ pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
         }
         Some(Dialog::Failed { scroll }) => failed(pen, *scroll, area, buffer),
         Some(Dialog::Detach { choice }) => {
-            let text = "rematch attach brings a screen back.";
-            choices(pen, "Detach?", text, &DETACH, *choice, area, buffer);
+            let text = if only_hosts(pen.screen, pen.state) {
+                "Another screen steers. rematch attach brings a screen back."
+            } else {
+                "rematch attach brings a screen back."
+            };
+            let all = if pen.state.phase == Phase::Paused { &DETACH_PAUSED } else { &DETACH };
+            choices(pen, "Detach?", text, all, *choice, area, buffer);
         }
         Some(Dialog::Checkpoints { row }) => branch::list(pen, *row, area, buffer),
         Some(Dialog::Branch(branching)) => branch::branch(pen, branching, area, buffer),

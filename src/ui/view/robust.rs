@@ -16,6 +16,7 @@ pub(super) use verdict::draw as verdict;
 use super::{Focused, Pen, lines_at};
 use crate::protocol::Step;
 use crate::protocol::report::Report;
+use crate::run::advice::command;
 use crate::run::session::Access;
 use crate::ui::brush::wrap;
 use crate::ui::layout::Pane;
@@ -24,6 +25,7 @@ use crate::ui::theme::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
+use std::path::Path;
 
 /// The report that is looked at, and its place among all.
 struct Chosen<'a> {
@@ -65,6 +67,7 @@ fn framed(pen: &Pen, area: Rect, pane: Pane, name: &str, texts: &[String], buffe
 
 /// How to get a report, where there is none. Once is enough: the pane with the focus says it.
 fn nothing_yet(pen: &Pen, pane: Pane, inner: Rect, buffer: &mut Buffer) {
+    let late;
     let text = if pen.focused(pane) == Focused::No {
         return;
     } else if pen.state.examining.is_some() {
@@ -72,7 +75,9 @@ fn nothing_yet(pen: &Pen, pane: Pane, inner: Rect, buffer: &mut Buffer) {
     } else if pen.screen.access == Access::Steer && !is_over(pen.state) {
         "No evaluation yet: press a to evaluate these weights."
     } else {
-        "Nothing was evaluated while this run trained; rematch eval evaluates its checkpoints."
+        let eval = command("eval", Path::new(&pen.screen.folder), "");
+        late = format!("Nothing was evaluated while this run trained; this evaluates its newest checkpoint: {eval}");
+        &late
     };
     say(pen, inner, Tone::Text, text, buffer);
 }
