@@ -34,6 +34,7 @@ pub mod schedule;
 pub mod sgd;
 pub mod steer;
 pub mod stream;
+pub mod teacher_features;
 pub mod teaching;
 pub mod trainer;
 pub mod watch;

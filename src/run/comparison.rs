@@ -336,8 +336,7 @@ fn told(run: &RunFacts, state: &RunState) -> Vec<String> {
         if failed { format!("it says: {first}") } else { format!("its log is read up to where it is damaged: {first}") }
     }));
     if !run.changes.is_empty() {
-        let listed: Vec<String> =
-            run.changes.iter().take(CHANGES_TOLD).map(|change| format!("{} from step {}", change.text, change.step)).collect();
+        let listed: Vec<String> = run.changes.iter().take(CHANGES_TOLD).map(Marker::with_steps).collect();
         let more = run.changes.len().saturating_sub(CHANGES_TOLD);
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
         remarks.push(format!("steered, so not what its config alone gives: {}{more}", listed.join(", ")));

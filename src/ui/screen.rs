@@ -489,6 +489,7 @@ fn stays(kind: Warning) -> Stays {
         | Warning::InputBound
         | Warning::Throttled
         | Warning::Disk
+        | Warning::Limit
         | Warning::Data
         | Warning::Other => Stays::ForAWhile,
     }

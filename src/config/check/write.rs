@@ -93,6 +93,7 @@ fn value(config: &Config, path: &str) -> Option<String> {
                 AlertThen::Tell => "tell",
                 AlertThen::Pause => "pause",
             }),
+            (_, "alerts.adversarial_below") => config.alerts.adversarial_below.and_then(real),
             (_, "evaluation.steps") => count(config.evaluation.steps),
             (_, "evaluation.restarts") => count(config.evaluation.restarts),
             (_, "evaluation.images") => config.evaluation.images.and_then(whole),
