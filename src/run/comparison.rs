@@ -482,6 +482,12 @@ impl Group {
         let names: Vec<String> = self.columns.iter().map(|column| column.name(self.threat)).collect();
         (naturals, numbered(names.iter().map(String::as_str)))
     }
+
+    /// Of some of the columns of attacks, each unlike the others of these.
+    pub fn headings_of(&self, places: &[usize]) -> Vec<(usize, String)> {
+        let names: Vec<String> = places.iter().map(|&place| self.columns[place].name(self.threat)).collect();
+        places.iter().copied().zip(numbered(names.iter().map(String::as_str))).collect()
+    }
 }
 
 /// `pgd-20`, or `pgd-20 [1]` and `pgd-20 [2]`.

@@ -3,7 +3,7 @@
 //! Every value is written out, defaults too: a run's own config must not change its meaning when a default does.
 
 use super::keys::KEYS;
-use crate::config::{AlertThen, Config, Method, Nesterov, Planned, Projector, RandomStart, Rules, Schedule};
+use crate::config::{AlertThen, Config, Eps, Method, Nesterov, Planned, Projector, RandomStart, Rules, Schedule};
 use std::fmt::Write as _;
 
 /// The text of `runs/<id>/config.toml`.
@@ -53,7 +53,7 @@ fn value(config: &Config, path: &str) -> Option<String> {
         }
         "method.name" => text(config.method.name()),
         "threat.norm" => text(config.threat.norm.name()),
-        "threat.eps" => real(config.threat.eps.0),
+        "threat.eps" => Some(radius(config.threat.eps)),
         "train.epochs" => Some(train.epochs.to_string()),
         "train.steps" => train.steps.map(|steps| steps.to_string()),
         "train.batch" => whole(train.batch),
@@ -106,6 +106,12 @@ fn value(config: &Config, path: &str) -> Option<String> {
     }
 }
 
+/// `"8/255"` where that is exactly the value and is how it is shown, else the number.
+fn radius(eps: Eps) -> String {
+    let shown = eps.to_string();
+    if shown.contains('/') && shown.parse() == Ok(eps) { format!("\"{shown}\"") } else { format!("{:?}", eps.0) }
+}
+
 fn paths(all: &[String]) -> Option<String> {
     let list: Vec<String> = all.iter().map(|path| toml_edit::Value::from(path.as_str()).to_string()).collect();
     (!all.is_empty()).then(|| format!("[{}]", list.join(", ")))
@@ -123,7 +129,7 @@ fn method(method: Method, path: &str) -> Option<String> {
     let real = |v: f64| Some(format!("{v:?}"));
     match (method, path) {
         (_, "method.steps") if method.has_steps() => method.attack().map(|(steps, _)| steps.to_string()),
-        (_, "method.step_size") => method.attack().and_then(|(_, step_size)| real(step_size.0)),
+        (_, "method.step_size") => method.attack().map(|(_, step_size)| radius(step_size)),
         (_, "method.batch_norm") => method.batch_norm().and_then(|mode| text(mode.name())),
         (Method::FreeAt(_) | Method::Rrm(_) | Method::RrmPlus(_), "method.replays") => Some(method.replays().to_string()),
         (Method::Sat(sat), "method.random_start") => Some((sat.random_start == RandomStart::Yes).to_string()),
