@@ -193,6 +193,9 @@ pub struct Compare {
     pub runs: PathBuf,
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
+    /// Show every column; without it a table of text has those that tell the runs apart and fits 120 characters
+    #[arg(long)]
+    pub wide: bool,
     /// Show each run's teacher in a row below it
     #[arg(long)]
     pub teachers: bool,

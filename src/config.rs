@@ -323,12 +323,15 @@ pub struct Insight {
 }
 
 /// What is told by itself, and what is done then.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Alerts {
     /// What loss, probes and machine show.
     pub rules: Rules,
     /// Whether the run pauses with an alert; a loss that is not finite always does.
     pub then: AlertThen,
+    /// Adversarial accuracy of probes below this fraction is told, once it was reached or half of the run is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adversarial_below: Option<f64>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

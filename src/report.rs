@@ -22,6 +22,7 @@ pub mod plot;
 pub mod png;
 pub mod points;
 pub mod runs;
+pub mod sets;
 pub mod single;
 pub mod statistics;
 pub mod sweep;

@@ -35,6 +35,7 @@ pub mod schedule;
 pub mod sgd;
 pub mod steer;
 pub mod stream;
+pub mod teacher_features;
 pub mod teaching;
 pub mod trainer;
 pub mod watch;

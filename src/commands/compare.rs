@@ -13,12 +13,13 @@ use rematch::run::comparison::{Teachers, compare};
 use std::io::{IsTerminal, Write};
 #[cfg(feature = "torch")]
 use std::path::Path;
+use text::Columns;
 
 pub fn run(args: &Compare) -> anyhow::Result<u8> {
     let teachers = if args.teachers { Teachers::Show { lone: &args.evaluations } } else { Teachers::Omit };
     let comparison = compare(&args.runs, &args.targets, teachers)?;
     let shown = match args.format {
-        Format::Text => text::of(&comparison, width()),
+        Format::Text => text::of(&comparison, width(), if args.wide { Columns::All } else { Columns::Few }),
         Format::Markdown => markdown::of(&comparison),
         Format::Csv => csv::of(&comparison),
         Format::Json => json::of(&comparison)?,
@@ -32,7 +33,7 @@ pub fn run(args: &Compare) -> anyhow::Result<u8> {
 #[cfg(feature = "torch")]
 pub(super) fn with_teacher(runs: &Path, run: &Path, lone: &Path) -> anyhow::Result<String> {
     let comparison = compare(runs, &[run.to_path_buf()], Teachers::Show { lone })?;
-    Ok(text::of(&comparison, width()))
+    Ok(text::of(&comparison, width(), Columns::Few))
 }
 
 /// Columns that text may take.

@@ -10,12 +10,25 @@ use crate::protocol::{Change, Dial, Event, Outcome, Step};
 use crate::run::RunState;
 use crate::run::advice::command;
 use crate::run::listing::clock;
-use crate::run::state::MarkerKind;
+use crate::run::state::{Exactness, Hand, MarkerKind};
 use std::fmt::Write;
 use std::path::Path;
 
 pub(super) struct Plain<'a> {
     folder: Option<&'a Path>,
+}
+
+/// The scheduled change that has just begun: whole, with its steps as announced and with who asked for it.
+fn scheduled(state: &RunState, dial: Dial) -> Option<String> {
+    let turn = state.turns.iter().rfind(|turn| turn.dial == dial)?;
+    let steps = if turn.over > 0 {
+        format!("over steps {} to {}", turn.step, turn.step + turn.over)
+    } else {
+        format!("from step {}", turn.step)
+    };
+    let note = turn.note.as_ref().map_or(String::new(), |note| format!("{note}; "));
+    let who = if turn.hand == Hand::Person { turn.who() } else { "by schedule".into() };
+    Some(format!("{} {} -> {} {steps} ({note}{who})\n", dial.name(), dial.show(turn.old), dial.show(turn.new)))
 }
 
 /// One line an attack, with what its number stands on.
@@ -44,9 +57,12 @@ impl<'a> Plain<'a> {
             Event::EpochFinished(epoch) => epoch_line(epoch, state),
             // Of a ramp the first and the last stair are told.
             Event::Controlled { stair: Some(stair), .. } if stair.number > 1 && !stair.is_last() => String::new(),
-            Event::Controlled { step, change, previous, note, .. } => {
+            Event::Controlled { step, change, previous, note, stair, .. } => {
                 let note = note.as_ref().map_or(String::new(), |note| format!(" ({note})"));
                 match (change, change.dial(), previous.dial()) {
+                    (_, Some((dial, _)), _) if stair.is_some_and(|stair| stair.number == 1) => {
+                        scheduled(state, dial).unwrap_or_default()
+                    }
                     (_, Some((dial, new)), Some((_, old))) => {
                         format!("{} {} -> {} from step {step}{note}\n", dial.name(), dial.show(old), dial.show(new))
                     }
@@ -54,8 +70,9 @@ impl<'a> Plain<'a> {
                     _ => format!("goes on from step {step}{note}\n"),
                 }
             }
-            Event::Scheduled { timed, .. } => format!(
-                "scheduled: {} -> {} from step {}{}\n",
+            Event::Scheduled { by, timed, .. } => format!(
+                "scheduled{}: {} -> {} from step {}{}\n",
+                if by.is_some() { " by hand" } else { "" },
                 timed.dial.name(),
                 timed.dial.show(timed.to),
                 timed.at,
@@ -150,8 +167,9 @@ impl<'a> Plain<'a> {
         }
         for marker in state.turned() {
             if let MarkerKind::Dial(dial) = marker.kind {
-                let values = marker.text.strip_prefix(dial.symbol()).unwrap_or(&marker.text);
-                rows.push(("steered", format!("{}{values} from step {}", dial.name(), marker.step)));
+                let text = marker.with_steps();
+                let values = text.strip_prefix(dial.symbol()).unwrap_or(&text);
+                rows.push(("steered", format!("{}{values}", dial.name())));
             }
         }
         match state.last_final() {
@@ -258,8 +276,9 @@ fn epoch_line(epoch: &EpochFinished, state: &RunState) -> String {
     if let Some(share) = data_share(state) {
         let _ = write!(line, " (data {share:.1} %)");
     }
-    if let Some(eta) = state.eta_seconds().filter(|_| epoch.epoch < planned) {
-        let _ = write!(line, "  ETA {}", clock(eta));
+    if let Some(eta) = state.eta().filter(|_| epoch.epoch < planned) {
+        let about = if eta.exactness == Exactness::Rough { "~" } else { "" };
+        let _ = write!(line, "  ETA {about}{}", clock(eta.seconds));
     }
     line.push('\n');
     line

@@ -467,6 +467,8 @@ pub enum Warning {
     Throttled,
     /// There is room for few checkpoints more.
     Disk,
+    /// Adversarial accuracy is below what the config sets.
+    Limit,
     /// Files left out, images enlarged.
     Data,
     Other,

@@ -27,6 +27,30 @@ pub struct Pulls {
     pub images: u64,
     /// What measuring it cost.
     pub ms: f64,
+    /// Why nothing can be matched to the teacher's features, whatever the weights are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teacher: Option<TeacherFault>,
+}
+
+/// What is wrong with a teacher's answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TeacherFault {
+    Zero,
+    /// The same for every image.
+    Constant,
+    NotFinite,
+}
+
+impl TeacherFault {
+    /// As it follows "the features are".
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Zero => "all zero",
+            Self::Constant => "the same for every image",
+            Self::NotFinite => "not all finite numbers (NaN or infinite)",
+        }
+    }
 }
 
 impl Pulls {

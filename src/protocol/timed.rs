@@ -23,6 +23,9 @@ pub struct Timed {
     /// The value it began from; `None` before it has begun.
     #[serde(default)]
     pub from: Option<f64>,
+    /// Steps done when a person asked for it; `None` where the config plans it, and in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_at: Option<Step>,
 }
 
 /// One of the parts that a timed change comes in.
@@ -85,7 +88,7 @@ mod tests {
     use super::*;
 
     fn timed(at: Step, over: u64) -> Timed {
-        Timed { dial: Dial::Lambda, to: 1.0, at, over, note: None, from: Some(0.0) }
+        Timed { dial: Dial::Lambda, to: 1.0, at, over, note: None, from: Some(0.0), asked_at: None }
     }
 
     #[test]

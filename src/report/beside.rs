@@ -1,6 +1,7 @@
 //! Runs in one table, as [`crate::run::comparison`] puts them beside each other.
 
 use super::document::{Cell, Column, Shown, Table};
+use super::sets::{self, OneSet};
 use super::words::{minutes, percent};
 use crate::protocol::event::Whose;
 use crate::run::comparison::{Group, Row, Time};
@@ -9,22 +10,56 @@ use crate::run::comparison::{Group, Row, Time};
 pub const UNITS: &str = "Accuracies in percent, each adversarial one an upper bound of robustness; min: minutes of training steps, without \
 and with the teacher's own; a number marked ! is doubted by its own evaluation.";
 
-pub fn table(group: &Group) -> Table {
-    let (naturals, attacks) = group.headings();
+/// A table for each set of images: the one with the most numbers first, with everything about the runs; the others with numbers alone.
+pub fn tables(group: &Group) -> Vec<Table> {
+    let having = |set: &OneSet| {
+        let measured = |row: &&Row| set.attacks.iter().any(|(place, _)| row.cells[*place].is_some());
+        group.rows.iter().filter(measured).count()
+    };
+    let all = sets::ordered(sets::of(group), having);
+    if all.is_empty() {
+        return vec![table(group, None, Facts::Show)];
+    }
+    all.iter().enumerate().map(|(i, set)| table(group, Some(set), if i == 0 { Facts::Show } else { Facts::Omit })).collect()
+}
+
+/// Whether a table says more of its runs than their numbers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Facts {
+    Show,
+    Omit,
+}
+
+fn table(group: &Group, set: Option<&OneSet>, facts: Facts) -> Table {
     let mut columns: Vec<Column> = ["run", "lambda"].into_iter().map(Column::left).collect();
-    columns.extend(naturals.into_iter().chain(attacks).map(Column::right));
-    columns.extend(["min", "min + teacher", "s/epoch", "epochs"].into_iter().map(Column::right));
-    columns.extend(["method", "student", "teacher"].into_iter().map(Column::left));
+    columns.extend(set.iter().flat_map(|set| heads(set)));
+    if facts == Facts::Show {
+        columns.extend(["min", "min + teacher", "s/epoch", "epochs"].into_iter().map(Column::right));
+        columns.extend(["method", "student", "teacher"].into_iter().map(Column::left));
+    }
+    let measured = |row: &&Row| set.is_some_and(|set| set.attacks.iter().any(|(place, _)| row.cells[*place].is_some()));
+    let rows = group.rows.iter().filter(|row| facts == Facts::Show || measured(row));
     Table {
-        caption: String::new(),
+        caption: if facts == Facts::Omit { set.map_or_else(String::new, caption) } else { String::new() },
         columns,
-        rows: group.rows.iter().map(cells).collect(),
-        legend: legend(group),
+        rows: rows.map(|row| cells(row, set, facts)).collect(),
+        legend: set.map_or_else(Vec::new, |set| sets::legend(group, set)),
         shown: Shown::Everywhere,
     }
 }
 
-fn cells(row: &Row) -> Vec<Cell> {
+/// Of a table that holds the numbers of one more set of images.
+pub fn caption(set: &OneSet) -> String {
+    format!("On {}", set.images)
+}
+
+/// Of the natural accuracy and of each attack.
+pub fn heads(set: &OneSet) -> Vec<Column> {
+    let names = std::iter::once("natural").chain(set.attacks.iter().map(|(_, name)| name.as_str()));
+    names.map(|name| Column::right(set.heading(name))).collect()
+}
+
+fn cells(row: &Row, set: Option<&OneSet>, facts: Facts) -> Vec<Cell> {
     let word = |text: &Option<String>| text.as_ref().map_or_else(Cell::without, Cell::of);
     let time = |time: Time| match time {
         Time::Seconds(seconds) => Cell::of(minutes(seconds)),
@@ -36,12 +71,17 @@ fn cells(row: &Row) -> Vec<Cell> {
         Whose::Student | Whose::Teacher => Cell::of(&row.label),
     };
     let mut cells = vec![name, word(&row.lambda)];
-    cells.extend(row.naturals.iter().map(|natural| natural.map_or_else(Cell::missing, |share| Cell::of(percent(share)))));
-    cells.extend(row.cells.iter().map(|cell| match cell {
-        Some(cell) if cell.doubts.is_empty() => Cell::of(percent(cell.adversarial)),
-        Some(cell) => Cell::of(format!("! {}", percent(cell.adversarial))),
-        None => Cell::missing(),
-    }));
+    if let Some(set) = set {
+        cells.push(row.naturals[set.natural].map_or_else(Cell::missing, |share| Cell::of(percent(share))));
+        cells.extend(set.attacks.iter().map(|(place, _)| match &row.cells[*place] {
+            Some(cell) if cell.doubts.is_empty() => Cell::of(percent(cell.adversarial)),
+            Some(cell) => Cell::of(format!("! {}", percent(cell.adversarial))),
+            None => Cell::missing(),
+        }));
+    }
+    if facts == Facts::Omit {
+        return cells;
+    }
     cells.extend([row.times.training, row.times.with_teacher].map(time));
     cells.push(epoch_seconds(row).map_or_else(Cell::without, |seconds| Cell::of(format!("{seconds:.2}"))));
     cells.push(row.epochs.map_or_else(Cell::without, |[done, planned]| {
@@ -57,15 +97,6 @@ pub fn epoch_seconds(row: &Row) -> Option<f64> {
         (Time::Seconds(seconds), Some([done, _])) if done > 0 => Some(seconds / done as f64),
         (Time::Seconds(_) | Time::Unknown | Time::DoesNotApply, _) => None,
     }
-}
-
-/// What each column of accuracies was measured with and on.
-pub fn legend(group: &Group) -> Vec<(String, String)> {
-    let (naturals, attacks) = group.headings();
-    let own = group.data.name.as_str();
-    let images = group.images.iter().map(|images| images.describe(own));
-    let columns = group.columns.iter().map(|column| column.describe(own));
-    naturals.into_iter().zip(images).chain(attacks.into_iter().zip(columns)).collect()
 }
 
 /// `a: it was stopped after 3 of 12 epochs`, of every row.

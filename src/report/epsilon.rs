@@ -46,7 +46,7 @@ pub fn figure(experiment: &Experiment, points: &[Point], names: &mut single::Nam
     let plot = Xy {
         title: "Robust accuracy against epsilon".into(),
         x: Axis::linear(format!("epsilon ({})", attack.norm)).holding(0.0).tight(),
-        y: Axis::percent("accuracy, %").holding(0.0),
+        y: Axis::percent(format!("accuracy, %, on {images} {} images", split.name())).holding(0.0),
         series,
         levels: Vec::new(),
         rules: Vec::new(),

@@ -8,6 +8,7 @@ use super::plot::grid::{self, Grid};
 use super::plot::scale::Axis;
 use super::plot::xy::{Level, Look, Names, Point as Mark, Series, Spread, Xy};
 use super::points::{Point, short};
+use super::sets::{self, OneSet};
 use super::single;
 use super::statistics::Sample;
 use super::words::{self, minutes};
@@ -20,32 +21,44 @@ use std::fmt::Write;
 /// What every mark with bars is.
 const BARS: &str = "Marks are means over seeds, bars go from the lowest to the highest seed.";
 
-/// A group's columns of accuracies, as figures need them.
+/// The columns of accuracies on one set of images, as figures need them.
 struct Measures {
     /// Place among the group's columns, and its heading.
     attacks: Vec<(usize, String)>,
     /// The one that decides.
     headline: Option<(usize, String)>,
-    /// The natural accuracies that belong to it.
+    /// The natural accuracies on the same images.
     natural: usize,
+    /// `200 test images`.
+    images: String,
 }
 
-fn measures(group: &Group, points: &[Point]) -> Measures {
-    let (_, names) = group.headings();
-    let attacks: Vec<(usize, String)> = names.into_iter().enumerate().collect();
-    let headline = headline(group, points).and_then(|place| attacks.get(place).cloned());
-    let on = headline.as_ref().and_then(|(place, _)| group.images.iter().position(|images| *images == group.columns[*place].on));
-    Measures { attacks, natural: on.unwrap_or(0), headline }
+fn measures(set: &OneSet, points: &[Point]) -> Measures {
+    // Columns stand in the order of their strength, `AutoAttack` last.
+    let measured = set.attacks.iter().filter(|(place, _)| having(points, *place) > 0);
+    let headline = measured.max_by_key(|(place, _)| (having(points, *place), *place)).cloned();
+    Measures { attacks: set.attacks.clone(), natural: set.natural, headline, images: set.images.clone() }
 }
 
-/// The strongest attack of those that the most points were measured with: columns stand in the order of their strength, `AutoAttack` last.
-pub fn headline(group: &Group, points: &[Point]) -> Option<usize> {
-    let having = |place: usize| points.iter().filter(|p| p.role() == Role::Student && p.adversarial(place).is_some()).count();
-    (0..group.columns.len()).filter(|place| having(*place) > 0).max_by_key(|place| (having(*place), *place))
+/// Students that were measured with a column's attack.
+fn having(points: &[Point], place: usize) -> usize {
+    points.iter().filter(|point| point.role() == Role::Student && point.adversarial(place).is_some()).count()
 }
 
-pub fn of(experiment: &Experiment, group: &Group, points: &[Point], names: &mut single::Names) -> Vec<Figure> {
-    let measures = measures(group, points);
+/// The sets of images of a group's numbers: first the one that the sweep evaluates on, else the one that the most points were measured on.
+pub fn sets_of(experiment: &Experiment, group: &Group, points: &[Point]) -> Vec<OneSet> {
+    let asked = experiment.plan.evaluate.as_ref();
+    let is_asked = |set: &OneSet| {
+        let on = &group.images[set.natural];
+        asked.is_some_and(|asked| on.split.name() == asked.split && asked.images.is_none_or(|images| images == on.images))
+    };
+    let most = |set: &OneSet| set.attacks.iter().map(|(place, _)| having(points, *place)).max().unwrap_or(0);
+    sets::ordered(sets::of(group), |set| if is_asked(set) && most(set) > 0 { usize::MAX } else { most(set) })
+}
+
+/// All on the images of `set`.
+pub fn of(experiment: &Experiment, set: &OneSet, points: &[Point], names: &mut single::Names) -> Vec<Figure> {
+    let measures = measures(set, points);
     let students: Vec<&Point> = points.iter().filter(|point| point.role() == Role::Student).collect();
     match experiment.plan.figure {
         Kind::Lambda => lambda(&measures, points, &students, names),
@@ -101,7 +114,7 @@ fn lambda(measures: &Measures, points: &[Point], students: &[&Point], names: &mu
         let plot = Xy {
             title: format!("{label}: accuracy against lambda"),
             x: Axis::log("lambda (log scale, with a place for 0)"),
-            y: Axis::percent("accuracy, %").holding(0.0),
+            y: Axis::percent(format!("accuracy, %, on {}", measures.images)).holding(0.0),
             series: all,
             levels: teacher_levels(measures, points),
             rules: Vec::new(),
@@ -136,6 +149,7 @@ fn teacher_levels(measures: &Measures, points: &[Point]) -> Vec<Level> {
 /// Natural against adversarial accuracy.
 fn trade(measures: &Measures, points: &[Point], names: &mut single::Names) -> Option<Figure> {
     let (place, attack) = measures.headline.as_ref()?;
+    let images = &measures.images;
     let mut series: Vec<Series> = Vec::new();
     let mut rows: Vec<&str> = Vec::new();
     for point in points {
@@ -154,8 +168,8 @@ fn trade(measures: &Measures, points: &[Point], names: &mut single::Names) -> Op
     }
     let plot = Xy {
         title: format!("Natural against adversarial accuracy ({attack})"),
-        x: Axis::percent("natural accuracy, %").roomy(),
-        y: Axis::percent(format!("adversarial accuracy, %, {attack}")).roomy(),
+        x: Axis::percent(format!("natural accuracy, %, on {images}")).roomy(),
+        y: Axis::percent(format!("adversarial accuracy, %, {attack} on {images}")).roomy(),
         series,
         levels: Vec::new(),
         rules: Vec::new(),
@@ -243,7 +257,7 @@ fn grids(experiment: &Experiment, measures: &Measures, students: &[&Point], name
             rows_are: "student".into(),
             columns: columns.clone(),
             rows,
-            legend: format!("large: adversarial accuracy, %, {attack}; the darker the more"),
+            legend: format!("large: adversarial accuracy, %, {attack} on {}; the darker the more", measures.images),
         };
         grid.draw(format!("Adversarial and natural accuracy of each student with each teacher{setting}"))
     };
@@ -285,7 +299,7 @@ fn power(experiment: &Experiment, measures: &Measures, students: &[&Point], name
     let plot = Xy {
         title: format!("Adversarial accuracy against the student's own time ({attack})"),
         x: Axis::log("seconds an epoch, of the student alone (log scale)"),
-        y: Axis::percent(format!("adversarial accuracy, %, {attack}")).holding(0.0),
+        y: Axis::percent(format!("adversarial accuracy, %, {attack} on {}", measures.images)).holding(0.0),
         series,
         levels: Vec::new(),
         rules: Vec::new(),

@@ -1,9 +1,11 @@
 //! The table of a sweep: a line for each point, means over seeds with how far they spread, and the paper's numbers beside them.
 
+use super::beside::{caption, heads};
 use super::document::{Cell, Column, Is, Shown, Table};
 use super::experiment::Experiment;
 use super::paper::{Line, Ours, Printed};
 use super::points::{Point, short};
+use super::sets::{self, OneSet};
 use super::statistics::Sample;
 use super::words::{self, give_or_take, minutes, percent};
 use crate::run::comparison::Group;
@@ -13,15 +15,46 @@ pub const UNITS: &str = "Means over as many seeds as stand there, ± sample stan
 is over fewer. Accuracies in percent, each adversarial one an upper bound of robustness; min: minutes of training steps, probes and \
 evaluations left out, without and with the teacher's own; a number marked ! is doubted by an evaluation of its own.";
 
-pub fn table(experiment: &Experiment, group: &Group, points: &[Point], printed: Option<&Printed>) -> Table {
+/// A table for each set of images, the one that counts first, with everything about the points; the others with numbers alone.
+pub fn tables(
+    experiment: &Experiment,
+    group: &Group,
+    points: &[Point],
+    sets: &[OneSet],
+    printed: Option<&Printed>,
+) -> Vec<Table> {
+    if sets.is_empty() {
+        return vec![table(experiment, group, points, None, printed)];
+    }
+    let first = sets.iter().take(1).map(|set| table(experiment, group, points, Some(set), printed));
+    first.chain(sets.iter().skip(1).map(|set| numbers(group, points, set))).collect()
+}
+
+/// Numbers on further images.
+fn numbers(group: &Group, points: &[Point], set: &OneSet) -> Table {
+    let keys = varied_keys(points);
+    let mut columns = vec![Column::left("run")];
+    columns.extend(keys.iter().map(|key| Column::left(heading(key, &keys))));
+    columns.extend(heads(set));
+    let measured = |point: &&Point| set.attacks.iter().any(|(place, _)| point.adversarial(*place).is_some());
+    let rows = points.iter().filter(measured).map(|point| {
+        let mut cells = vec![name(point)];
+        cells.extend(keys.iter().map(|key| point.varied(key).map_or_else(Cell::without, Cell::of)));
+        cells.extend(accuracies(Some(set), point));
+        cells
+    });
+    let rows = rows.collect();
+    Table { caption: caption(set), columns, rows, legend: sets::legend(group, set), shown: Shown::Everywhere }
+}
+
+fn table(experiment: &Experiment, group: &Group, points: &[Point], set: Option<&OneSet>, printed: Option<&Printed>) -> Table {
     let keys = varied_keys(points);
     // Columns of the paper with nothing in them only take room.
     let printed = printed.filter(|printed| points.iter().any(|point| !matching(experiment, printed, point).is_empty()));
-    let (naturals, attacks) = group.headings();
     let mut columns = vec![Column::left("run")];
     columns.extend(keys.iter().map(|key| Column::left(heading(key, &keys))));
     columns.push(Column::right("seeds"));
-    columns.extend(naturals.into_iter().chain(attacks).map(Column::right));
+    columns.extend(set.iter().flat_map(|set| heads(set)));
     if let Some(printed) = printed {
         columns.push(Column::left(format!("paper, {}", printed.name)).of_paper());
         columns.extend(paper_columns(printed).map(|name| Column::right(format!("paper: {name}")).of_paper()));
@@ -37,7 +70,7 @@ pub fn table(experiment: &Experiment, group: &Group, points: &[Point], printed: 
         } else {
             Cell { is: Is::Missing, ..Cell::of(format!("{done} of {of}")) }
         });
-        cells.extend(accuracies(group, point));
+        cells.extend(accuracies(set, point));
         if let Some(printed) = printed {
             cells.extend(beside(experiment, printed, point));
         }
@@ -45,13 +78,9 @@ pub fn table(experiment: &Experiment, group: &Group, points: &[Point], printed: 
         cells.extend(facts(experiment, point));
         cells
     });
-    Table {
-        caption: String::new(),
-        columns,
-        rows: rows.collect(),
-        legend: super::beside::legend(group),
-        shown: Shown::Everywhere,
-    }
+    let rows = rows.collect();
+    let legend = set.map_or_else(Vec::new, |set| sets::legend(group, set));
+    Table { caption: String::new(), columns, rows, legend, shown: Shown::Everywhere }
 }
 
 /// `lambda` of `method.lambda`, and the whole key where that would not tell two apart.
@@ -112,14 +141,15 @@ fn times(point: &Point) -> [Cell; 4] {
     ]
 }
 
-fn accuracies(group: &Group, point: &Point) -> Vec<Cell> {
+fn accuracies(set: Option<&OneSet>, point: &Point) -> Vec<Cell> {
+    let Some(set) = set else { return Vec::new() };
     let of = point.seeds();
-    let naturals = (0..group.images.len()).map(|place| told(point.natural(place).as_ref(), of, percent));
-    let attacks = (0..group.columns.len()).map(|place| {
-        let cell = told(point.adversarial(place).as_ref(), of, percent);
-        if point.doubted(place) { Cell { text: format!("! {}", cell.text), ..cell } } else { cell }
+    let natural = told(point.natural(set.natural).as_ref(), of, percent);
+    let attacks = set.attacks.iter().map(|(place, _)| {
+        let cell = told(point.adversarial(*place).as_ref(), of, percent);
+        if point.doubted(*place) { Cell { text: format!("! {}", cell.text), ..cell } } else { cell }
     });
-    naturals.chain(attacks).collect()
+    std::iter::once(natural).chain(attacks).collect()
 }
 
 /// A mean with its spread, and over how many seeds where these are not all; what was not measured is missing.

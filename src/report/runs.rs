@@ -40,7 +40,7 @@ pub fn document(runs: &Path, names: &[PathBuf], lone: &Path) -> Result<Document,
         let title = if groups.len() > 1 { format!("Numbers: {on}") } else { "Numbers".into() };
         blocks.push(Block::Heading(Level::Section, title));
         blocks.push(Block::Text(format!("{}; threat {}.", words::data(&group.data), words::threat(group.threat))));
-        blocks.push(Block::Table(beside::table(group)));
+        blocks.extend(beside::tables(group).into_iter().map(Block::Table));
         blocks.push(Block::Text(beside::UNITS.into()));
         // Those of runs stand in their own sections.
         let remarks = beside::remarks(group.rows.iter().filter(|row| row.of == Whose::Teacher));

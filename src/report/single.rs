@@ -104,7 +104,11 @@ fn facts(row: &Row, started: &Started) -> Vec<(String, String)> {
 /// What was changed while it ran.
 fn turned(changes: &[Marker]) -> Table {
     let rows = changes.iter().map(|change| {
-        let by = if change.by_person { "a person" } else { "its plan" };
+        let by = match change.asked_at {
+            Some(asked_at) => format!("a person, scheduled at step {asked_at}"),
+            None if change.by_person => "a person".into(),
+            None => "its plan".into(),
+        };
         let note = change.note.as_ref().map_or_else(Cell::without, Cell::of);
         vec![Cell::of(change.step.to_string()), Cell::of(&change.text), Cell::of(by), note]
     });

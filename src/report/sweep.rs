@@ -4,13 +4,14 @@ use super::ReportError;
 use super::commands;
 use super::document::{Block, Cell, Column, Document, Level, Shown, Table, Tone};
 use super::epsilon;
-use super::experiment::Experiment;
+use super::experiment::{Experiment, Stands};
 use super::figures;
 use super::history;
 use super::missing;
 use super::overview;
 use super::paper::{Printed, printed};
 use super::points::Point;
+use super::sets::OneSet;
 use super::single::{Names, machine};
 use super::statistics::RULE;
 use super::verdict;
@@ -22,6 +23,9 @@ use crate::run::{comparison::evidence, evaluations};
 use crate::sweep::plan::{Curve, Doubts};
 use crate::sweep::{Figure, Plan, Role};
 use std::path::Path;
+
+const SEVERAL_SETS: &str = "The runs were evaluated on several sets of images. Each set has a table of its own: numbers of different images do \
+not compare, also where the run and the attack are the same. Figures show the first table's images.";
 
 /// # Errors
 /// What is no sweep, or was not begun.
@@ -95,13 +99,14 @@ fn results(
     several: bool,
 ) -> Vec<Block> {
     let points: Vec<Point> = experiment.points(place);
+    let sets = figures::sets_of(experiment, group, &points);
     let on = format!("{}, {}", group.data.name, words::threat(group.threat));
     let title = if several { format!("Results: {on}") } else { "Results".into() };
     let mut blocks = vec![Block::Heading(Level::Section, title)];
     blocks.push(Block::Text(format!("{}; threat {}.", words::data(&group.data), words::threat(group.threat))));
     match experiment.plan.figure {
         Figure::Budget => {
-            let said = verdict::at_equal_time(group, &points);
+            let said = verdict::at_equal_time(&sets, &points);
             if said.is_empty() {
                 blocks
                     .push(Block::List(Tone::Caution, vec!["No run was given another's time, or none of them is there.".into()]));
@@ -112,9 +117,14 @@ fn results(
         }
         Figure::Table | Figure::Time | Figure::Lambda | Figure::Grid => {}
     }
-    blocks.extend(figures::of(experiment, group, &points, names).into_iter().map(Block::Figure));
+    if let Some(set) = sets.first() {
+        blocks.extend(figures::of(experiment, set, &points, names).into_iter().map(Block::Figure));
+    }
     blocks.extend(epsilon::figure(experiment, &points, names).map(Block::Figure));
-    blocks.push(Block::Table(overview::table(experiment, group, &points, table)));
+    blocks.extend(overview::tables(experiment, group, &points, &sets, table).into_iter().map(Block::Table));
+    if sets.len() > 1 {
+        blocks.push(Block::Text(SEVERAL_SETS.into()));
+    }
     blocks.push(Block::Text(overview::UNITS.into()));
     if let Some(printed) = table {
         blocks.push(Block::List(Tone::Caution, overview::apart(experiment, group, &points, printed)));
@@ -142,7 +152,10 @@ fn of_paper(experiment: &Experiment, printed: &'static Printed) -> Vec<Block> {
 /// Every run by itself, and what must be known of it.
 fn runs(experiment: &Experiment) -> Vec<Block> {
     let heads = ["run", "of", "state"].map(Column::left);
-    let numbers = ["seed", "epochs", "min", "eval min", "natural", "adversarial"].map(Column::right);
+    let numbers = ["seed", "epochs", "min", "eval min", "natural", "adversarial", "images"].map(Column::right);
+    let sets: Vec<Option<OneSet>> = (0..experiment.groups.len())
+        .map(|place| figures::sets_of(experiment, &experiment.groups[place], &experiment.points(place)).into_iter().next())
+        .collect();
     let mut rows = Vec::new();
     let mut remarks = Vec::new();
     for cell in &experiment.plan.cells {
@@ -150,7 +163,7 @@ fn runs(experiment: &Experiment) -> Vec<Block> {
         let Some(row) = experiment.row(cell) else {
             let gap = || Cell { text: String::new(), ..Cell::missing() };
             let mut line = vec![Cell::of(&cell.id), Cell::of(name), Cell::missing(), Cell::of(cell.seed.to_string())];
-            line.extend([gap(), gap(), gap(), gap(), gap()]);
+            line.extend([gap(), gap(), gap(), gap(), gap(), gap()]);
             rows.push(line);
             continue;
         };
@@ -158,8 +171,15 @@ fn runs(experiment: &Experiment) -> Vec<Block> {
             Time::Seconds(seconds) => Cell::of(minutes(seconds)),
             Time::Unknown | Time::DoesNotApply => Cell::without(),
         };
-        let natural = row.naturals.iter().flatten().next().map_or_else(Cell::missing, |share| Cell::of(percent(*share)));
-        let last = row.cells.iter().flatten().next_back();
+        // Both on the same images.
+        let set = match experiment.stand(cell) {
+            Some(Stands::Ran { group, .. }) => sets.get(*group).and_then(Option::as_ref),
+            Some(Stands::NotRun | Stands::Unreadable(_)) | None => None,
+        };
+        let share = set.and_then(|set| row.naturals[set.natural]);
+        let natural = share.map_or_else(Cell::missing, |share| Cell::of(percent(share)));
+        let last = set.and_then(|set| set.attacks.iter().filter_map(|(place, _)| row.cells[*place].as_ref()).next_back());
+        let images = set.filter(|_| last.is_some()).map_or_else(Cell::missing, |set| Cell::of(set.count.to_string()));
         let adversarial = last.map_or_else(Cell::missing, |found| Cell::with(percent(found.adversarial), &found.ensemble.name));
         let epochs = row.epochs.map_or_else(Cell::without, |[done, planned]| Cell::of(format!("{done}/{planned}")));
         rows.push(vec![
@@ -172,6 +192,7 @@ fn runs(experiment: &Experiment) -> Vec<Block> {
             time(row.times.evaluation),
             natural,
             adversarial,
+            images,
         ]);
         // Of a teacher that was trained here the time is known, wherever the folder was moved to.
         let known =
@@ -195,7 +216,7 @@ fn runs(experiment: &Experiment) -> Vec<Block> {
     let mut blocks = vec![
         Block::Heading(Level::Section, "Every run".into()),
         Block::Table(table),
-        Block::Text("eval min: probes and the evaluation that ended the run; adversarial: under the strongest attack it was evaluated with.".into()),
+        Block::Text("eval min: probes and the evaluation that ended the run; adversarial: under the strongest attack it was evaluated with, on the same images as natural.".into()),
     ];
     if !remarks.is_empty() {
         blocks.push(Block::List(Tone::Caution, remarks));

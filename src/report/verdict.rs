@@ -1,9 +1,9 @@
 //! What a sweep at equal time says, in sentences: which of two is better by which number, or that it cannot be told.
 
 use super::points::Point;
+use super::sets::OneSet;
 use super::statistics::{Held, Sample, Verdict, held};
 use super::words::{minutes, percent, points as apart};
-use crate::run::comparison::Group;
 use crate::sweep::Role;
 use crate::sweep::plan::Count;
 
@@ -11,8 +11,7 @@ use crate::sweep::plan::Count;
 const SAME_TIME: f64 = 0.05;
 
 /// A sentence for each number of each point that was given another's time, beside each of those.
-pub fn at_equal_time(group: &Group, points: &[Point]) -> Vec<String> {
-    let (naturals, attacks) = group.headings();
+pub fn at_equal_time(sets: &[OneSet], points: &[Point]) -> Vec<String> {
     let mut said = Vec::new();
     for point in points.iter().filter(|point| point.role() == Role::Student) {
         let Some(budget) = &point.first().budget else { continue };
@@ -23,14 +22,14 @@ pub fn at_equal_time(group: &Group, points: &[Point]) -> Vec<String> {
         for other in if alike.is_empty() { others } else { alike } {
             let pair = Pair { first: point, second: other };
             said.push(pair.times(budget.count));
-            for (place, attack) in attacks.iter().enumerate() {
-                let number = Number { name: attack, better: "more robust", images: group.columns[place].on.images };
-                said.extend(pair.by(point.adversarial(place).as_ref(), other.adversarial(place).as_ref(), &number));
-            }
-            for (place, name) in naturals.iter().enumerate() {
-                let images = group.images[place].images;
-                let number = Number { name, better: "more accurate on unchanged images", images };
-                said.extend(pair.by(point.natural(place).as_ref(), other.natural(place).as_ref(), &number));
+            for set in sets {
+                let images = set.count;
+                for (place, name) in &set.attacks {
+                    let number = Number { name, better: "more robust", images };
+                    said.extend(pair.by(point.adversarial(*place).as_ref(), other.adversarial(*place).as_ref(), &number));
+                }
+                let number = Number { name: "natural", better: "more accurate on unchanged images", images };
+                said.extend(pair.by(point.natural(set.natural).as_ref(), other.natural(set.natural).as_ref(), &number));
             }
         }
     }
@@ -72,7 +71,7 @@ impl Pair<'_> {
         let (Some(a), Some(b)) = (first, second) else {
             return (first.is_some() || second.is_some()).then(|| {
                 let lacking = if first.is_none() { one } else { other };
-                format!("{name}: {lacking} was not measured, so nothing can be said.")
+                format!("{name} on {images} images: {lacking} was not measured, so nothing can be said.")
             });
         };
         let Held { difference, verdict } = held(a, b, images);
@@ -89,7 +88,7 @@ impl Pair<'_> {
                 )
             }
             Verdict::WithinSpread { spread } => format!(
-                "By {name} it cannot be told which of {one} and {other} is {better}: {points} points apart ({}), while runs spread by {} ({seeds}).",
+                "By {name} it cannot be told which of {one} and {other} is {better}: {points} points apart ({}, {images} images), while runs spread by {} ({seeds}).",
                 means(a, b),
                 apart(spread)
             ),
@@ -99,7 +98,7 @@ impl Pair<'_> {
                 apart(open)
             ),
             Verdict::UnknownSpread => format!(
-                "By {name} it cannot be told which of {one} and {other} is {better}: {points} points apart ({}), but with one seed nobody knows \
+                "By {name} it cannot be told which of {one} and {other} is {better}: {points} points apart ({}, {images} images), but with one seed nobody knows \
                  how far runs spread.",
                 means(a, b)
             ),

@@ -13,7 +13,7 @@ mod robustness;
 pub use machine::disk;
 
 use crate::protocol::event::{Event, Record, Warning};
-use crate::protocol::{Dial, Step};
+use crate::protocol::{Dial, Step, Timed};
 
 /// Something to be told: whoever calls records it as `Event::Warned`.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +36,8 @@ pub struct Alerts {
     /// Steps done.
     step: Step,
     turned: Option<Turned>,
+    /// Changes still to come that a person asked for.
+    asked: Vec<Timed>,
     loss: loss::Loss,
     robustness: robustness::Robustness,
     pull: pull::Pull,
@@ -49,6 +51,7 @@ struct Turned {
     from: f64,
     to: f64,
     step: Step,
+    by_hand: bool,
 }
 
 impl Turned {
@@ -66,7 +69,8 @@ impl Alerts {
         match &record.event {
             Event::Started(started) => {
                 // A resumed run begins anew: nobody knows how long it stood, and on which machine it goes on.
-                *self = Self { step: started.from_step, ..Self::default() };
+                let asked = started.scheduled.iter().filter(|timed| timed.asked_at.is_some()).cloned().collect();
+                *self = Self { step: started.from_step, asked, ..Self::default() };
                 self.robustness.start(started);
                 self.pull.start(started);
                 self.machine.start(started);
@@ -80,7 +84,7 @@ impl Alerts {
                     told.extend(self.machine.timed(record.at_ms, timing));
                 }
             }
-            Event::Controlled { step, change, previous, stair, .. } => {
+            Event::Controlled { step, by, change, previous, stair, .. } => {
                 if let (Some((dial, to)), Some((_, from))) = (change.dial(), previous.dial())
                     && dial != Dial::Probes
                     && from.is_finite()
@@ -88,7 +92,12 @@ impl Alerts {
                 {
                     let before = self.turned.filter(|t| t.dial == dial && stair.is_some_and(|s| s.number > 1));
                     let (from, step) = before.map_or((from, *step), |t| (t.from, t.step));
-                    self.turned = Some(Turned { dial, from, to, step });
+                    let of_asked = |timed: &Timed| timed.dial == dial && timed.at <= step && step <= timed.ends();
+                    let by_hand = by.is_some() || (stair.is_some() && self.asked.iter().any(of_asked));
+                    self.turned = Some(Turned { dial, from, to, step, by_hand });
+                    if by_hand {
+                        self.robustness.turned(dial, stair.is_none_or(|stair| stair.number == 1));
+                    }
                     self.loss.forget();
                     self.pull.turned(dial, to);
                 }
@@ -102,9 +111,10 @@ impl Alerts {
             }
             Event::Machine(machine) => told.extend(self.machine.see(record.at_ms, machine)),
             Event::Warned { kind: Warning::Overfitting, step, .. } => self.robustness.was_told(step.unwrap_or(self.step)),
+            Event::Scheduled { by: Some(_), timed, .. } => self.asked.push(timed.clone()),
+            Event::Unscheduled { dial, .. } => self.asked.retain(|timed| timed.dial != *dial),
             Event::Warned { .. }
-            | Event::Scheduled { .. }
-            | Event::Unscheduled { .. }
+            | Event::Scheduled { by: None, .. }
             | Event::Exhibited(_)
             | Event::Refused { .. }
             | Event::Stopping { .. }

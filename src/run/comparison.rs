@@ -336,8 +336,7 @@ fn told(run: &RunFacts, state: &RunState) -> Vec<String> {
         if failed { format!("it says: {first}") } else { format!("its log is read up to where it is damaged: {first}") }
     }));
     if !run.changes.is_empty() {
-        let listed: Vec<String> =
-            run.changes.iter().take(CHANGES_TOLD).map(|change| format!("{} from step {}", change.text, change.step)).collect();
+        let listed: Vec<String> = run.changes.iter().take(CHANGES_TOLD).map(Marker::with_steps).collect();
         let more = run.changes.len().saturating_sub(CHANGES_TOLD);
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
         remarks.push(format!("steered, so not what its config alone gives: {}{more}", listed.join(", ")));
@@ -479,6 +478,12 @@ impl Group {
         let naturals = numbered(self.images.iter().map(|_| "natural"));
         let names: Vec<String> = self.columns.iter().map(|column| column.name(self.threat)).collect();
         (naturals, numbered(names.iter().map(String::as_str)))
+    }
+
+    /// Of some of the columns of attacks, each unlike the others of these.
+    pub fn headings_of(&self, places: &[usize]) -> Vec<(usize, String)> {
+        let names: Vec<String> = places.iter().map(|&place| self.columns[place].name(self.threat)).collect();
+        places.iter().copied().zip(numbered(names.iter().map(String::as_str))).collect()
     }
 }
 

@@ -5,7 +5,7 @@ use super::link;
 use super::listing::{RunSummary, Standing, clock, harmless, summarised};
 use super::registry;
 use super::replay::{LogError, read_log, routine};
-use super::state::Phase;
+use super::state::{Exactness, Phase};
 use super::store::{Owner, RunFolder, StoreError, ids};
 use crate::protocol::{Event, FORMAT, Record};
 use serde::Serialize;
@@ -212,11 +212,14 @@ pub struct Live {
     pub run: String,
     /// Of the process that trains; absent where its lock cannot be read.
     pub pid: Option<u32>,
-    /// `running`, `paused`, `stopping`, `preparing`.
+    /// `running`, `evaluating`, `paused`, `stopping`, `preparing`.
     pub state: &'static str,
     pub step: u64,
     pub steps: u64,
+    /// The final evaluation included.
     pub eta_seconds: Option<f64>,
+    /// Less than an epoch is done, or how long the final evaluation takes is not known.
+    pub eta_is_rough: bool,
     /// Screens, and who of them steers; absent where the process does not answer.
     pub screens: Option<u64>,
     pub steered_by: Option<String>,
@@ -236,6 +239,7 @@ pub fn look(folder: &RunFolder) -> Result<Live, String> {
     let status = link::status(folder.path()).ok().map(|(_, status)| status);
     let word = match (&state.phase, summary.state) {
         (Phase::Preparing, _) => "preparing",
+        (Phase::Running, Standing::Running) if state.measuring.is_some() || state.examining.is_some() => "evaluating",
         (Phase::Running, Standing::Running) => "running",
         (Phase::Paused, Standing::Running) => "paused",
         (Phase::Stopping(_), Standing::Running) => "stopping",
@@ -251,6 +255,7 @@ pub fn look(folder: &RunFolder) -> Result<Live, String> {
         step: state.step,
         steps: state.plan_steps(),
         eta_seconds: state.eta_seconds(),
+        eta_is_rough: state.eta().is_some_and(|eta| eta.exactness == Exactness::Rough),
         screens: status.as_ref().map(|status| status.clients),
         steered_by: status.as_ref().map(|status| status.steered_by.clone()).filter(|name| !name.is_empty()),
         trouble: status.and_then(|status| status.trouble),
@@ -275,7 +280,7 @@ pub fn table(all: &[Live]) -> String {
             live.pid.map_or_else(|| "-".into(), |pid| pid.to_string()),
             live.state.to_string(),
             format!("{}/{}", live.step, live.steps),
-            live.eta_seconds.map_or_else(|| "-".into(), clock),
+            live.eta_seconds.map_or_else(|| "-".into(), |s| format!("{}{}", if live.eta_is_rough { "~" } else { "" }, clock(s))),
             live.summary.method.clone(),
             live.summary.lambda_shown().unwrap_or_else(|| "-".into()),
             best,

@@ -110,7 +110,7 @@ mod tests {
     }
 
     fn ramp(at: Step, over: u64) -> Event {
-        let timed = Timed { dial: Dial::Lambda, to: 1.0, at, over, note: None, from: None };
+        let timed = Timed { dial: Dial::Lambda, to: 1.0, at, over, note: None, from: None, asked_at: None };
         Event::Scheduled { step: 0, by: Some(CommandId(9)), timed }
     }
 

@@ -702,7 +702,8 @@ mod tests {
         live.recorder.record(said("a")).unwrap();
         let (mut good, _) = Raw::welcomed(&live, Hello { take: Take::Always, ..hello(0) });
         assert_eq!(good.seq(), 0);
-        let command = Command::Schedule(Timed { dial: Dial::Lambda, to: 1.0, at: 1, over: 1, note: None, from: None });
+        let command =
+            Command::Schedule(Timed { dial: Dial::Lambda, to: 1.0, at: 1, over: 1, note: None, from: None, asked_at: None });
         let valid: Vec<Vec<u8>> = [
             ToServer::Hello(hello(0)),
             ToServer::Ask(Request { id: CommandId(1 << 20), command: Command::Evaluate }),

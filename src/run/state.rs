@@ -2,6 +2,7 @@
 //!
 //! Nothing is drawn, read or timed here; the only clock is `Record::at_ms`.
 
+mod eta;
 mod judged;
 mod log;
 mod marker;
@@ -10,6 +11,7 @@ mod resume;
 mod track;
 mod turn;
 
+pub use eta::{Eta, Exactness};
 pub use log::{About, Level, LogLine};
 pub use marker::{Marker, MarkerKind};
 pub use track::Track;
@@ -79,6 +81,8 @@ pub struct RunState {
     pub finished: Option<Finished>,
     /// The evaluation that runs, and whose it is.
     pub examining: Option<EvaluationProgress>,
+    /// The same of a probe or final evaluation that takes long: part of the plan, so that nobody can give it up alone.
+    pub measuring: Option<EvaluationProgress>,
     /// What evaluations found, oldest first, with the step whose weights they looked at.
     pub reports: Vec<(Step, Arc<Report>)>,
     /// The newest measurement of what each term pulls.
@@ -102,6 +106,9 @@ pub struct RunState {
     /// Seconds a step, an exponential mean over reports; 0 before the first.
     pub step_seconds: f64,
     last_progress_ms: u64,
+    /// The last report was far faster than those before it.
+    fast_before: bool,
+    epoch_pace: eta::EpochPace,
     pub next_seq: u64,
 }
 
@@ -143,6 +150,7 @@ impl RunState {
             Event::Started(started) => self.start(at, started),
             Event::Progress(progress) => {
                 self.step = progress.step;
+                self.measuring = None;
                 self.lr = progress.lr;
                 self.images_per_s = progress.images_per_s.0;
                 for (&term, &value) in &progress.terms {
@@ -151,6 +159,9 @@ impl RunState {
                 self.track(Track::Lr, progress.step, progress.lr);
                 self.track(Track::ImagesPerS, progress.step, progress.images_per_s.0);
                 self.pace(at, progress.steps);
+                let worked = at.saturating_sub(self.started_at_ms).saturating_sub(self.paused_ms);
+                let epoch = self.started.as_ref().map_or(1, |s| s.plan.steps_per_epoch.max(1));
+                self.epoch_pace.report(progress.step, worked, epoch);
                 if let Some(timing) = &progress.timing {
                     for &part in timing.parts.keys() {
                         if !self.parts.contains(&part) {
@@ -172,7 +183,9 @@ impl RunState {
                     self.answer(*by, Answer::Done(*step));
                 }
                 self.tell(at, Level::Info, About::by(*by), format!("scheduled: {}", timed.words()));
-                self.scheduled.push(timed.clone());
+                // Older records do not say in the change itself who asked for it.
+                let asked_at = timed.asked_at.or_else(|| by.map(|_| *step));
+                self.scheduled.push(Timed { asked_at, ..timed.clone() });
             }
             Event::Unscheduled { step, by, dial, reason } => {
                 if let Some(by) = by {
@@ -203,13 +216,21 @@ impl RunState {
                 }
                 self.tell(at, Level::Info, About::by(*by), format!("stopping at step {step}"));
             }
-            Event::Evaluated(evaluated) => self.evaluated(at, evaluated),
-            Event::Examining { progress, .. } => {
+            Event::Evaluated(evaluated) => {
+                self.measuring = None;
+                self.epoch_pace.evaluated(evaluated);
+                self.evaluated(at, evaluated);
+            }
+            Event::Examining { by, progress, .. } => {
                 // Training stands still: the pace of steps must not be measured across it.
                 self.last_progress_ms = at;
-                self.examining = Some(progress.clone());
+                let shown = if by.is_some() { &mut self.examining } else { &mut self.measuring };
+                *shown = Some(progress.clone());
             }
-            Event::Examined { step, by, report } => self.examined(at, *step, *by, report),
+            Event::Examined { step, by, report } => {
+                self.epoch_pace.asked_for(report.seconds);
+                self.examined(at, *step, *by, report);
+            }
             Event::EpochFinished(epoch) => {
                 self.epochs.push(epoch.clone());
                 let probe = self.probe_of(epoch).map_or_else(String::new, |e| {
@@ -273,7 +294,7 @@ impl RunState {
             }
             Event::Finished(finished) => {
                 self.end_pause(at);
-                self.examining = None;
+                (self.examining, self.measuring) = (None, None);
                 self.step = finished.step;
                 let (level, text) = match &finished.outcome {
                     Outcome::Completed => (Level::Info, format!("completed at step {}", finished.step)),
@@ -324,12 +345,18 @@ impl RunState {
         self.step = started.from_step;
         self.finished = None;
         self.preparing = None;
-        self.scheduled.clone_from(&started.scheduled);
+        let asked_before = |timed: &Timed| {
+            let same = |old: &&Timed| (old.dial, old.to, old.at, old.over) == (timed.dial, timed.to, timed.at, timed.over);
+            self.scheduled.iter().find(same).and_then(|old| old.asked_at)
+        };
+        let asked = |timed: &Timed| Timed { asked_at: timed.asked_at.or_else(|| asked_before(timed)), ..timed.clone() };
+        self.scheduled = started.scheduled.iter().map(asked).collect();
         for &dial in &started.dials {
             self.track(Track::Dial(dial), started.from_step, started.controls.value(dial));
         }
         // An evaluation that was cut off with its program is not told to have ended.
-        self.examining = None;
+        (self.examining, self.measuring) = (None, None);
+        self.epoch_pace.forget();
         self.phase = match started.controls.flow {
             Flow::Running => Phase::Running,
             Flow::Paused => Phase::Paused,
@@ -378,8 +405,11 @@ impl RunState {
         let seconds = at.saturating_sub(self.last_progress_ms) as f64 / 1000.0 / steps.max(1) as f64;
         // Evaluations and pauses lie between reports too: what is far off the usual pace is not a step time.
         if self.last_progress_ms > 0 && (self.step_seconds == 0.0 || seconds < 8.0 * self.step_seconds) {
-            // The first steps on a GPU take seconds, and would be in the mean for minutes.
-            let weight = if self.step_seconds == 0.0 || seconds < 0.25 * self.step_seconds { 1.0 } else { 0.1 };
+            // The first steps on a GPU take seconds, and would be in the mean for minutes. One fast report is no such change: the last
+            // batch of an epoch may be a short one.
+            let fast = seconds < 0.25 * self.step_seconds;
+            let weight = if self.step_seconds == 0.0 || (fast && self.fast_before) { 1.0 } else { 0.1 };
+            self.fast_before = fast;
             self.step_seconds += weight * (seconds - self.step_seconds);
         }
         self.last_progress_ms = at;
@@ -402,7 +432,7 @@ impl RunState {
         match (change, change.dial(), previous.dial()) {
             (_, Some((dial, new)), Some((_, old))) => {
                 self.track(Track::Dial(dial), step, new);
-                let ramp = stair.filter(|stair| stair.of > 1).and_then(|_| {
+                let planned = stair.and_then(|_| {
                     self.scheduled.iter().find(|timed| timed.dial == dial && timed.at <= step && step <= timed.ends()).cloned()
                 });
                 if stair.is_some_and(Stair::is_last)
@@ -414,17 +444,23 @@ impl RunState {
                 if stair.is_some_and(|stair| stair.number > 1) {
                     return;
                 }
-                let (new, over) = ramp.map_or((new, String::new()), |ramp| (ramp.to, format!(" over {} steps", ramp.over)));
-                let text = format!("{} {} -> {}{over}", dial.symbol(), dial.show(old), dial.show(new));
-                self.tell(
-                    at,
-                    Level::Info,
-                    About::by(by),
-                    format!("{text} from step {step}{}", note.as_ref().map_or(String::new(), |n| format!(" ({n})"))),
-                );
+                let asked_at = planned.as_ref().and_then(|timed| timed.asked_at);
+                // The steps that were announced, not that of the first stair.
+                let ramp = planned.filter(|timed| timed.over > 0);
+                let (step, new, over) = ramp.map_or((step, new, 0), |ramp| (ramp.at, ramp.to, ramp.over));
+                let steps = if over > 0 { format!(" over steps {step} to {}", step + over) } else { String::new() };
+                let text = format!("{} {} -> {}{steps}", dial.symbol(), dial.show(old), dial.show(new));
                 let seq = self.next_seq.saturating_sub(1);
-                self.turns.push(Turn { seq, step, dial, old, new, note: note.clone(), hand: Hand::of(by, stair) });
-                self.mark(at, step, MarkerKind::Dial(dial), text, note, by.is_some());
+                let hand = Hand::of(by, stair, asked_at);
+                let (kind, by_person) = (MarkerKind::Dial(dial), hand == Hand::Person);
+                let marker = Marker { seq, step, at_ms: at, kind, text, note: note.clone(), by_person, asked_at, over };
+                let asked = asked_at.map(|_| marker.who());
+                let more: Vec<String> = note.iter().cloned().chain(asked).collect();
+                let more = if more.is_empty() { String::new() } else { format!(" ({})", more.join("; ")) };
+                let about = if by_person { About::Hand } else { About::Other };
+                self.tell(at, Level::Info, about, format!("{}{more}", marker.with_steps()));
+                self.turns.push(Turn { seq, step, dial, old, new, note, hand, asked_at, over });
+                self.markers.push(marker);
             }
             (Change::Flow(Flow::Paused), ..) => {
                 self.phase = Phase::Paused;
@@ -448,7 +484,7 @@ impl RunState {
 
     fn mark(&mut self, at_ms: u64, step: Step, kind: MarkerKind, text: String, note: Option<String>, by_person: bool) {
         let seq = self.next_seq.saturating_sub(1);
-        self.markers.push(Marker { seq, step, at_ms, kind, text, note, by_person });
+        self.markers.push(Marker { seq, step, at_ms, kind, text, note, by_person, asked_at: None, over: 0 });
     }
 
     fn answer(&mut self, id: CommandId, answer: Answer) {

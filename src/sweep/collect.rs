@@ -37,7 +37,7 @@ pub fn gather(plan: &Plan, ledger: &Ledger, from: &[PathBuf]) -> Result<Gathered
             gathered.here += 1;
             continue;
         }
-        match find(cell, ledger, from) {
+        match find(plan, cell, ledger, from) {
             None => gathered.missing.push(cell.id.clone()),
             Some(Err(why)) => gathered.refused.push(format!("{}: {why}", cell.id)),
             Some(Ok(run)) => {
@@ -59,14 +59,14 @@ pub fn gather(plan: &Plan, ledger: &Ledger, from: &[PathBuf]) -> Result<Gathered
 }
 
 /// The first run of this cell that can be taken; else why the one that was found cannot.
-fn find(cell: &Cell, ledger: &Ledger, from: &[PathBuf]) -> Option<Result<PathBuf, String>> {
+fn find(plan: &Plan, cell: &Cell, ledger: &Ledger, from: &[PathBuf]) -> Option<Result<PathBuf, String>> {
     let mut refused = None;
     for folder in from {
         for run in [folder.join(&cell.id), folder.join("runs").join(&cell.id)] {
             if !run.join("events.jsonl").is_file() || run == ledger.run(&cell.id) {
                 continue;
             }
-            match judge(cell, &run) {
+            match judge(cell, &run, plan) {
                 Ok(()) => return Some(Ok(run)),
                 Err(why) => refused = Some(Err(format!("{}: {why}", run.display()))),
             }
@@ -75,14 +75,16 @@ fn find(cell: &Cell, ledger: &Ledger, from: &[PathBuf]) -> Option<Result<PathBuf
     refused
 }
 
-fn judge(cell: &Cell, run: &Path) -> Result<(), String> {
+fn judge(cell: &Cell, run: &Path, plan: &Plan) -> Result<(), String> {
     let config = fs::read_to_string(run.join("config.toml")).map_err(|error| format!("its config cannot be read: {error}"))?;
     // The folder that it was made in, by where its teacher lies.
     let home = fs::canonicalize(run).ok().and_then(|run| Some(run.parent()?.parent()?.to_path_buf())).unwrap_or_default();
     let differing = is_of(cell, &config, &home);
     // Where data and teachers lie differs from machine to machine; what they are is in the run's log.
-    let told: Vec<String> =
-        differing.into_iter().filter(|line| !line.starts_with("data.path") && !line.starts_with("teacher.")).collect();
+    // A sweep that evaluates its runs leaves out the evaluation that would end them.
+    let elsewhere: &[&str] =
+        if plan.evaluate.is_some() { &["data.path", "teacher.", "evaluation.images"] } else { &["data.path", "teacher."] };
+    let told: Vec<String> = differing.into_iter().filter(|line| !elsewhere.iter().any(|key| line.starts_with(key))).collect();
     if told.is_empty() { Ok(()) } else { Err(format!("it is another run: {}", told.join("; "))) }
 }
 

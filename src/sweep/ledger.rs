@@ -10,6 +10,7 @@
 
 use super::board::{Found, Pair, Steps};
 use super::plan::{Cell, Curve, Doubts, Evaluate, FORMAT, HERE, Plan};
+use crate::config::units;
 use crate::disk::{self, Locking};
 use crate::protocol::Event;
 use crate::run::comparison::evidence;
@@ -377,7 +378,12 @@ pub fn differing(before: &str, now: &str, but: &[&str], [one, other]: [&str; 2])
         leaves
     };
     let (before, now) = (leaves(before), leaves(now));
-    let find = |all: &[(String, String)], key: &str| all.iter().find(|(own, _)| own == key).map(|(_, value)| value.clone());
+    // Earlier versions wrote `eps = 0.03137254901960784` where it is "8/255" now.
+    let plain = |value: &str| match units::number(value.trim_matches('"')) {
+        Ok(number) if value.contains('/') => format!("{number:?}"),
+        Ok(_) | Err(_) => value.to_string(),
+    };
+    let find = |all: &[(String, String)], key: &str| all.iter().find(|(own, _)| own == key).map(|(_, value)| plain(value));
     let mut keys: Vec<&String> = before.iter().chain(&now).map(|(key, _)| key).collect();
     keys.dedup();
     let mut seen: Vec<&String> = Vec::new();

@@ -82,10 +82,22 @@ fn tail(path: &Path) -> String {
 }
 
 impl Process {
-    pub fn train(ledger: &Ledger, cell: &Cell, program: &Program, device: &str, row: usize) -> Result<Self, String> {
+    /// `asked`: the evaluation that the sweep makes of it afterwards. The run's own at its end would look at the test images twice.
+    pub fn train(
+        ledger: &Ledger,
+        cell: &Cell,
+        asked: Option<&Evaluate>,
+        program: &Program,
+        device: &str,
+        row: usize,
+    ) -> Result<Self, String> {
         let config = ledger.config(&cell.id);
         let runs = ledger.runs();
-        let words = ["train", text(&config)?, "--runs", text(&runs)?, "--name", &cell.id, "--ui", "none", "--device", device];
+        let mut words =
+            vec!["train", text(&config)?, "--runs", text(&runs)?, "--name", &cell.id, "--ui", "none", "--device", device];
+        if asked.is_some() {
+            words.extend(["-s", "evaluation.images=0"]);
+        }
         Self::spawn(ledger, cell, program, &words, Work::Train, row)
     }
 

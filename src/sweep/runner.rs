@@ -319,7 +319,7 @@ impl Runner<'_> {
             }
         }
         self.ledger.write_config(cell, &text)?;
-        Ok(Process::train(self.ledger, cell, &self.how.program, device, at))
+        Ok(Process::train(self.ledger, cell, self.plan.evaluate.as_ref(), &self.how.program, device, at))
     }
 
     /// The config with as many steps as the time allows.

@@ -13,7 +13,7 @@ impl Trainer {
         if let Err(reason) = self.may_schedule(&timed) {
             return tell(ends, Event::Refused { by, reason });
         }
-        let timed = Timed { from: None, ..timed };
+        let timed = Timed { from: None, asked_at: Some(self.step), ..timed };
         tell(ends, Event::Scheduled { step: self.step, by: Some(by), timed: timed.clone() })?;
         self.scheduled.push(timed);
         // One that begins now begins before the next step.

@@ -22,7 +22,7 @@ pub(super) fn planned(trainer: &Trainer) -> Result<Vec<Timed>, SetupError> {
     let timed = |planned: &Planned| match judge(planned) {
         Ok(()) => {
             let Planned { dial, to, at, over, note } = planned.clone();
-            Ok(Timed { dial, to, at, over, note, from: None })
+            Ok(Timed { dial, to, at, over, note, from: None, asked_at: None })
         }
         Err(why) => Err(SetupError::Planned { change: planned.text(), why }),
     };

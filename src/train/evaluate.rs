@@ -29,6 +29,13 @@ pub struct Accuracy {
     pub fooled: Vec<i64>,
 }
 
+/// Images that are done, and how many of them stood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    pub done: usize,
+    pub robust: usize,
+}
+
 /// Images of this set in a batch that nobody chose.
 pub fn batch(set: &Pool) -> usize {
     (NUMBERS / set.image_len().max(1)).clamp(1, BATCH)
@@ -55,12 +62,14 @@ pub fn evaluate(
     set: &Pool,
     indices: &[i64],
     attack: &AttackSpec,
-    mut go_on: impl FnMut() -> GoOn,
+    mut go_on: impl FnMut(Progress) -> GoOn,
 ) -> Result<Option<Accuracy>, DataError> {
     let (mut natural, mut adversarial, mut images, mut fooled) = (0, 0, 0, Vec::new());
     let batch = batch(set);
     let _shapes = ManyShapes::begin();
     for places in indices.chunks(batch) {
+        let so_far = Progress { done: images, robust: adversarial };
+        let mut go_on = || go_on(so_far);
         let Some((correct, robust, places)) = examine(network, set, places, attack, &mut go_on)? else { return Ok(None) };
         natural += correct.iter().filter(|c| **c).count();
         adversarial += robust.iter().filter(|r| **r).count();
@@ -162,7 +171,7 @@ mod tests {
         let model = model();
         let set = labelled(&model, 60);
         let all = subset(60, 60);
-        let run = |attack: &AttackSpec| evaluate(&model, &set, &all, attack, || GoOn::Yes).unwrap().unwrap();
+        let run = |attack: &AttackSpec| evaluate(&model, &set, &all, attack, |_| GoOn::Yes).unwrap().unwrap();
         for norm in [Norm::Linf, Norm::L2] {
             let nothing = run(&spec(norm, 0.0, 3, 1));
             assert_eq!((nothing.natural, nothing.adversarial), (1.0, 1.0));
@@ -200,6 +209,6 @@ mod tests {
         assert_eq!(subset(5, 9), [0, 1, 2, 3, 4]);
         let model = model();
         let set = labelled(&model, 10);
-        assert_eq!(evaluate(&model, &set, &subset(10, 10), &spec(Norm::Linf, 0.1, 2, 1), || GoOn::No).unwrap(), None);
+        assert_eq!(evaluate(&model, &set, &subset(10, 10), &spec(Norm::Linf, 0.1, 2, 1), |_| GoOn::No).unwrap(), None);
     }
 }

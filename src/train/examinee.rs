@@ -105,7 +105,7 @@ impl Examinee {
     /// # Errors
     /// A file of a streamed set that cannot be read.
     pub fn evaluate(&self, attack: &AttackSpec, images: usize) -> Result<Option<evaluate::Accuracy>, DataError> {
-        evaluate::evaluate(&self.model, &self.set, &evaluate::subset(self.set.len(), images), attack, || {
+        evaluate::evaluate(&self.model, &self.set, &evaluate::subset(self.set.len(), images), attack, |_| {
             crate::attacks::GoOn::Yes
         })
     }

@@ -90,6 +90,7 @@ impl Trainer {
             shuffled: compared.then_some(blank),
             images,
             ms: 0.0,
+            teacher: self.teacher_fault,
         };
         Some((pulls, Tensor::stack(&numbers, 0)))
     }

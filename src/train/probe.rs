@@ -4,14 +4,18 @@
 
 use super::checkpoint::Probed;
 use super::ends::{Ends, RunError, tell};
-use super::evaluate;
+use super::evaluate::{self, Progress};
 use super::trainer::{Trainer, round};
 use crate::attacks::GoOn;
 use crate::config::{AttackSpec, Threat};
 use crate::protocol::Event;
 use crate::protocol::command::CommandId;
 use crate::protocol::event::{Evaluated, Purpose, Split, Warning, Whose};
-use std::time::Instant;
+use crate::protocol::report::EvaluationProgress;
+use std::time::{Duration, Instant};
+
+/// How often the progress of a measurement is told; one that takes less is not told at all.
+const TELL_EVERY: Duration = Duration::from_secs(1);
 
 /// One measurement to be made.
 struct Look {
@@ -105,9 +109,24 @@ impl Trainer {
         };
         let indices = evaluate::subset(set.len(), look.images);
         let begin = Instant::now();
-        let go_on = || if ends.inbox.stop_waits() { GoOn::No } else { GoOn::Yes };
+        let (total, step) = (indices.len(), self.step);
+        let (mut told, mut failed) = (begin, None);
+        let go_on = |so_far: Progress| {
+            if ends.inbox.stop_waits() || failed.is_some() {
+                return GoOn::No;
+            }
+            if told.elapsed() >= TELL_EVERY {
+                told = Instant::now();
+                let progress = under_way(&look.attack, so_far, total, begin.elapsed());
+                failed = tell(ends, Event::Examining { step, by: None, progress }).err();
+            }
+            GoOn::Yes
+        };
         let found = evaluate::evaluate(&model.folded(), set, &indices, &look.attack, go_on)?;
         self.evaluation_time += begin.elapsed();
+        if let Some(error) = failed {
+            return Err(error);
+        }
         let Some(found) = found else { return Ok(None) };
         if (look.of, split) == (Whose::Student, Split::Validation) {
             self.once_fooled.extend(&found.fooled);
@@ -126,5 +145,21 @@ impl Trainer {
         };
         tell(ends, Event::Evaluated(evaluated.clone()))?;
         Ok(Some(evaluated))
+    }
+}
+
+/// Progress of a measurement that has run for `took`. All restarts of a batch are made before the next batch.
+fn under_way(attack: &AttackSpec, so_far: Progress, total: usize, took: Duration) -> EvaluationProgress {
+    let Progress { done, robust } = so_far;
+    let failed = done.saturating_sub(robust);
+    let left = (done > 0).then(|| took.as_secs_f64() * 1e3 * total.saturating_sub(done) as f64 / done as f64);
+    EvaluationProgress {
+        doing: attack.short(),
+        stage: 0,
+        stages: 1,
+        done: done as u64,
+        total: total as u64,
+        robust: 1.0 - failed as f64 / total.max(1) as f64,
+        left_ms: left.map(|ms| ms as u64),
     }
 }

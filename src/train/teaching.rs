@@ -1,6 +1,6 @@
 //! Whether a teacher can teach a student, what is odd about it, and what it says of its own making.
 
-use crate::config::{Config, Method, Threat};
+use crate::config::{Config, Eps, Method, Threat};
 use crate::data::DataSet;
 use crate::nn::model::{self, Description, Model};
 use crate::nn::script::ScriptError;
@@ -80,7 +80,7 @@ pub(super) fn made_how(provenance: &serde_json::Value) -> String {
             evaluated["attack"]["name"].as_str().unwrap_or("?"),
             evaluated["attack"]["steps"],
             evaluated["attack"]["norm"].as_str().unwrap_or("?"),
-            evaluated["attack"]["eps"],
+            Eps(evaluated["attack"]["eps"].as_f64().unwrap_or(f64::NAN)),
         ),
         (Some(method), ..) => format!("{method}, {} steps", provenance["step"]),
         (None, ..) if provenance["imported_from"].is_string() => format!(

@@ -26,6 +26,7 @@ use crate::methods::{Batch, Context, Method};
 use crate::nn::Model;
 use crate::protocol::command::{Command, Request, SaveOnStop, StopWhen};
 use crate::protocol::event::{EpochFinished, Part, Plan, Progress, Warning};
+use crate::protocol::insight::TeacherFault;
 use crate::protocol::{Change, Controls, Event, Flow, Outcome, Step, Stop, Timed};
 use crate::random::{self, Purpose};
 use crate::run::advice::command;
@@ -97,6 +98,8 @@ pub struct Trainer {
     pub until: Option<Step>,
     /// What RDT's images were made from.
     pub robust_set: Option<String>,
+    /// What is wrong with the features of the first teacher.
+    pub teacher_fault: Option<TeacherFault>,
     /// The epsilon that the teacher's reference lines were measured at.
     pub teacher_probed_at: Option<f64>,
     /// The step whose loss was not finite, once a person has been told.
@@ -123,6 +126,7 @@ impl Trainer {
         for message in std::mem::take(&mut self.remarks) {
             tell(ends, Event::Warned { step: None, kind: Warning::Teacher, message })?;
         }
+        self.check_teachers(ends)?;
         self.tell_of_data(ends)?;
         if let Made::Stopped(stop) = self.robust_set(ends)? {
             return self.stopped(ends, stop);

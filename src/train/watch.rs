@@ -110,7 +110,7 @@ impl Trainer {
         let attack = AttackSpec::pgd(threat, STEPS, 1, 0);
         let indices = evaluate::subset(self.train.len(), settings.images);
         let begin = Instant::now();
-        let go_on = || if ends.inbox.stop_waits() { crate::attacks::GoOn::No } else { crate::attacks::GoOn::Yes };
+        let go_on = |_| if ends.inbox.stop_waits() { crate::attacks::GoOn::No } else { crate::attacks::GoOn::Yes };
         let found = evaluate::evaluate(&self.student.folded(), &self.train, &indices, &attack, go_on)?;
         self.evaluation_time += begin.elapsed();
         let Some(found) = found else { return Ok(Verdict::GoOn) };

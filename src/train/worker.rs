@@ -407,6 +407,7 @@ fn build(mut config: Config, data: &DataSet, options: &Options) -> Result<(Train
         data_remarks: data.remarks.clone(),
         notes,
         probed: None,
+        teacher_fault: None,
         teacher_probed_at: None,
         warned_at: None,
         config,

@@ -434,8 +434,17 @@ mod tests {
     #[test]
     fn markers_stand_over_the_step_they_name_and_spare_the_curve() {
         let series = ramp(40, |_| 2.0);
-        let at =
-            |step| Marker { seq: 0, step, at_ms: 0, kind: MarkerKind::Saved, text: String::new(), note: None, by_person: true };
+        let at = |step| Marker {
+            seq: 0,
+            step,
+            at_ms: 0,
+            kind: MarkerKind::Saved,
+            text: String::new(),
+            note: None,
+            by_person: true,
+            asked_at: None,
+            over: 0,
+        };
         let curve = [Curve { factor: 0.5, ..curve(&series) }];
         let rows = draw(&curve, &[at(10), at(20), at(21)], |c| c.bounds = Bounds::AtLeast(0.0, 2.0));
         let top: String = rows[0].chars().skip(6).collect();

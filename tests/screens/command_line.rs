@@ -56,7 +56,8 @@ fn enter_sends_what_was_typed() {
     assert_eq!((*to, note.as_str(), *old, *new), (0.5, "twice as much", 0.25, 0.5));
     assert_eq!((screen.pending.len(), &screen.dialog), (1, &None));
     let effects = press(&mut screen, &state, ":set eps 4/255 at-epoch 10 note smaller\n");
-    let timed = Timed { dial: Dial::Eps, to: 4.0 / 255.0, at: 710, over: 0, note: Some("smaller".into()), from: None };
+    let timed =
+        Timed { dial: Dial::Eps, to: 4.0 / 255.0, at: 710, over: 0, note: Some("smaller".into()), from: None, asked_at: None };
     assert_eq!(effects, [Effect::Ask(Command::Schedule(timed), Asked::Schedule)]);
     let pause = Command::Set { change: Change::Flow(Flow::Paused), note: None };
     assert_eq!(press(&mut screen, &state, ":pause\n"), [Effect::Ask(pause, Asked::Flow(Flow::Paused))]);

@@ -241,6 +241,7 @@ fn pulled(step: u64) -> Event {
     Event::Pulled(Pulls {
         step,
         terms: [Term::WeightedCrossEntropy, Term::Representation],
+        teacher: None,
         norms: [Scalar(lambda * 0.02 * (0.2 + (-3.0 * t).exp())), Scalar(0.004 + 0.002 * noise(step))],
         cosine: Scalar(0.1 - 0.3 * t),
         matched: Some(Scalar(cos)),

@@ -22,8 +22,9 @@ fn shows(name: &str, picture: &str) {
 fn scheduled() -> Vec<Record> {
     let mut records = midway(Kind::Rrm, Machines::Gpu);
     let (step, at_ms) = (470, records.last().unwrap().at_ms);
-    let jump = Timed { dial: Dial::Lambda, to: 0.01, at: 1278, over: 0, note: Some("for the end".into()), from: None };
-    let ramp = Timed { dial: Dial::Eps, to: 16.0 / 255.0, at: 710, over: 142, note: None, from: None };
+    let jump =
+        Timed { dial: Dial::Lambda, to: 0.01, at: 1278, over: 0, note: Some("for the end".into()), from: None, asked_at: None };
+    let ramp = Timed { dial: Dial::Eps, to: 16.0 / 255.0, at: 710, over: 142, note: None, from: None, asked_at: None };
     for (i, timed) in [jump, ramp].into_iter().enumerate() {
         let event = Event::Scheduled { step, by: Some(CommandId(10 + i as u64)), timed };
         records.push(Record { seq: records.len() as u64, at_ms, event });
@@ -38,7 +39,8 @@ fn a_value_can_be_typed_for_later() {
     press(&mut screen, &state, "e.01\tat-epoch 10 ramp 2e");
     shows("editor_schedule_80x24", &picture(80, 24, &state, &screen));
     let effects = press(&mut screen, &state, "\tbit by bit\n");
-    let timed = Timed { dial: Dial::Lambda, to: 0.01, at: 710, over: 142, note: Some("bit by bit".into()), from: None };
+    let timed =
+        Timed { dial: Dial::Lambda, to: 0.01, at: 710, over: 142, note: Some("bit by bit".into()), from: None, asked_at: None };
     assert_eq!(effects, [Effect::Ask(Command::Schedule(timed), Asked::Schedule)]);
     assert!(screen.pending.is_empty(), "what comes later is not proposed now");
     // What is wrong is told while it is typed, and not sent.

@@ -31,7 +31,7 @@ fn set(change: Change) -> Command {
 /// Trains while somebody turns: something from the start, a ramp, and something in the middle.
 fn steered(config: &Config, extra: Option<(Dial, f64)>) -> Ended {
     let half = config.train.epochs * 5 / 2;
-    let ramp = Timed { dial: Dial::LrScale, to: 0.3, at: half, over: 4, note: None, from: None };
+    let ramp = Timed { dial: Dial::LrScale, to: 0.3, at: half, over: 4, note: None, from: None, asked_at: None };
     let first = [Command::Schedule(ramp), set(Change::LrScale(0.8))];
     let mut run = Running::starting_with(config.clone(), options(), &first);
     run.until("an epoch", |e| matches!(e, Event::EpochFinished(_)));

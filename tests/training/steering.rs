@@ -145,7 +145,7 @@ fn stairs(ended: &Ended) -> Vec<(u64, f64, Option<Stair>)> {
 }
 
 fn timed(to: f64, at: u64, over: u64) -> Command {
-    Command::Schedule(Timed { dial: Dial::Lambda, to, at, over, note: Some("as planned".into()), from: None })
+    Command::Schedule(Timed { dial: Dial::Lambda, to, at, over, note: Some("as planned".into()), from: None, asked_at: None })
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn what_cannot_come_is_refused_and_what_will_not_is_told() {
     let pause = Command::Set { change: Change::Flow(Flow::Paused), note: None };
     let mut run = Running::starting_with(rrm(&teacher, 0.0, 4), options(), &[pause]);
     let dial = Dial::Beta;
-    let foreign = Command::Schedule(Timed { dial, to: 1.0, at: 5, over: 0, note: None, from: None });
+    let foreign = Command::Schedule(Timed { dial, to: 1.0, at: 5, over: 0, note: None, from: None, asked_at: None });
     for (command, why) in [
         (timed(-1.0, 5, 0), "allowed: 0 to"),
         (timed(f64::NAN, 5, 0), "allowed: 0 to"),

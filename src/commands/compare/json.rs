@@ -22,8 +22,11 @@ fn object(group: &Group, row: &Row) -> Value {
         Time::Seconds(seconds) => Some(seconds),
         Time::Unknown | Time::DoesNotApply => None,
     };
-    let changes: Vec<Value> =
-        run.changes.iter().map(|m| json!({"step": m.step, "change": m.text, "note": m.note, "by_person": m.by_person})).collect();
+    let changes: Vec<Value> = run
+        .changes
+        .iter()
+        .map(|m| json!({"step": m.step, "change": m.text, "note": m.note, "by_person": m.by_person, "scheduled_at": m.asked_at}))
+        .collect();
     let numbers: Vec<Value> =
         group.columns.iter().zip(&row.cells).map(|(column, cell)| measured(column, cell.as_ref())).collect();
     let mut object = json!({

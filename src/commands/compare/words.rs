@@ -26,6 +26,26 @@ pub fn title(group: &Group) -> String {
     format!("{} ({h}x{w}x{c}, {classes} classes, {test} test images), {} eps {}", data.name, threat.norm, threat.eps)
 }
 
+/// Facts that the narrow table leaves out: those that the training time with the teacher's, the notes and the other forms tell as well.
+const WIDE_ONLY: &[&str] = &["train", "eval"];
+/// Facts that the narrow table tells once where they are the same for all rows.
+const TOLD_ONCE: &[&str] = &["method", "student", "teacher", "lambda", "epochs"];
+
+/// Which columns the narrow table has, and what is the same in all of its rows: `student fc3; epochs 12/12`.
+pub fn narrow(group: &Group) -> (Vec<usize>, String) {
+    let rows: Vec<Vec<String>> = group.rows.iter().map(|row| cells(group, row, "-")).collect();
+    let same = |place: usize| rows.len() > 1 && rows.iter().all(|row| row[place] == rows[0][place]);
+    let (mut shown, mut once) = (Vec::new(), Vec::new());
+    for (place, (name, _)) in headings(group).iter().enumerate() {
+        if place >= FACTS.len() || !(WIDE_ONLY.contains(&name.as_str()) || (TOLD_ONCE.contains(&name.as_str()) && same(place))) {
+            shown.push(place);
+        } else if TOLD_ONCE.contains(&name.as_str()) && rows[0][place] != "-" {
+            once.push(format!("{name} {}", rows[0][place]));
+        }
+    }
+    (shown, once.join("; "))
+}
+
 pub fn headings(group: &Group) -> Vec<(String, Align)> {
     let (naturals, attacks) = group.headings();
     let facts = FACTS.iter().map(|(name, align)| ((*name).to_string(), *align));

@@ -1,7 +1,7 @@
 //! What an evaluation found, for people and as JSON.
 
 use super::asked::Evaluation;
-use rematch::config::AttackSpec;
+use rematch::config::{AttackSpec, Eps};
 use rematch::protocol::report::{AttackReport, interval};
 use rematch::run::listing::clock;
 use serde_json::{Value, json};
@@ -84,7 +84,8 @@ fn text(evaluation: &Evaluation) -> String {
     };
     line("checkpoint", word(&settings["model"]));
     line("data", format!("{}, {}, {} images ({seen})", word(&settings["data"]), report.split.name(), report.images));
-    line("threat", format!("{} eps {}, seed {}", word(&settings["norm"]), settings["eps"], settings["seed"]));
+    let eps = settings["eps"].as_f64().map_or_else(|| settings["eps"].to_string(), |eps| Eps(eps).to_string());
+    line("threat", format!("{} eps {eps}, seed {}", word(&settings["norm"]), settings["seed"]));
     line("natural", percent(report.natural));
     for attack in &report.attacks {
         let (low, high) = interval(attack.adversarial, report.images);

@@ -156,6 +156,7 @@ impl Judge<'_> {
             alerts: Alerts {
                 rules: if named("alerts.rules")? == "on" { Rules::On } else { Rules::Off },
                 then: if named("alerts.then")? == "pause" { AlertThen::Pause } else { AlertThen::Tell },
+                adversarial_below: self.real("alerts.adversarial_below"),
             },
             evaluation: Evaluation {
                 steps: self.count("evaluation.steps")?,

@@ -38,10 +38,13 @@ pub(super) struct Judge<'a> {
     origin: &'a Path,
     pub(super) given: BTreeMap<&'static str, Given>,
     faults: Vec<Fault>,
+    /// What the config chooses between, known before any key is judged: `method.name` and its like.
+    choices: BTreeMap<&'static str, String>,
 }
 
 pub(super) fn config(leaves: Vec<Leaf>, origin: &Path, faults: Vec<Fault>) -> Result<Config, Vec<Fault>> {
-    let mut judge = Judge { origin, given: BTreeMap::new(), faults };
+    let choices = choices(&leaves);
+    let mut judge = Judge { origin, given: BTreeMap::new(), faults, choices };
     for leaf in leaves {
         judge.alone(leaf);
     }
@@ -56,6 +59,22 @@ pub(super) fn config(leaves: Vec<Leaf>, origin: &Path, faults: Vec<Fault>) -> Re
     }
 }
 
+/// The names given to keys that others depend on, and their defaults. A name that is not known is none.
+fn choices(leaves: &[Leaf]) -> BTreeMap<&'static str, String> {
+    let mut choices = BTreeMap::new();
+    for path in KEYS.iter().filter_map(|key| key.only).map(|only| only.key) {
+        let Some(key) = Key::find(path) else { continue };
+        let given = leaves
+            .iter()
+            .rfind(|leaf| leaf.path == path)
+            .map(|leaf| typed(key, leaf.value.as_ref(), &leaf.raw, &leaf.place).ok());
+        if let Some(Typed::Text(name)) = given.unwrap_or_else(|| default_of(key)) {
+            choices.insert(path, name);
+        }
+    }
+    choices
+}
+
 impl Judge<'_> {
     fn whole_file(&self) -> Place {
         Place::File { path: self.origin.to_owned(), line: None, column: None }
@@ -66,13 +85,15 @@ impl Judge<'_> {
         let is_section = KEYS.iter().any(|key| key.path.strip_prefix(&path).is_some_and(|rest| rest.starts_with('.')));
         if is_section {
             if raw != "{}" {
-                self.faults
-                    .push(Fault { place, text: format!("'{path}' is a section, not a key; allowed in it: {}", names_in(&path)) });
+                self.faults.push(Fault {
+                    place,
+                    text: format!("'{path}' is a section, not a key; allowed in it: {}", names_in(&path, &|_| None)),
+                });
             }
             return;
         }
         let Some(key) = Key::find(&path) else {
-            let text = unknown(&path);
+            let text = unknown(&path, &|key| self.choices.get(key).cloned());
             self.faults.push(Fault { place, text });
             return;
         };
@@ -290,22 +311,32 @@ fn out_of_range(path: &str, raw: &str, allowed: &str) -> String {
     format!("{path} = {raw} is out of range; allowed: {allowed}")
 }
 
-fn names_in(section: &str) -> String {
-    let names: Vec<_> = KEYS.iter().map(Key::section_and_name).filter(|(own, _)| *own == section).map(|(_, name)| name).collect();
-    names.join(", ")
+/// Names of a section's keys, without those that belong to a choice which the config does not make. `chosen`: what it gives to a key
+/// such as `method.name`.
+fn names_in(section: &str, chosen: &dyn Fn(&str) -> Option<String>) -> String {
+    let applies = |key: &&Key| key.only.is_none_or(|only| chosen(only.key).is_none_or(|name| only.is.contains(&name.as_str())));
+    let own = KEYS.iter().filter(|key| key.section_and_name().0 == section).filter(applies);
+    own.map(|key| key.section_and_name().1).collect::<Vec<_>>().join(", ")
 }
 
-fn unknown(path: &str) -> String {
+fn unknown(path: &str, chosen: &dyn Fn(&str) -> Option<String>) -> String {
     let meant = suggest::key(path);
     let question = meant.map_or(String::new(), |key| format!("; did you mean '{}'?", key.path));
     let written_in = path.rsplit_once('.').map_or("", |(section, _)| section);
-    let section = if written_in.is_empty() || names_in(written_in).is_empty() {
+    let section = if written_in.is_empty() || names_in(written_in, &|_| None).is_empty() {
         meant.map(|key| key.section_and_name().0)
     } else {
         Some(written_in)
     };
     let allowed = match section {
-        Some(section) if !section.is_empty() => format!("allowed in [{section}]: {}", names_in(section)),
+        Some(section) if !section.is_empty() => {
+            let choice = KEYS.iter().filter(|key| key.section_and_name().0 == section).find_map(|key| key.only);
+            let with = choice.and_then(|only| Some(format!(" with {} = {}", only.key, chosen(only.key)?))).unwrap_or_default();
+            match names_in(section, chosen) {
+                none if none.is_empty() => format!("no key is allowed in [{section}]{with}"),
+                names => format!("allowed in [{section}]{with}: {names}"),
+            }
+        }
         Some(_) | None => {
             let mut sections: Vec<_> =
                 KEYS.iter().map(|key| key.section_and_name().0).filter(|section| !section.is_empty()).collect();

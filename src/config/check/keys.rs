@@ -402,6 +402,13 @@ pub const KEYS: &[Key] = &[
         None,
         "whether the run pauses with an alert, when somebody is there",
     ),
+    key(
+        "alerts.adversarial_below",
+        real(Excluded(0.0), Excluded(1.0)),
+        From("no limit"),
+        None,
+        "tell when adversarial accuracy of probes falls below this fraction",
+    ),
     key("evaluation.steps", whole(1, 10_000), Is("20"), None, "PGD steps of the final evaluation"),
     key("evaluation.restarts", whole(1, 1000), Is("1"), None, "random restarts of the final evaluation"),
     key(

@@ -3,7 +3,7 @@
 //! Every value is written out, defaults too: a run's own config must not change its meaning when a default does.
 
 use super::keys::KEYS;
-use crate::config::{AlertThen, Config, Method, Nesterov, Planned, Projector, RandomStart, Rules, Schedule};
+use crate::config::{AlertThen, Config, Eps, Method, Nesterov, Planned, Projector, RandomStart, Rules, Schedule};
 use std::fmt::Write as _;
 
 /// The text of `runs/<id>/config.toml`.
@@ -59,7 +59,7 @@ fn value(config: &Config, path: &str) -> Option<String> {
         }
         "method.name" => text(config.method.name()),
         "threat.norm" => text(config.threat.norm.name()),
-        "threat.eps" => real(config.threat.eps.0),
+        "threat.eps" => Some(radius(config.threat.eps)),
         "train.epochs" => Some(train.epochs.to_string()),
         "train.steps" => train.steps.map(|steps| steps.to_string()),
         "train.batch" => whole(train.batch),
@@ -99,6 +99,7 @@ fn value(config: &Config, path: &str) -> Option<String> {
                 AlertThen::Tell => "tell",
                 AlertThen::Pause => "pause",
             }),
+            (_, "alerts.adversarial_below") => config.alerts.adversarial_below.and_then(real),
             (_, "evaluation.steps") => count(config.evaluation.steps),
             (_, "evaluation.restarts") => count(config.evaluation.restarts),
             (_, "evaluation.images") => config.evaluation.images.and_then(whole),
@@ -109,6 +110,12 @@ fn value(config: &Config, path: &str) -> Option<String> {
             (_, _) => None,
         },
     }
+}
+
+/// `"8/255"` where that is exactly the value and is how it is shown, else the number.
+fn radius(eps: Eps) -> String {
+    let shown = eps.to_string();
+    if shown.contains('/') && shown.parse() == Ok(eps) { format!("\"{shown}\"") } else { format!("{:?}", eps.0) }
 }
 
 fn paths(all: &[String]) -> Option<String> {
@@ -128,7 +135,7 @@ fn method(method: Method, path: &str) -> Option<String> {
     let real = |v: f64| Some(format!("{v:?}"));
     match (method, path) {
         (_, "method.steps") if method.has_steps() => method.attack().map(|(steps, _)| steps.to_string()),
-        (_, "method.step_size") => method.attack().and_then(|(_, step_size)| real(step_size.0)),
+        (_, "method.step_size") => method.attack().map(|(_, step_size)| radius(step_size)),
         (_, "method.batch_norm") => method.batch_norm().and_then(|mode| text(mode.name())),
         (Method::FreeAt(_) | Method::Rrm(_) | Method::RrmPlus(_), "method.replays") => Some(method.replays().to_string()),
         (Method::Sat(sat), "method.random_start") => Some((sat.random_start == RandomStart::Yes).to_string()),

@@ -8,8 +8,9 @@ use super::wire::{
     ON_TRAINING, ON_VALIDATION, PluginData, SUCCESS, SessionEnd, SessionStart, Set, Setting, Shape, TEXT, Tensor, Value,
 };
 use crate::config::Config;
+use crate::config::Eps;
 use crate::config::check::keys::Kind;
-use crate::config::check::{KEYS, to_toml};
+use crate::config::check::{KEYS, Key, to_toml};
 use crate::protocol::Outcome;
 use prost::Message as _;
 use std::collections::BTreeMap;
@@ -99,7 +100,11 @@ fn flatten(around: &str, table: &toml::Table, into: &mut BTreeMap<String, Settin
             toml::Value::Integer(number) => Set::Number(*number as f64),
             toml::Value::Float(number) => Set::Number(*number),
             toml::Value::Boolean(switch) => Set::Bool(*switch),
-            toml::Value::String(text) => Set::Text(text.clone()),
+            // `"8/255"` is a number.
+            toml::Value::String(text) => match Key::find(&path).map(|key| key.kind).zip(text.parse::<Eps>().ok()) {
+                Some((Kind::Radius, eps)) => Set::Number(eps.0),
+                Some(_) | None => Set::Text(text.clone()),
+            },
             toml::Value::Array(_) | toml::Value::Datetime(_) => Set::Text(value.to_string()),
         };
         into.insert(path, Setting { set: Some(set) });

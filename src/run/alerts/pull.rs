@@ -160,7 +160,16 @@ impl Pull {
         if count < MEASURED || self.vanishing.judge(Look::Bad(how), PULL) == Say::Nothing {
             return None;
         }
-        let message = self.vanished(gone, [first, second], pulls);
+        let message = match (pulls.teacher, gone) {
+            (Some(fault), Gone::Second | Gone::Both) => format!(
+                "{} pulls at nothing @ step {}: the teacher's features are {}. No λ helps: end the run and use another teacher, or check the \
+                 normalisation that it was imported with",
+                pulls.terms[1].name(),
+                pulls.step,
+                fault.words(),
+            ),
+            (Some(_) | None, _) => self.vanished(gone, [first, second], pulls),
+        };
         Some(Alert { kind: Warning::Vanishing, step: Some(pulls.step), message })
     }
 

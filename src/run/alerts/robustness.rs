@@ -1,11 +1,12 @@
-//! Robustness that breaks down while natural accuracy does not: catastrophic overfitting, or a dial that was turned too far.
+//! Robustness that breaks down while natural accuracy does not: catastrophic overfitting, or a dial that was turned too far. And accuracy
+//! that falls slowly, after a change by hand, or below what a person set.
 //!
 //! Only looks that compare are compared: the same split, attack, radius and number of images.
 
 use super::{Alert, Episode, Look, Patience, Say, Turned, percent};
-use crate::config::AttackSpec;
-use crate::protocol::Step;
+use crate::config::{AttackSpec, Eps};
 use crate::protocol::event::{Evaluated, Purpose, Split, Started, Warning, Whose};
+use crate::protocol::{Dial, Step};
 use std::collections::VecDeque;
 
 /// A fall of adversarial accuracy by more than this is a break-down (Wong et al., 2020).
@@ -16,10 +17,14 @@ const SHARE: f64 = 0.5;
 const LEAST: f64 = 0.1;
 /// ... and only if chance does not do it: standard errors of the difference of two such accuracies.
 const ERRORS: f64 = 3.0;
+/// A fall by this much after a change by hand is told, where chance does not explain it.
+const AFTER_CHANGE: f64 = 0.05;
 /// Natural accuracy that falls by more than this share of it: training as a whole goes wrong, and the loss tells.
 const NATURAL: f64 = 0.5;
 /// Looks that a fall is measured against.
 const REMEMBERED: usize = 3;
+/// A limit is told again when it was kept in between, however far below it the accuracy falls.
+const LIMIT: Patience = Patience { well: 1, worse: f64::INFINITY };
 /// Told again after this many looks that were well, or after a fall twice as deep.
 const PATIENCE: Patience = Patience { well: 3, worse: 2.0 };
 
@@ -28,6 +33,15 @@ pub(super) struct Robustness {
     epoch: u64,
     probes: Looks,
     train: Looks,
+    /// The last look before the newest change by hand, until a fall was told or enough looks came after it.
+    before_change: Option<(One, (AttackSpec, u64))>,
+    after_change: usize,
+    limit: Option<f64>,
+    eps: Option<Eps>,
+    steps: Step,
+    /// Adversarial accuracy was at the limit once.
+    reached: bool,
+    below: Episode,
     /// Where the worker, or this, told of it last.
     told: Option<Step>,
     /// Told unless the worker tells it itself: its own watch speaks after the look that it took.
@@ -40,6 +54,9 @@ struct Looks {
     under: Option<(AttackSpec, u64)>,
     recent: VecDeque<One>,
     episode: Episode,
+    /// The highest adversarial accuracy of all.
+    best: Option<One>,
+    slow: Episode,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +69,17 @@ struct One {
 impl Robustness {
     pub(super) fn start(&mut self, started: &Started) {
         self.epoch = started.plan.steps_per_epoch;
+        self.limit = started.config.alerts.adversarial_below;
+        (self.eps, self.steps) = (Some(started.config.threat.eps), started.plan.steps());
+    }
+
+    /// A person turned a dial. `anew`: this is no later stair of a ramp.
+    pub(super) fn turned(&mut self, dial: Dial, anew: bool) {
+        // Another radius is another attack: its looks compare with none before.
+        if dial != Dial::Eps && anew {
+            self.before_change = self.probes.recent.back().copied().zip(self.probes.under.clone());
+        }
+        self.after_change = 0;
     }
 
     /// Somebody told of it: no reason to repeat it within an epoch.
@@ -65,10 +93,79 @@ impl Robustness {
         self.held.take()
     }
 
-    pub(super) fn see(&mut self, found: &Evaluated, turned: Option<Turned>) -> Option<Alert> {
-        if found.of != Whose::Student || ![found.natural, found.adversarial].iter().all(|share| (0.0..=1.0).contains(share)) {
+    pub(super) fn see(&mut self, found: &Evaluated, turned: Option<Turned>) -> Vec<Alert> {
+        let mut told = Vec::new();
+        if !is_sound(found) {
+            return told;
+        }
+        let probe = (found.purpose, found.split) == (Purpose::Probe, Split::Validation);
+        told.extend(self.fell(found, turned));
+        if probe {
+            let before = self.before_change.clone().filter(|(_, under)| *under == (found.attack.clone(), found.images));
+            let after = before.and_then(|(before, _)| self.followed(found, before, turned));
+            let slow = self.probes.fell_slowly(found, !told.is_empty() || after.is_some());
+            if told.is_empty() {
+                told.extend(after.or_else(|| slow.map(|best| slow_words(found, best, turned))));
+            }
+            told.extend(self.is_below(found));
+        }
+        told
+    }
+
+    /// A fall that follows a change by hand within a few looks.
+    fn followed(&mut self, found: &Evaluated, before: One, turned: Option<Turned>) -> Option<Alert> {
+        self.after_change += 1;
+        if self.after_change >= REMEMBERED {
+            self.before_change = None;
+        }
+        let turned = turned.filter(|turned| turned.by_hand && before.step <= turned.step && turned.step < found.step)?;
+        let fell = |from: f64, to: f64| from - to > AFTER_CHANGE && from - to > ERRORS * error(from, to, found.images);
+        let natural = fell(before.natural, found.natural);
+        if !natural && !fell(before.adversarial, found.adversarial) {
             return None;
         }
+        self.before_change = None;
+        let message = format!(
+            "accuracy fell after {}: adversarial {} @ step {} -> {} @ step {} ({}), natural {} -> {}. Turn it back if that was not meant",
+            turned.words(),
+            percent(before.adversarial),
+            before.step,
+            percent(found.adversarial),
+            found.step,
+            measured(found),
+            percent(before.natural),
+            percent(found.natural),
+        );
+        Some(Alert { kind: Warning::Other, step: Some(found.step), message })
+    }
+
+    /// Below what the config sets, under the radius of the config.
+    fn is_below(&mut self, found: &Evaluated) -> Option<Alert> {
+        let limit = self.limit.filter(|_| self.eps == Some(found.attack.eps))?;
+        let now = found.adversarial;
+        if now >= limit {
+            self.reached = true;
+            self.below.judge(Look::Well, LIMIT);
+            return None;
+        }
+        // Every run begins below it.
+        let due = self.reached || 2 * found.step >= self.steps;
+        if !due || self.below.judge(Look::Bad(limit - now), LIMIT) == Say::Nothing {
+            return None;
+        }
+        let message = format!(
+            "adversarial accuracy is below {}: {} @ step {} ({}). The limit is alerts.adversarial_below; look at what was changed last, or go \
+             back to an earlier checkpoint",
+            percent(limit),
+            percent(now),
+            found.step,
+            measured(found),
+        );
+        Some(Alert { kind: Warning::Limit, step: Some(found.step), message })
+    }
+
+    /// A break-down from one look to the next few.
+    fn fell(&mut self, found: &Evaluated, turned: Option<Turned>) -> Option<Alert> {
         let looks = match (found.purpose, found.split) {
             (Purpose::Probe, Split::Validation) => &mut self.probes,
             (Purpose::Watch, Split::Train) => &mut self.train,
@@ -90,7 +187,49 @@ impl Robustness {
     }
 }
 
+/// Accuracies of the student that are shares.
+fn is_sound(found: &Evaluated) -> bool {
+    found.of == Whose::Student && [found.natural, found.adversarial].iter().all(|share| (0.0..=1.0).contains(share))
+}
+
+/// `pgd-10 eps 8/255, 500 validation images`.
+fn measured(found: &Evaluated) -> String {
+    format!("{} eps {}, {} {} images", found.attack.short(), found.attack.eps, found.images, found.split.name())
+}
+
+/// Standard error of the difference of two accuracies.
+fn error(a: f64, b: f64, images: u64) -> f64 {
+    let variance = |p: f64| p * (1.0 - p) / images.max(1) as f64;
+    (variance(a) + variance(b)).max(0.0).sqrt()
+}
+
 impl Looks {
+    /// The best look of all, where the newest is far below it and it is older than those that [`Self::broke_down`] compares with:
+    /// no single step need be large. `told`: another alert speaks of this look.
+    fn fell_slowly(&mut self, found: &Evaluated, told: bool) -> Option<One> {
+        let now = One { step: found.step, natural: found.natural, adversarial: found.adversarial };
+        if self.best.is_none_or(|best| now.adversarial >= best.adversarial) {
+            self.best = Some(now);
+        }
+        let best = self.best?;
+        let fall = best.adversarial - now.adversarial;
+        if told {
+            // The same fall is not told again when it is old.
+            self.slow.told = Some(self.slow.told.map_or(fall, |before| before.max(fall)));
+            self.slow.well = 0;
+            return None;
+        }
+        let far = fall > FALL || (best.adversarial >= LEAST && now.adversarial < SHARE * best.adversarial);
+        let old = self.recent.front().is_some_and(|oldest| best.step < oldest.step);
+        let by_chance = fall <= ERRORS * error(best.adversarial, now.adversarial, found.images);
+        let look = match (far && !by_chance, old) {
+            (true, true) => Look::Bad(fall),
+            (true, false) => return None,
+            (false, _) => Look::Well,
+        };
+        (self.slow.judge(look, PATIENCE) == Say::It).then_some(best)
+    }
+
     /// Takes in a look. The best of those before it, where it breaks down from there and that is news.
     fn broke_down(&mut self, found: &Evaluated) -> Option<One> {
         let under = (found.attack.clone(), found.images);
@@ -112,20 +251,37 @@ impl Looks {
 
 fn is_break_down(best: One, now: One, images: u64) -> bool {
     let fall = best.adversarial - now.adversarial;
-    let variance = |p: f64| p * (1.0 - p) / images.max(1) as f64;
-    let error = (variance(best.adversarial) + variance(now.adversarial)).max(0.0).sqrt();
+    let error = error(best.adversarial, now.adversarial, images);
     let halved = best.adversarial >= LEAST && now.adversarial < SHARE * best.adversarial;
     (fall > FALL || halved) && fall > ERRORS * error && best.natural - now.natural < NATURAL * fall
 }
 
-fn words(found: &Evaluated, best: One, turned: Option<Turned>) -> Alert {
-    let (attack, eps, images, split) = (found.attack.short(), found.attack.eps, found.images, found.split.name());
-    let saw = format!(
-        "robustness broke down: {} @ step {} -> {} @ step {} ({attack} eps {eps}, {images} {split} images), natural {} -> {}",
+fn slow_words(found: &Evaluated, best: One, turned: Option<Turned>) -> Alert {
+    let advice = match turned.filter(|t| (best.step..found.step).contains(&t.step)) {
+        Some(turned) => format!("The last change since then was {}: turn it back if that was not meant", turned.words()),
+        None => "Go back to the checkpoint of the best probe (c), or try a smaller learning rate (lr x 0.5)".into(),
+    };
+    let message = format!(
+        "robustness fell slowly: best {} @ step {}, now {} @ step {} ({}), natural {} -> {}. {advice}",
         percent(best.adversarial),
         best.step,
         percent(found.adversarial),
         found.step,
+        measured(found),
+        percent(best.natural),
+        percent(found.natural),
+    );
+    Alert { kind: Warning::Other, step: Some(found.step), message }
+}
+
+fn words(found: &Evaluated, best: One, turned: Option<Turned>) -> Alert {
+    let saw = format!(
+        "robustness broke down: {} @ step {} -> {} @ step {} ({}), natural {} -> {}",
+        percent(best.adversarial),
+        best.step,
+        percent(found.adversarial),
+        found.step,
+        measured(found),
         percent(best.natural),
         percent(found.natural),
     );

@@ -35,7 +35,13 @@ pub fn cost(teacher: &TeacherFacts) -> Cost {
     }
     let made = provenance(path);
     match made["train_seconds"].as_f64().filter(|seconds| *seconds >= 0.0) {
-        Some(seconds) => Cost { seconds: Some(seconds), remarks: own_teacher(!made["teacher"].is_null(), &teacher.path) },
+        Some(seconds) => {
+            let mut remarks = own_teacher(!made["teacher"].is_null(), &teacher.path);
+            // Of a file whose own time nobody wrote down.
+            let of = made["train_seconds_of"].as_str();
+            remarks.extend(of.map(|of| format!("the training time of {} ({seconds:.1} s) is that of {of}", teacher.path)));
+            Cost { seconds: Some(seconds), remarks }
+        }
         None => unknown(""),
     }
 }

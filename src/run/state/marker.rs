@@ -14,6 +14,29 @@ pub struct Marker {
     pub text: String,
     pub note: Option<String>,
     pub by_person: bool,
+    /// Steps done when a person asked for a change that came later or bit by bit.
+    pub asked_at: Option<Step>,
+    /// Steps that a change comes over; 0: all at once.
+    pub over: u64,
+}
+
+impl Marker {
+    /// The change with its steps: `λ 0.5 -> 0.25 from step 300`, `λ 0.5 -> 0.25 over steps 300 to 400`.
+    pub fn with_steps(&self) -> String {
+        if self.over == 0 { format!("{} from step {}", self.text, self.step) } else { self.text.clone() }
+    }
+
+    /// Who asked for it: `by a person`, `by hand, scheduled at step 100`, `by schedule`, `by itself`.
+    pub fn who(&self) -> String {
+        match (self.by_person, self.asked_at, self.kind) {
+            (true, Some(asked_at), _) => format!("by hand, scheduled at step {asked_at}"),
+            (true, None, _) => "by a person".into(),
+            (false, _, MarkerKind::Dial(_)) => "by schedule".into(),
+            (false, _, MarkerKind::Saved | MarkerKind::Warning | MarkerKind::Resumed | MarkerKind::Branched) => {
+                "by itself".into()
+            }
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

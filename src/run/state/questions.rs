@@ -73,18 +73,4 @@ impl RunState {
             (1..=n).any(|i| (per * i).div_ceil(n) == done) && self.probes().next_back().is_none_or(|e| e.step < self.step);
         probe || self.step == started.plan.steps()
     }
-
-    /// Seconds of training still to come at the present pace, evaluations included; `None` until ten steps are done, and while paused.
-    pub fn eta_seconds(&self) -> Option<f64> {
-        if self.step < 10 || self.step_seconds <= 0.0 || self.phase == Phase::Paused || self.finished.is_some() {
-            return None;
-        }
-        let left = self.plan_steps().saturating_sub(self.step) as f64;
-        let per_probe = self.probes().last().map_or(0.0, |e| e.seconds);
-        let probes_left = self
-            .started
-            .as_ref()
-            .map_or(0.0, |s| left / s.plan.steps_per_epoch.max(1) as f64 * self.controls.map_or(0.0, |c| f64::from(c.probes)));
-        Some(left * self.step_seconds + probes_left * per_probe)
-    }
 }

@@ -13,7 +13,8 @@ impl RunState {
         }
         self.natural.cut_after(from);
         self.adversarial.cut_after(from);
-        let kept = |at: u64, number: u64| at < from || (at == from && number < seq);
+        // A ramp stands at the step it was announced for, which may lie before its first stair: the record's number decides.
+        let kept = |at: u64, number: u64| at <= from && number < seq;
         self.markers.retain(|marker| kept(marker.step, marker.seq));
         self.turns.retain(|turn| kept(turn.step, turn.seq));
         self.evaluations.retain(|evaluated| evaluated.step <= from);

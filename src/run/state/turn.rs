@@ -16,20 +16,42 @@ pub struct Turn {
     pub new: f64,
     pub note: Option<String>,
     pub hand: Hand,
+    /// Steps done when a person asked for a change that came later or bit by bit.
+    pub asked_at: Option<Step>,
+    /// Steps that it comes over; 0: all at once.
+    pub over: u64,
+}
+
+impl Turn {
+    /// Over which steps it came, where it did not come at once: ` over 300 steps`.
+    pub fn duration(&self) -> String {
+        if self.over == 0 { String::new() } else { format!(" over {} steps", self.over) }
+    }
+
+    /// Who asked for it: `by hand`, `by hand, scheduled at step 100`, `schedule`, `itself`.
+    pub fn who(&self) -> String {
+        match self.asked_at {
+            Some(asked_at) if self.hand == Hand::Person => format!("{}, scheduled at step {asked_at}", self.hand.name()),
+            Some(_) | None => self.hand.name().into(),
+        }
+    }
 }
 
 /// Who turned it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hand {
+    /// Now or earlier: [`Turn::asked_at`] says which.
     Person,
-    /// It was asked for earlier.
+    /// The config plans it.
     Schedule,
     Program,
 }
 
 impl Hand {
-    pub(super) fn of(by: Option<CommandId>, stair: Option<Stair>) -> Self {
+    /// `asked_at`: of the scheduled change that this is a part of.
+    pub(super) fn of(by: Option<CommandId>, stair: Option<Stair>, asked_at: Option<Step>) -> Self {
         match (by, stair) {
+            (_, Some(_)) if asked_at.is_some() => Self::Person,
             (_, Some(_)) => Self::Schedule,
             (Some(_), None) => Self::Person,
             (None, None) => Self::Program,

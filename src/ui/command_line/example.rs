@@ -17,6 +17,6 @@ pub(super) fn run() -> RunState {
     let mut state = RunState::default();
     state.apply(&record);
     (state.step, state.phase) = (250, Phase::Running);
-    state.scheduled.push(Timed { dial: Dial::Lambda, to: 0.1, at: 700, over: 0, note: None, from: None });
+    state.scheduled.push(Timed { dial: Dial::Lambda, to: 0.1, at: 700, over: 0, note: None, from: None, asked_at: None });
     state
 }

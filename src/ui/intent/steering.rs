@@ -131,7 +131,7 @@ pub(super) fn schedule(
     when: When,
     note: Option<String>,
 ) -> Vec<Effect> {
-    let timed = Timed { dial, to, at: when.at, over: when.over, note, from: None };
+    let timed = Timed { dial, to, at: when.at, over: when.over, note, from: None, asked_at: None };
     ask(screen, state, Command::Schedule(timed), Asked::Schedule)
 }
 

@@ -49,6 +49,7 @@ impl Stays {
             | Warning::InputBound
             | Warning::Throttled
             | Warning::Disk
+            | Warning::Limit
             | Warning::Data
             | Warning::Other => Self::ForAWhile,
         }

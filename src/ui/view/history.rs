@@ -23,9 +23,9 @@ pub(super) fn draw(pen: &Pen, row: usize, area: Rect, buffer: &mut Buffer) {
                 Past::Done(turn) => {
                     let (old, new) = (turn.dial.show(turn.old), turn.dial.show(turn.new));
                     let note = turn.note.as_ref().map_or_else(String::new, |note| format!("  {note}"));
-                    let who = turn.hand.name();
+                    let (over, who) = (turn.duration(), turn.who());
                     let place = place(pen, turn.step);
-                    (Tone::Text, format!("{place:<20} {:<4}{old} → {new}  {who}{note}", turn.dial.symbol()))
+                    (Tone::Text, format!("{place:<20} {:<4}{old} → {new}{over}  {who}{note}", turn.dial.symbol()))
                 }
             };
             Line::from(pen.span(if i == row { Tone::Selected } else { tone }, text))

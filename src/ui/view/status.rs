@@ -2,9 +2,10 @@
 
 use super::{Brief, Named, Pen, charts, clock, line_at, machine, value};
 use crate::protocol::event::Term;
+use crate::protocol::report::EvaluationProgress;
 use crate::protocol::{Outcome, StopWhen};
 use crate::run::session::Access;
-use crate::run::state::{MarkerKind, Phase};
+use crate::run::state::{Exactness, Phase};
 use crate::ui::brush::{Side, wrap};
 use crate::ui::glyphs::bar;
 use crate::ui::intent::{focused_chart, markers_at, scopes};
@@ -31,7 +32,7 @@ const TOAST_LINES: usize = 3;
 pub(super) fn word(pen: &Pen) -> &'static str {
     match &pen.state.phase {
         Phase::Preparing => "PREPARING",
-        Phase::Running | Phase::Paused if pen.state.examining.is_some() => "EVALUATING",
+        Phase::Running | Phase::Paused if under_evaluation(pen).is_some() => "EVALUATING",
         Phase::Running if pen.state.preparing.is_some() => "PREPARING",
         // The end of training is followed by the evaluation on the test images.
         Phase::Running if pen.state.evaluating() && pen.state.step == pen.state.plan_steps() => "EVALUATING",
@@ -44,6 +45,28 @@ pub(super) fn word(pen: &Pen) -> &'static str {
         Phase::Finished(Outcome::Stopped) => "STOPPED",
         Phase::Finished(Outcome::Failed { .. }) => "FAILED",
     }
+}
+
+/// The evaluation that runs now: one that was asked for, or a long one of the plan.
+fn under_evaluation<'a>(pen: &'a Pen) -> Option<&'a EvaluationProgress> {
+    pen.state.examining.as_ref().or(pen.state.measuring.as_ref())
+}
+
+/// ` 1250/2000 images`, and where there is room which of several attacks and how much time is left.
+fn how_far(progress: &EvaluationProgress, wide: bool) -> String {
+    let mut text = format!(" {}/{}", progress.done, progress.total);
+    if !wide {
+        return text;
+    }
+    text.push_str(" images");
+    if progress.stages > 1 {
+        let stage = progress.stage.saturating_add(1).min(progress.stages);
+        let _ = write!(text, ", attack {stage} of {}", progress.stages);
+    }
+    if let Some(ms) = progress.left_ms {
+        let _ = write!(text, ", {} left", clock(ms / 1000));
+    }
+    text
 }
 
 /// Facts in the order of their worth: the line ends where the next would not fit whole.
@@ -74,6 +97,10 @@ pub(super) fn header(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     {
         word.push_str(" after this epoch");
     }
+    if let (Phase::Running | Phase::Paused, Some(progress)) = (&state.phase, under_evaluation(pen)) {
+        word.truncate(word.trim_end().len());
+        word.push_str(&how_far(progress, wide));
+    }
     if let (Phase::Running, Some(p)) = (&state.phase, &state.preparing) {
         let _ = write!(word, " {} {}/{}", p.what, p.done, p.total);
     }
@@ -83,8 +110,13 @@ pub(super) fn header(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let all = state.plan_steps();
     let width = all.to_string().len();
     let rate = if state.step_seconds > 0.0 { 1.0 / state.step_seconds } else { 0.0 };
-    // Of the final evaluation nothing is known before it ends.
-    let eta = state.eta_seconds().filter(|_| state.step < all).map_or_else(|| "--".to_string(), |s| clock(s.round() as u64));
+    let eta = state.eta().map_or_else(
+        || "--".to_string(),
+        |eta| {
+            let about = if eta.exactness == Exactness::Rough { "~" } else { "" };
+            format!("{about}{}", clock(eta.seconds.round() as u64))
+        },
+    );
     let elapsed = clock(pen.screen.elapsed_ms(state) / 1000);
     let (name, room) = if wide { ("rematch", 32) } else { ("", 16) };
     let run = pen.brush().shortened(run, room);
@@ -281,13 +313,9 @@ fn crosshair(pen: &Pen, step: u64, area: Rect, buffer: &mut Buffer) {
     }
     line.push_span(pen.span(Tone::Title, place));
     for marker in markers_at(pen.state, step) {
-        let who = match marker.kind {
-            _ if marker.by_person => " by a person",
-            MarkerKind::Dial(_) => " by schedule",
-            MarkerKind::Saved | MarkerKind::Warning | MarkerKind::Resumed | MarkerKind::Branched => " by itself",
-        };
+        let who = marker.who();
         let note = marker.note.as_ref().map_or_else(String::new, |n| format!(" ({n})"));
-        let text = pen.screen.glyphs.words(format!("  {}{who}{note}", marker.text)).into_owned();
+        let text = pen.screen.glyphs.words(format!("  {} {who}{note}", marker.text)).into_owned();
         let left = room.saturating_sub(line.width());
         let text = if text.width() > left { pen.brush().fitted(&text, left, Side::Left) } else { text };
         line.push_span(pen.span(Tone::Warn, text));
