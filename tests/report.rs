@@ -430,3 +430,42 @@ fn names_from_files_are_harmless_everywhere() {
             .all(|bytes| !String::from_utf8_lossy(bytes).contains("<script>") || bytes == page.markdown.as_bytes())
     );
 }
+
+/// Runs that ended with an evaluation on 2000 images and were evaluated on 200 afterwards.
+#[test]
+fn numbers_of_different_images_never_share_a_row_or_a_figure() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("sweep");
+    let mut cells = Vec::new();
+    for (i, lambda) in ["0.01", "1"].into_iter().enumerate() {
+        let method = Method::Rrm(Rrm::cosine(lambda.parse().unwrap()));
+        let made = Made { id: format!("l{i}"), method, last: (0.81, 0.52), autoattack: Some(0.33), ..Made::default() };
+        let run = made.write(&folder.join("runs"));
+        let file = run.join("evaluations/20260101-000000-autoattack/report.json");
+        let mut whole: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+        whole["report"]["images"] = 200.into();
+        whole["report"]["natural"] = 0.77.into();
+        fs::write(&file, whole.to_string()).unwrap();
+        cells.push(cell(&made, "rrm", "RRM", &[("method.lambda", lambda)]));
+    }
+    let mut plan = plan(Figure::Lambda, None, cells);
+    plan.evaluate.as_mut().unwrap().images = Some(200);
+    write_plan(&folder, &plan);
+    let printed = reported(home.path(), &["sweep"]);
+    let page = page(&folder.join("report"));
+    let rows: Vec<&str> = page.markdown.lines().filter(|line| line.starts_with('|')).collect();
+    assert!(rows.iter().any(|row| row.contains("77.00") && row.contains("33.00")), "{}", page.markdown);
+    assert!(rows.iter().any(|row| row.contains("81.00") && row.contains("52.00")), "{}", page.markdown);
+    for row in &rows {
+        let (few, many) = (row.contains("77.00") || row.contains("33.00"), row.contains("81.00") || row.contains("52.00"));
+        assert!(!(few && many), "{row}");
+        assert!(!(row.contains("2000 test images") && row.contains("200 test images)")), "{row}");
+    }
+    for said in ["natural (200 test images)", "autoattack (200 test images)", "pgd-20 (2000 test images)"] {
+        assert!(page.markdown.contains(&escaped(said)) || page.markdown.contains(said), "{said}\n{}", page.markdown);
+        assert!(printed.contains(said), "{said}\n{printed}");
+    }
+    let svg = String::from_utf8(page.files[Path::new("plots/rrm-lambda.svg")].clone()).unwrap();
+    assert!(svg.contains("on 200 test images") && svg.contains(">autoattack<"), "{svg}");
+    assert!(!svg.contains(">pgd-20<"), "of 2000 images: {svg}");
+}
