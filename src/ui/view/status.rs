@@ -220,6 +220,11 @@ fn useful(pen: &Pen, binding: &Binding) -> bool {
         // Nobody looks for the view that is there.
         Intent::Show(view) => pen.screen.view != view,
         Intent::OlderReport | Intent::NewerReport => pen.state.reports.len() > 1,
+        // Its curves are on the charts already.
+        Intent::Open if pen.screen.view == View::Runs => {
+            let shown = pen.screen.runs.shown(pen.state, pen.screen.access);
+            shown.rows.get(pen.screen.runs.at(&shown)).is_some_and(|listed| !listed.own)
+        }
         Intent::Open if pen.screen.view == View::Events => pen.screen.events.half == Half::Marks,
         // A replay holds and goes on by the same key.
         Intent::Pause => steers || (pen.screen.pace.is_some() && !is_over(pen.state)),

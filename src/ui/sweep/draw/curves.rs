@@ -25,8 +25,15 @@ pub(super) fn draw(sheet: &Sheet, place: usize, pane: usize, area: Rect, buffer:
     Clear.render(area, buffer);
     let width = usize::from(area.width);
     line_at(buffer, area.x, area.y, area.width, &head(sheet, row, width));
-    let command = sheet.brush.span(Tone::Text, format!(" {}", command(sheet.board, row)));
-    let mut command = folded(&Line::from(command), width.max(1));
+    let (what, command) = command(sheet.board, row);
+    let whole = Line::from(vec![sheet.brush.span(Tone::Dim, format!(" {what} ")), sheet.brush.span(Tone::Text, command.clone())]);
+    let mut command = if whole.width() <= width {
+        vec![whole]
+    } else {
+        // A command in one piece can be copied.
+        let first = Line::from(sheet.brush.span(Tone::Dim, format!(" {what}")));
+        std::iter::once(first).chain(folded(&Line::from(sheet.brush.span(Tone::Text, command)), width.max(1))).collect()
+    };
     command.truncate(COMMAND);
     let below = command.len() as u16;
     let body = Rect { y: area.y + 1, height: area.height.saturating_sub(2 + below), ..area };
@@ -93,14 +100,16 @@ fn head(sheet: &Sheet, row: &Row, width: usize) -> Line<'static> {
     line
 }
 
-/// How to have the whole screen of this run, in another terminal.
-pub fn command(board: &Board, row: &Row) -> String {
+/// What can be had of this run in another terminal, and by which command.
+pub fn command(board: &Board, row: &Row) -> (&'static str, String) {
     let folder = board.folder.join("runs").join(&row.cell.id);
     let folder = harmless(&folder.display().to_string());
     match row.stage {
-        Stage::Training | Stage::Elsewhere(_) => format!("steer it from another terminal: rematch attach {folder}"),
-        Stage::Evaluating | Stage::Done | Stage::Stopped | Stage::Failed(_) => format!("see all of it: rematch replay {folder}"),
-        Stage::Waiting | Stage::WaitsFor(_) => format!("once it trains: rematch attach {folder}"),
+        Stage::Training | Stage::Elsewhere(_) => ("steer it from another terminal:", format!("rematch attach {folder}")),
+        Stage::Evaluating | Stage::Done | Stage::Stopped | Stage::Failed(_) => {
+            ("see all of it:", format!("rematch replay {folder}"))
+        }
+        Stage::Waiting | Stage::WaitsFor(_) => ("once it trains:", format!("rematch attach {folder}")),
     }
 }
 

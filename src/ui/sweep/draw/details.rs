@@ -111,7 +111,8 @@ fn all(board: &Board, place: usize, view: &View, width: usize) -> Vec<Line<'stat
     let folder = board.folder.join("runs").join(&cell.id);
     page.say(Tone::Dim, &format!("folder {}", folder.display()));
     page.say(Tone::Dim, &format!("log {}", folder.join("events.jsonl").display()));
-    page.say(Tone::Dim, &curves::command(board, row));
+    let (what, command) = curves::command(board, row);
+    page.say(Tone::Dim, &format!("{what} {command}"));
     if !cell.config.trim().is_empty() {
         page.lines.push(Line::default());
         page.say(Tone::Title, "Config");
