@@ -344,7 +344,11 @@ fn other_runs_have_values_in_titles_and_under_the_crosshair() {
     let then = sized(120, 40, &state, &mut screen);
     assert!(line(&then, 39).contains("  a lambda-0.5: total ") && line(&then, 39).contains("  b sat: total "), "{then}");
     assert_ne!(line(&now, 2), line(&then, 2));
-    press(&mut screen, &state, "\x1b1");
+    // The leading curve only where there is not room for all.
+    press(&mut screen, &state, "\x1b1\t\n");
+    let narrow = sized(80, 24, &state, &mut screen);
+    assert!(line(&narrow, 23).contains("  total -0.556  a: total -0.723  b: total 0.677"), "{narrow}");
+    press(&mut screen, &state, "\x1b");
     let dash = sized(200, 60, &state, &mut screen);
     assert!(line(&dash, 44).contains("a lambda-0.5 ") || dash.contains("pgd-10 a "), "the accuracies too: {dash}");
     assert!(dash.lines().any(|l| l.contains("Accuracy %") && l.contains("b sat ")), "{dash}");

@@ -97,12 +97,14 @@ pub(super) fn others(pen: &Pen, plot: Plot) -> Vec<Other> {
     let place = ours.place(here);
     let other = |(letter, run): (char, &RunState)| {
         let step = place.map(|place| x.ruler(run, pen.state).step(place));
-        let strands = plot.strands(run).into_iter().filter(|s| own.iter().any(|o| o.key == s.key));
+        // As this run names them: another method may name its total otherwise.
+        let name = |strand: &Strand| own.iter().find(|o| o.key == strand.key).map(|o| o.name.clone());
         let read = |strand: &Strand| {
             let point = strand.series.as_of(step? + 1)?;
             Some(f64::from(point.mean) * strand.factor)
         };
-        let values: Vec<_> = strands.map(|s| (s.key, (s.name.clone(), number(plot, &s, read(&s))))).collect();
+        let strands = plot.strands(run).into_iter();
+        let values: Vec<_> = strands.filter_map(|s| Some((s.key, (name(&s)?, number(plot, &s, read(&s)))))).collect();
         let lead = values.iter().find(|(key, _)| plot.lead().is_none_or(|lead| lead == *key)).map(|(_, value)| value.clone());
         let values = values.into_iter().map(|(_, value)| value).collect();
         Other { letter, name: run_name(run).to_string(), values, lead }
@@ -164,8 +166,8 @@ pub(super) fn number(plot: Plot, strand: &Strand, value: Option<f64>) -> String 
     text.trim_start().to_string()
 }
 
-/// Those of other runs first, so that this one's lie above them; of these the total first, so that its parts are seen where they are
-/// all of it. At most so many of this run's are drawn, with theirs of the others.
+/// Those of other runs first, so that this one's lie above them, and of these the first of the legend last: it matters most, and is
+/// seen where others have the same values. At most so many of this run's are drawn, with theirs of the others.
 pub(super) fn curves<'a>(pen: &Pen<'a>, plot: Plot, most: usize) -> Vec<Curve<'a>> {
     let x = pen.screen.charts.x;
     let own: Vec<_> = plot.strands(pen.state).into_iter().take(most).zip(LETTERS.into_iter().zip(TONES).cycle()).collect();
@@ -184,14 +186,13 @@ pub(super) fn curves<'a>(pen: &Pen<'a>, plot: Plot, most: usize) -> Vec<Curve<'a
     };
     let mut curves = Vec::new();
     for (letter, other) in behind(pen) {
-        for strand in plot.strands(other) {
+        for strand in plot.strands(other).into_iter().rev() {
             if let Some((_, look)) = own.iter().find(|(o, _)| o.key == strand.key) {
                 curves.push(curve(strand, other, letter, *look, Place::Behind));
             }
         }
     }
-    let (total, parts): (Vec<_>, Vec<_>) = own.into_iter().partition(|(strand, _)| strand.key == Key::Term(Term::Total));
-    curves.extend(total.into_iter().chain(parts).map(|(strand, look)| curve(strand, pen.state, look.0, look, Place::Front)));
+    curves.extend(own.into_iter().rev().map(|(strand, look)| curve(strand, pen.state, look.0, look, Place::Front)));
     curves
 }
 

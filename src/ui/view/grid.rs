@@ -65,11 +65,15 @@ fn constants(pen: &Pen, plots: &[Plot], chosen: Option<usize>, area: Rect, buffe
     line_at(buffer, area.x, area.y, area.width, &line);
 }
 
-/// `lr scale 1`: the shortest name of a chart with what its curves stand at.
+/// `lr scale 1`: the shortest name of a chart with what its curves stand at, and those of the runs behind.
 fn constant(pen: &Pen, plot: Plot) -> String {
     let [_, name] = plot.names();
     let values: Vec<_> = plot.strands(pen.state).iter().map(|strand| number(plot, strand, reading(pen, strand))).collect();
-    pen.screen.glyphs.words(format!("{name} {}", values.join(" "))).into_owned()
+    // A run behind may have another value.
+    let behind = others(pen, plot);
+    let theirs = behind.iter().filter_map(|other| Some((other.letter, &other.lead.as_ref()?.1)));
+    let theirs: String = theirs.fold(String::new(), |text, (letter, value)| format!("{text} {letter} {value}"));
+    pen.screen.glyphs.words(format!("{name} {}{theirs}", values.join(" "))).into_owned()
 }
 
 /// One chart in its border.

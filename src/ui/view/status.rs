@@ -11,7 +11,7 @@ use crate::ui::glyphs::bar;
 use crate::ui::intent::{focused_chart, markers_at, scopes};
 use crate::ui::keymap::{Binding, Intent, Key, Scope, label};
 use crate::ui::layout::View;
-use crate::ui::plots;
+use crate::ui::plots::{self, Strand};
 use crate::ui::screen::{Asked, Half, Mood, X, is_over};
 use crate::ui::terminal::LinkSpeed;
 use crate::ui::theme::Tone;
@@ -325,27 +325,44 @@ fn crosshair(pen: &Pen, step: u64, area: Rect, buffer: &mut Buffer) {
         let text = if text.width() > left { pen.brush().fitted(&text, left, Side::Left) } else { text };
         line.push_span(pen.span(Tone::Warn, text));
     }
-    let mut add = |tone: Tone, text: String| {
-        let span = pen.span(tone, text);
-        if line.width() + span.width() <= room {
+    // The fullest of several texts that has room, or none of them.
+    let mut add = |tone: Tone, texts: &[String]| {
+        let mut spans = texts.iter().map(|text| pen.span(tone, text.clone()));
+        if let Some(span) = spans.find(|span| line.width() + span.width() <= room) {
             line.push_span(span);
         }
     };
     let plot = focused_chart(pen.screen, pen.state);
     let strands = plot.strands(pen.state);
-    for strand in &strands {
-        if let now @ Some(_) = charts::reading(pen, strand) {
-            add(Tone::Text, format!("  {} {}", strand.name, charts::number(plot, strand, now)));
-        }
-    }
-    for other in charts::others(pen, plot) {
-        let values: String = other.values.iter().fold(String::new(), |text, (name, value)| format!("{text} {name} {value}"));
-        add(Tone::Accent, format!("  {} {}:{values}", other.letter, other.name));
-    }
+    let own = |strand: &Strand| {
+        let now = charts::reading(pen, strand)?;
+        Some([format!("  {} {}", strand.name, charts::number(plot, strand, Some(now)))])
+    };
+    let others = charts::others(pen, plot);
+    // The titles have the values of this run too: beside others its leading one is enough.
+    let leads = |strand: &&Strand| others.is_empty() || plot.lead().is_none_or(|lead| lead == strand.key);
+    strands.iter().filter(leads).filter_map(own).for_each(|text| add(Tone::Text, &text));
+    // All of them in the same form.
+    let told_of = |form: usize| -> String {
+        let one = |other: &charts::Other| {
+            let (letter, name) = (other.letter, &other.name);
+            let values: String = other.values.iter().fold(String::new(), |text, (name, value)| format!("{text} {name} {value}"));
+            let (what, value) = other.lead.as_ref().map_or(("", "--"), |(what, value)| (what, value));
+            match form {
+                0 => format!("  {letter} {name}:{values}"),
+                1 => format!("  {letter} {name}: {what} {value}"),
+                2 => format!("  {letter}: {what} {value}"),
+                _ => format!("  {letter} {value}"),
+            }
+        };
+        others.iter().map(one).collect()
+    };
+    add(Tone::Accent, &[0, 1, 2, 3].map(told_of));
+    strands.iter().filter(|strand| !leads(strand)).filter_map(own).for_each(|text| add(Tone::Text, &text));
     let told = |term: Term| strands.iter().any(|strand| strand.key == plots::Key::Term(term));
     for (&term, series) in pen.state.series.iter().filter(|(term, _)| **term != Term::WeightedCrossEntropy && !told(**term)) {
         if let Some(point) = series.as_of(step + 1) {
-            add(Tone::Text, format!("  {} {}", term.name(), value(f64::from(point.mean))));
+            add(Tone::Text, &[format!("  {} {}", term.name(), value(f64::from(point.mean)))]);
         }
     }
     line_at(buffer, area.x, area.y, area.width, &line);
