@@ -310,10 +310,10 @@ pub struct Import {
     /// The network it must be [default: the one whose names and shapes it has]
     #[arg(long, value_name = "NAME", value_parser = named(rematch::config::Network::ALL, rematch::config::Network::name))]
     pub arch: Option<String>,
-    /// The part of the file that holds the network, where there are several, e.g. state_dict_ema [default: see --dry-run]
+    /// Key of the dict that holds the network, e.g. ema or checkpoints.best [default: the usual one, where it is the only one]
     #[arg(long, value_name = "NAME")]
     pub section: Option<String>,
-    /// Take only keys that begin so, e.g. student; give it twice for a body and its head, and a dot for keys without a prefix
+    /// Take only keys that begin with this, e.g. student; may be given twice, for a body and its head; a dot: keys without a prefix
     #[arg(long, value_name = "NAME")]
     pub prefix: Vec<String>,
     /// Mean of each channel, in units of [0, 1], e.g. 0.49,0.48,0.45

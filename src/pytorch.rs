@@ -532,6 +532,17 @@ mod tests {
     }
 
     #[test]
+    fn a_whole_module_gives_its_tensors_and_its_class_is_not_run() {
+        let net = b"cmy\nNet\n)\x81}(X\x0b\0\0\0_parameters}X\x06\0\0\0weight%sX\x08\0\0\0_buffers}X\x08\0\0\0_modules}X\x02\0\0\0fc\
+            cmy\nFc\n)\x81}(X\x0b\0\0\0_parameters}(X\x04\0\0\0bias%X\x06\0\0\0weightNuX\x08\0\0\0_buffers}X\x08\0\0\0_modules}ubsub";
+        let file = Checkpoint::read(Made::dict([("model", Made::Opcodes(net))]).file(), &Limits::default()).unwrap();
+        let paths: Vec<String> = file.entries.iter().map(|e| e.path.join("/")).collect();
+        assert_eq!(paths, ["model/weight", "model/fc/bias"]);
+        assert!(file.entries.iter().all(|e| matches!(e.what, What::Tensor(_))));
+        assert_eq!(file.unread, ["my.Fc", "my.Net"]);
+    }
+
+    #[test]
     fn arrays_of_numpy_are_tensors_in_every_protocol_and_the_same_bytes_are_not_copied_again_and_again() {
         for protocol in 0..6 {
             let bytes =

@@ -131,9 +131,8 @@ pub fn find(file: &Checkpoint, limits: &Limits, wanted: &Wanted) -> Result<Searc
             match try_network(file, &keys, &prefix, (*network, usual), wanted.shape)? {
                 // The tensors of one network may be some of another's.
                 Ok(found) if best.as_ref().is_none_or(|best| best.tensors.len() < found.tensors.len()) => best = Some(found),
-                Ok(_) => {}
                 Err(Some(it)) if near.as_ref().is_none_or(|near| it.order() < near.order()) => near = Some(it),
-                Err(_) => {}
+                Ok(_) | Err(_) => {}
             }
         }
         matches.extend(best);
@@ -182,7 +181,7 @@ fn nothing(file: &Checkpoint, limits: &Limits, wanted: &Wanted) -> String {
             match sections.as_slice() {
                 [] => why,
                 _ if !why.starts_with("no state dict") => why,
-                [first @ ..] => format!("{why}; tensors stand under {}", first[..first.len().min(8)].join(", ")),
+                some => format!("{why}; tensors stand under {}", some[..some.len().min(8)].join(", ")),
             }
         }
     }
@@ -249,11 +248,10 @@ fn try_network(
         let expected = tensors(&identity)?;
         // Other sections may lie below the same prefix.
         let own = expected.iter().filter_map(|(name, _)| given.get(name)).map(|(entry, _)| *entry);
-        let dicts = mapping::dicts(file, own);
+        let beside = mapping::beside(file, &own.collect());
         let names: HashSet<&str> = expected.iter().map(|(name, _)| name.as_str()).collect();
-        let beside = |entry: usize| file.entries[entry].path.split_last().is_some_and(|(_, dict)| dicts.contains(dict));
         let mut here = shapes.clone();
-        here.retain(|name, _| names.contains(name.as_str()) || beside(given[name].0));
+        here.retain(|name, _| names.contains(name.as_str()) || beside.contains(&given[name].0));
         let mut faults = compare(&here, &expected, &odd);
         if let Some(why) = &ambiguous {
             faults.insert(0, why.clone());
@@ -510,6 +508,21 @@ mod tests {
             let why = refused(&Made::dict(all));
             assert!(why.contains(&format!("'{name}'")) && why.contains("look like layers"), "{why}");
         }
+        // Dicts in dicts: a layer in a dict of its own is no other section.
+        let mut nested: Vec<(String, Vec<(String, Made)>)> = vec![("neck".into(), vec![of("weight", &[64, 64])])];
+        for (name, tensor) in small(1.0) {
+            let (layer, leaf) = name.split_once('.').unwrap();
+            let at = nested.iter().position(|(key, _)| key == layer).unwrap_or(nested.len());
+            if at == nested.len() {
+                nested.push((layer.into(), Vec::new()));
+            }
+            nested[at].1.push((leaf.into(), tensor));
+        }
+        let dicts = |nested: Vec<(String, Vec<(String, Made)>)>| {
+            Made::dict([("params", Made::dict(nested.into_iter().map(|(key, tensors)| (key, Made::dict(tensors)))))])
+        };
+        let nested = dicts(nested);
+        assert!(refused(&nested).contains("'params.neck.weight'"), "{}", refused(&nested));
         let mut beside = under("model.", small(1.0));
         beside.extend([of("neck.weight", &[64, 64]), of("neck.bias", &[64])]);
         let beside = Made::dict(beside);

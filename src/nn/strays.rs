@@ -4,7 +4,7 @@
 
 use super::finding::{Match, shape_of};
 use crate::pytorch::candidates::{Key, Keys};
-use crate::pytorch::mapping::{dicts, known};
+use crate::pytorch::mapping::{beside, known, section_of};
 use crate::pytorch::{Checkpoint, Dtype, What};
 use std::collections::HashSet;
 
@@ -34,9 +34,8 @@ const LOSSES: [&str; 4] = ["loss", "criterion", "objective", "metric"];
 const TABLES: [&str; 12] =
     ["center", "queue", "proto", "memory", "bank", "noise", "delta", "perturb", "class_weight", "optim", "exp_avg", "momentum"];
 
-/// What stands in the dicts of this network, belongs to no network of `taken`, and looks like a layer.
+/// What stands beside this network, belongs to no network of `taken`, and looks like a layer.
 pub(super) fn layers<'k>(file: &Checkpoint, keys: &'k Keys, network: &Match, taken: &HashSet<usize>) -> Vec<&'k Key> {
-    let dicts = dicts(file, network.tensors.iter().map(|(_, entry)| *entry));
     let own: HashSet<usize> = network.tensors.iter().map(|(_, entry)| *entry).collect();
     let mut modules: HashSet<&str> = HashSet::new();
     for key in keys.keys.iter().filter(|key| own.contains(&key.entry)) {
@@ -45,12 +44,12 @@ pub(super) fn layers<'k>(file: &Checkpoint, keys: &'k Keys, network: &Match, tak
             module = Some(parent(module)).filter(|above| above.starts_with(&network.prefix)).unwrap_or_default();
         }
     }
-    let beside = |key: &&Key| {
-        let path = &file.entries[key.entry].path;
-        let inside = path.split_last().is_some_and(|(last, dict)| dicts.contains(dict) && known(last).is_none());
-        inside && !taken.contains(&key.entry)
+    let region = beside(file, &own);
+    let is_beside = |key: &&Key| {
+        let last = file.entries[key.entry].path.last();
+        region.contains(&key.entry) && !taken.contains(&key.entry) && last.is_some_and(|last| known(last).is_none())
     };
-    let beside: Vec<&Key> = keys.keys.iter().filter(beside).collect();
+    let beside: Vec<&Key> = keys.keys.iter().filter(is_beside).collect();
     let parents: HashSet<(&str, &str)> = beside.iter().map(|key| (parent(&key.flat), leaf(&key.flat))).collect();
     let root = network.prefix.trim_end_matches('.');
     let is_layer = |key: &&Key| {
@@ -66,7 +65,7 @@ pub(super) fn layers<'k>(file: &Checkpoint, keys: &'k Keys, network: &Match, tak
         let spec = match &file.entries[key.entry].what {
             What::Tensor(spec) => spec,
             // Not read, and perhaps no tensor at all.
-            What::Other(_) => return OF_LAYERS.contains(&leaf) && !losses,
+            What::Other(what) => return OF_LAYERS.contains(&leaf) && !losses && what != "None",
             What::Number(_) | What::Text(_) => return false,
         };
         let counts = !matches!(spec.dtype, Dtype::F32 | Dtype::F16 | Dtype::Bf16 | Dtype::F64);
@@ -85,7 +84,7 @@ pub(super) fn layers<'k>(file: &Checkpoint, keys: &'k Keys, network: &Match, tak
             "weight" | "bias" => true,
             leaf if OF_LAYERS.contains(&leaf) => {
                 let at_root = root == module || root.starts_with(&format!("{module}.")) || module.is_empty();
-                !counts && !(at_root && spec.elements() <= 1)
+                !(counts || at_root && spec.elements() <= 1)
             }
             _ if counts || spec.shape.len() < 2 => false,
             _ => !TABLES.iter().any(|word| key.flat.to_lowercase().contains(word)),
@@ -123,11 +122,11 @@ pub(super) fn refused(file: &Checkpoint, keys: &Keys, network: &Match, place: &s
 /// none.
 fn prefixes(file: &Checkpoint, keys: &Keys, network: &Match) -> Vec<String> {
     let own: HashSet<usize> = network.tensors.iter().map(|(_, entry)| *entry).collect();
+    let section = section_of(file, &own).join(".");
     let mut found: Vec<String> = Vec::new();
     for key in keys.keys.iter().filter(|key| own.contains(&key.entry)) {
         let begin = if key.flat.starts_with(&network.prefix) { network.prefix.trim_end_matches('.') } else { parent(&key.flat) };
-        let dict = file.entries[key.entry].path.split_last().map_or(String::new(), |(_, dict)| dict.join("."));
-        let inner = begin.strip_prefix(&dict).unwrap_or(begin).trim_start_matches('.');
+        let inner = begin.strip_prefix(&section).unwrap_or(begin).trim_start_matches('.');
         if inner.is_empty() {
             return Vec::new();
         }

@@ -113,11 +113,39 @@ fn contents(node: Node, weighty: &[bool]) -> Option<Vec<(String, Id)>> {
         Value::Call(call) if !call.items.is_empty() => {
             Some(call.items.iter().map(|&(k, value)| (key(node.at(k)), value)).collect())
         }
+        Value::Call(call) => {
+            module(node.at(call.state?)).map(|pairs| pairs.into_iter().map(|(k, value)| (key(k), value.id())).collect())
+        }
         Value::List(ids) | Value::Tuple(ids) if weighty[node.id().index()] => {
             Some(ids.iter().enumerate().map(|(i, &id)| (i.to_string(), id)).collect())
         }
         _ => None,
     }
+}
+
+/// Attributes of a pickled module, its parameters and its submodules, at most, of each: one dict may be named by a hundred thousand.
+const ATTRIBUTES: usize = 1000;
+
+/// Parameters, buffers and submodules of a whole `torch.nn.Module`, by its attributes. Its class is not looked up: what is read are the
+/// tensors by name, as its `state_dict()` would give them.
+fn module<'p, 'a>(attributes: Node<'p, 'a>) -> Option<Vec<(Node<'p, 'a>, Node<'p, 'a>)>> {
+    let Value::Dict(pairs) = attributes.value() else { return None };
+    let small = |node: Node| match node.value() {
+        Value::Dict(pairs) => pairs.len() <= ATTRIBUTES,
+        Value::Call(call) => call.items.len() <= ATTRIBUTES,
+        _ => false,
+    };
+    if pairs.len() > ATTRIBUTES {
+        return None;
+    }
+    let parts = ["_parameters", "_buffers", "_modules"].map(|name| attributes.get(name));
+    let [Some(parameters), Some(buffers), Some(modules)] = parts else { return None };
+    let mut all = Vec::new();
+    for part in [parameters, buffers, modules].into_iter().filter(|part| small(*part)) {
+        // What a layer does without, as a bias, is None.
+        all.extend(part.entries()?.filter(|(_, value)| *value.value() != Value::None));
+    }
+    Some(all)
 }
 
 /// For each value whether a tensor or array lies in it, at most [`DEPTH`] deep: histories are lists too, and long ones.
@@ -135,7 +163,10 @@ fn weighty(pickle: &Pickle) -> Vec<bool> {
             holds[at] = match node.value() {
                 Value::List(ids) | Value::Tuple(ids) => ids.iter().any(|id| holds[id.index()]),
                 Value::Dict(pairs) => pairs.iter().any(|(_, value)| holds[value.index()]),
-                Value::Call(call) => call.items.iter().any(|(_, value)| holds[value.index()]),
+                Value::Call(call) => {
+                    call.items.iter().any(|(_, value)| holds[value.index()])
+                        || call.state.is_some_and(|state| holds[state.index()])
+                }
                 _ => false,
             };
             changed |= holds[at];

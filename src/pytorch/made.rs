@@ -66,7 +66,9 @@ impl Writer {
             }
             Made::Tuple(items) => {
                 self.opcodes.push(b'(');
-                items.iter().for_each(|item| self.write(item));
+                for item in items {
+                    self.write(item);
+                }
                 self.opcodes.push(b't');
             }
             Made::Number(v) => self.opcodes.extend(int(*v as usize)),

@@ -178,14 +178,11 @@ pub fn assemble(file: &Checkpoint, limits: &Limits, keys: &Keys, taken: Taken) -
     let Taken { prefix, mut tensors, renamed, others } = taken;
     tensors.sort_by_key(|(_, entry)| *entry);
     let entries: HashSet<usize> = tensors.iter().map(|(_, entry)| *entry).collect();
-    let dicts = dicts(file, entries.iter().copied());
-    let section = common(&dicts);
+    let section = section_of(file, &entries);
+    let region = beside(file, &entries);
     let mut ignored = Ignored::default();
-    for (at, entry) in file.entries.iter().enumerate() {
-        let Some((key, dict)) = entry.path.split_last() else { continue };
-        if entries.contains(&at) || !dicts.contains(dict) {
-            continue;
-        }
+    for (at, entry) in file.entries.iter().enumerate().filter(|(at, _)| region.contains(at)) {
+        let key = &entry.path[section.len()..].join(".");
         let why = match (&entry.what, known(key)) {
             (What::Number(_) | What::Text(_) | What::Other(_), _) => Why::NoTensor,
             (What::Tensor(_), Some(why)) => why,
@@ -227,16 +224,27 @@ pub fn assemble(file: &Checkpoint, limits: &Limits, keys: &Keys, taken: Taken) -
     ignored.finish(file, limits, Mapped { section, prefixes, prefix, tensors, renamed, ..Mapped::empty() })
 }
 
-/// The dicts in which these entries stand.
-pub fn dicts(file: &Checkpoint, entries: impl Iterator<Item = usize>) -> HashSet<Vec<String>> {
-    entries.filter_map(|entry| file.entries[entry].path.split_last().map(|(_, dict)| dict.to_vec())).collect()
+/// The keys that lead to all of these entries.
+pub fn section_of(file: &Checkpoint, entries: &HashSet<usize>) -> Vec<String> {
+    let mut dicts = entries.iter().filter_map(|entry| file.entries[*entry].path.split_last()).map(|(_, dict)| dict);
+    let Some(first) = dicts.next() else { return Vec::new() };
+    let same = |common: usize, dict: &[String]| first[..common].iter().zip(dict).take_while(|(a, b)| a == b).count();
+    let common = dicts.fold(first.len(), same);
+    first[..common].to_vec()
 }
 
-/// The keys that lead to all of these dicts.
-fn common(dicts: &HashSet<Vec<String>>) -> Vec<String> {
-    let mut dicts = dicts.iter();
-    let Some(first) = dicts.next() else { return Vec::new() };
-    dicts.fold(first.clone(), |common, dict| common.into_iter().zip(dict).take_while(|(a, b)| a == *b).map(|(a, _)| a).collect())
+/// Entries that stand where these do: in their dict; where they stand in several, everywhere below what these have in common. Not those
+/// themselves.
+pub fn beside(file: &Checkpoint, entries: &HashSet<usize>) -> HashSet<usize> {
+    let section = section_of(file, entries);
+    let direct = |path: &[String]| path.len() == section.len() + 1;
+    let one = entries.iter().all(|entry| direct(&file.entries[*entry].path));
+    let inside = |(at, entry): (usize, &Entry)| {
+        let path = &entry.path;
+        let here = path.len() > section.len() && path.starts_with(&section) && (!one || direct(path)) && !entries.contains(&at);
+        here.then_some(at)
+    };
+    file.entries.iter().enumerate().filter_map(inside).collect()
 }
 
 impl Mapped {
