@@ -26,7 +26,7 @@ pub struct How {
     #[arg(long, value_name = "WHAT", value_parser = action)]
     pub on_hangup: Option<OnSignal>,
     /// What training does at a signal: hangup, term, usr1, usr2 or xcpu, and continue, save or save-and-stop (may be given often)
-    /// [default: the setting on_SIGNAL, else save at usr1 and save-and-stop at term, usr2 and xcpu]
+    /// [default: the settings, else save at usr1 and save-and-stop at term, usr2 and xcpu]
     #[arg(long, value_name = "SIGNAL=WHAT", value_parser = on_signal)]
     pub on_signal: Vec<(String, OnSignal)>,
     /// Write event files for TensorBoard while it trains [default DIR: tensorboard in the run's folder]

@@ -84,17 +84,16 @@ impl Trace {
                 "{name} was not found; `make setup && cargo build` puts libtorch {NEEDED} where this program looks for it (rematch doctor says where)"
             ));
         }
+        // What the program was built with is trusted, whatever it is called.
         if let Some(path) = self.file(CPU)
+            && std::env::split_paths(listed).any(|folder| !folder.as_os_str().is_empty() && path.starts_with(folder))
             && let Ok(version) = version_beside(path)
             && !version.starts_with(NEEDED)
         {
-            let from = path.parent().unwrap_or(path).display();
-            let how = if std::env::split_paths(listed).any(|folder| path.starts_with(folder)) {
-                "LD_LIBRARY_PATH leads there: start with env -u LD_LIBRARY_PATH rematch ..., or run `make setup` so that its own is found first"
-            } else {
-                "`make setup && cargo build` puts the right one in place"
-            };
-            return Some(format!("libtorch {version} in {from} would be loaded, and this program needs {NEEDED}. {how}"));
+            return Some(format!(
+                "libtorch {version} in {} would be loaded, and this program needs {NEEDED}. LD_LIBRARY_PATH leads there: start with env -u LD_LIBRARY_PATH rematch ..., or run `make setup` so that its own is found first",
+                path.parent().unwrap_or(path).display()
+            ));
         }
         // `.../libstdc++.so.6: version `GLIBCXX_3.4.30' not found (required by ...)`
         let older = self.complaints.iter().find(|line| line.contains("version `") && line.contains("not found"))?;

@@ -5,6 +5,7 @@
 use super::picture::{self, Cut, View};
 use super::{DataError, DataSet, Images, Portion, Progress, split};
 use crate::config::{Faulty, ImageFiles, Storage};
+use crate::limits::{self, Room, shown};
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -64,10 +65,24 @@ pub(super) fn assemble(
     let count: usize = parts.iter().map(|files| files.labels.len()).sum();
     let bytes = count as u64 * view.shape().iter().product::<usize>() as u64;
     let stream = match settings.storage {
-        Storage::Auto => bytes > STREAM_ABOVE,
+        Storage::Auto => bytes > STREAM_ABOVE || does_not_fit(2 * bytes, limits::memory()).is_some(),
         Storage::Memory => false,
         Storage::Stream => true,
     };
+    // Decoded images stand beside their pieces for a moment. Whoever wants them in memory all the same is stopped where they alone are too many.
+    if stream && settings.storage == Storage::Auto && bytes <= STREAM_ABOVE {
+        remarks.extend(
+            does_not_fit(2 * bytes, limits::memory())
+                .map(|why| format!("images are read from their files as they are needed: {why}")),
+        );
+    } else if let Some(why) = does_not_fit(bytes, limits::memory()).filter(|_| !stream) {
+        return Err(DataError::Setting {
+            name,
+            key: "data.storage",
+            value: "memory".into(),
+            allowed: format!("\"stream\" here: {why}"),
+        });
+    }
     if stream {
         let [train, validation, test] = parts.map(|files| Portion::Streamed(Arc::new(files)));
         return Ok(DataSet { name, classes, train, validation, test, remarks });
@@ -105,6 +120,12 @@ pub(super) fn assemble(
         ));
     }
     Ok(DataSet { remarks, ..DataSet::resident(name, classes, decoded) })
+}
+
+/// Why so many bytes would end the process, where they would.
+fn does_not_fit(bytes: u64, room: Option<Room>) -> Option<String> {
+    let room = room.filter(|room| room.bytes < bytes)?;
+    Some(format!("in memory they take {}, and {} are left: {}", shown(bytes), shown(room.bytes), room.limit))
 }
 
 impl Files {
@@ -189,5 +210,18 @@ impl Files {
             }
         }
         Ok((images, found))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_that_do_not_fit_into_memory_are_told_with_the_limit() {
+        let room = |bytes| Some(Room { bytes, limit: "its control group may use 1.5 GiB".into() });
+        assert_eq!((does_not_fit(1 << 30, room(1 << 30)), does_not_fit(1 << 30, None)), (None, None));
+        let said = does_not_fit(3 << 30, room(1 << 30)).unwrap();
+        assert_eq!(said, "in memory they take 3.0 GiB, and 1.0 GiB are left: its control group may use 1.5 GiB");
     }
 }

@@ -174,7 +174,7 @@ pub fn flood(home: &mut Home, messages: u64, seed: u64) -> Rubbish {
     let run = runs.join(format!("flooded-{seed}"));
     let mut trainee = home.train(&ENDLESS, &runs, &format!("flooded-{seed}"), 2);
     trainee.until("the socket", || link::status(&run).ok());
-    let before = reached(&log(&run).unwrap().records);
+    let before = reached(&trainee.until("the first record", || log(&run)).records);
     let (sent, connections) = Flood::begin(&run, messages, Duration::ZERO, Mixture::All, seed).join();
     assert!(trainee.over().is_none(), "it ended; it said:\n{}", trainee.said());
     wait_for("an answer", || link::status(&run).ok());
