@@ -101,6 +101,7 @@ impl Made {
                 train: 10_000 - self.validation,
                 validation: self.validation,
                 test: 2000,
+                split: None,
             },
             dials: vec![Dial::Lambda, Dial::LrScale],
             from_step: 0,

@@ -73,6 +73,7 @@ fn started(run: &str) -> Event {
             train: 9000,
             validation: 1000,
             test: 2000,
+            split: None,
         },
         controls: Controls::of(&config(Method::Rrm(Rrm::cosine(0.005)))),
         dials: vec![Dial::Lambda, Dial::LrScale],

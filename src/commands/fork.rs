@@ -26,8 +26,8 @@ mod working {
 
     pub fn run(args: &Fork) -> anyhow::Result<u8> {
         let parent = RunFolder::open(&args.runs, &args.run)?;
-        let before = check::load(&parent.config(), &[])?;
-        let config = check::load(&parent.config(), &args.set)?;
+        let before = check::load_written(&parent.config(), &[])?;
+        let config = check::load_written(&parent.config(), &args.set)?;
         let found = chosen(&parent.checkpoints(), &args.at, before.threat.eps)?;
         let options = Options {
             device: args.how.device,

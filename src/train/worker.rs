@@ -448,5 +448,6 @@ fn data_facts(data: &DataSet) -> DataFacts {
         train: data.train.len() as u64,
         validation: data.validation.len() as u64,
         test: data.test.len() as u64,
+        split: data.split.clone(),
     }
 }

@@ -139,6 +139,7 @@ impl Made {
                 train: 9000,
                 validation: 1000,
                 test: 2000,
+                split: None,
             },
             dials: vec![Dial::Lambda, Dial::LrScale],
             from_step: 0,

@@ -112,6 +112,7 @@ fn started(kind: Kind, machines: Machines) -> Event {
             train: 9_000,
             validation: 1_000,
             test: 2_000,
+            split: None,
         },
         controls: Controls {
             lambda: 0.5,
