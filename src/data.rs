@@ -6,6 +6,7 @@ pub mod builder;
 pub mod cifar;
 pub mod decoders;
 pub mod embedded;
+pub mod export;
 pub mod fetch;
 pub mod files;
 pub mod folder;

@@ -251,7 +251,7 @@ fn convert(args: &Import, file: &Checkpoint, sha256: &str, mapped: &Mapped) -> a
     let (mean, std, from) = normaliser(args, mapped)?;
     let classes = args.classes.as_ref().map(|path| -> anyhow::Result<Vec<String>> {
         let text = std::fs::read_to_string(path).map_err(|error| anyhow::anyhow!("--classes {}: {error}", path.display()))?;
-        let names: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(String::from).collect();
+        let names = rematch::data::formats::text_lines(text.as_bytes());
         if names.iter().any(|name| name.chars().any(char::is_control)) {
             bail!("--classes {}: a name has control characters in it", path.display());
         }

@@ -18,6 +18,9 @@ pub fn run(args: &Train) -> anyhow::Result<u8> {
 
     let config = check::load(&args.config, &args.set)?;
     let options = Options { device: args.how.device, threads: args.how.threads.map(usize::from), ..Options::default() };
+    if args.dry_run {
+        return super::check::run(config, options);
+    }
     let suggested = args.config.file_stem().map_or_else(|| "run".into(), |s| s.to_string_lossy().into_owned());
     let (runs, name) = (args.runs.clone(), args.name.clone());
     let place = move |resolved: &str, _: &Started| {

@@ -161,6 +161,16 @@ impl Files {
         }
     }
 
+    /// The images at these places, and the places of those that could be read.
+    ///
+    /// # Errors
+    /// One of them cannot be read, and files are not to be left out.
+    pub fn read(&self, places: &[usize]) -> Result<(Images, Vec<usize>), DataError> {
+        let (images, found) = self.pick(places).decode(&mut |_, _| {})?;
+        let is_faulty = |at: usize| found.faults.iter().any(|(fault, _)| *fault == at);
+        Ok((images, places.iter().enumerate().filter(|(at, _)| !is_faulty(*at)).map(|(_, place)| *place).collect()))
+    }
+
     /// The error of one file. `others`: how many more were found so far.
     pub fn fault(&self, place: usize, why: &str, others: usize) -> DataError {
         let more = match others {

@@ -62,6 +62,9 @@ fn object(evaluation: &Evaluation) -> Value {
     if let Some(stored) = &evaluation.stored {
         object["stored"] = stored.facts();
     }
+    if let Some(everything) = &evaluation.everything {
+        object["everything"] = everything.facts();
+    }
     object
 }
 
@@ -120,6 +123,23 @@ fn text(evaluation: &Evaluation) -> String {
                 stored.images,
                 stored.path.display(),
                 stored.largest
+            ),
+        );
+    }
+    if let Some(everything) = &evaluation.everything {
+        line(
+            "all images",
+            format!(
+                "{} in {}; from its logits: natural {:.2} %, adversarial {:.2} %{}",
+                everything.images,
+                everything.path.display(),
+                100.0 * everything.natural,
+                100.0 * everything.adversarial,
+                if everything.differing == 0 {
+                    String::new()
+                } else {
+                    format!("; {} images are so near the edge that rounding decides", everything.differing)
+                }
             ),
         );
     }
