@@ -1,16 +1,17 @@
 //! The command line's words. Types only: what they do is in `commands`.
 
+mod data;
 mod how;
 mod lasting;
 mod metrics;
 mod sweep;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+pub use data::{Data, DataExport};
 pub use how::{Colour, Glyphs, Graphics, How, Look, Ui};
 pub use lasting::{Attach, Fork, Ps, Repeat, Resume, Schedule};
 pub use metrics::{ExportMetrics, MetricsFormat};
 use rematch::config::{AttackName, DeviceChoice, Norm, Suite};
-use rematch::data::fetch::Set;
 use rematch::run::seek::Target;
 use std::path::PathBuf;
 pub use sweep::{Sweep, SweepUi};
@@ -97,6 +98,9 @@ pub struct Train {
     /// Go on with the run of that name where there is one, for jobs that are started again; one that has completed is left as it is
     #[arg(long, requires = "name")]
     pub resume_if_exists: bool,
+    /// Only say whether data, teacher and networks are there and fit each other; no run is made
+    #[arg(long)]
+    pub dry_run: bool,
     #[command(flatten)]
     pub how: How,
 }
@@ -109,6 +113,9 @@ pub struct Config {
     /// Override one key, as for train
     #[arg(short = 's', long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+    /// Say whether data, teacher and networks are there and fit each other, instead of printing the config
+    #[arg(long, requires = "config")]
+    pub check: bool,
     /// List every key with what it may be, its default and its meaning
     #[arg(long, conflicts_with = "config")]
     pub keys: bool,
@@ -286,6 +293,9 @@ pub struct Eval {
     /// Keep the adversarial images, and check their norms on what was stored
     #[arg(long)]
     pub save: bool,
+    /// Keep every image as it is and under attack, with label, logits and predictions, so that another program can check the numbers
+    #[arg(long)]
+    pub save_all: bool,
     /// Where evaluations of model files outside of runs are kept
     #[arg(long, default_value = "evaluations", value_name = "DIR")]
     pub evaluations: PathBuf,
@@ -402,30 +412,6 @@ pub struct BenchStep {
     pub device: DeviceChoice,
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
-}
-
-#[derive(Subcommand)]
-pub enum Data {
-    /// Make assets/fashion-mnist-10k again from the original IDX files, byte for byte
-    RebuildEmbedded {
-        /// Folder of the originals (Debian's package dataset-fashion-mnist puts them in /usr/share/datasets/fashion-mnist)
-        #[arg(long, value_name = "DIR")]
-        from: PathBuf,
-        /// File to write
-        #[arg(long, value_name = "FILE")]
-        to: PathBuf,
-    },
-    /// Download a well-known data set from its authors, check it and say how to use it
-    Fetch {
-        #[arg(value_parser = named(Set::ALL, Set::name))]
-        set: String,
-        /// Folder for its files [default: data/ and its name]
-        #[arg(long, value_name = "DIR")]
-        to: Option<PathBuf>,
-        /// Folder on the net that has the same files [default: the authors']
-        #[arg(long, value_name = "URL")]
-        from: Option<String>,
-    },
 }
 
 #[derive(Args)]

@@ -2,6 +2,8 @@
 
 pub mod attach;
 pub mod bench;
+#[cfg(feature = "torch")]
+pub mod check;
 pub mod compare;
 pub mod config;
 pub mod data;

@@ -8,6 +8,7 @@ pub mod device;
 pub mod dial;
 pub mod method;
 pub mod planned;
+pub mod split;
 pub mod units;
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,7 @@ pub use method::{
     Reduction, Rrm, RrmPlus, Rslad, Sat, Targets, Trades,
 };
 pub use planned::Planned;
+pub use split::ValidationSplit;
 pub use units::{Eps, Norm};
 
 /// One resolved run: the file, the defaults and the command line's `-s key=value`, put together and checked.
@@ -59,7 +61,8 @@ pub struct Data {
     pub source: Source,
     /// Folder of the files; only for sources that are not embedded. Absolute after checking.
     pub path: Option<String>,
-    /// Training images held out, class-balanced and fixed: probes and every choice look at these, never at the test set.
+    /// Training images held out and fixed: probes and every choice look at these, never at the test set. 0 where `files` names a
+    /// folder of validation images.
     pub validation: usize,
     pub augment: Augment,
     /// Present exactly where images are files in folders.
@@ -68,7 +71,7 @@ pub struct Data {
 }
 
 /// How images of any size become what a network sees, and where they are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageFiles {
     /// Side of the square that the network sees, in pixels.
     pub size: usize,
@@ -76,6 +79,11 @@ pub struct ImageFiles {
     pub resize: usize,
     pub faulty: Faulty,
     pub storage: Storage,
+    #[serde(default)]
+    pub split: ValidationSplit,
+    /// Folder of the validation images; with it no training image is held out. Absolute after checking.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_path: Option<String>,
 }
 
 /// What becomes of an image that cannot be read.
@@ -114,7 +122,7 @@ pub enum Source {
     /// As `cifar10`, with CIFAR-100's fine labels.
     #[serde(rename = "cifar100")]
     Cifar100,
-    /// Image files in `train/<class>/` and `test/<class>/` (or `val/`), of any sizes.
+    /// Image files in `train/<class>/` and `test/<class>/` (or `val/`) at any depth, of any sizes.
     #[serde(rename = "folder")]
     Folder,
     /// A folder of `ImageNet` (`train/<wnid>/`, `val/<wnid>/`), nine groups of whose classes are the classes.

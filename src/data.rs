@@ -7,15 +7,18 @@ pub mod cifar;
 pub mod content;
 pub mod decoders;
 pub mod embedded;
+pub mod export;
 pub mod fetch;
 pub mod files;
 pub mod folder;
+pub mod formats;
 pub mod idx;
 pub mod picture;
 pub mod restricted;
 mod split;
 
 use crate::config::{self, Augment, Source};
+use crate::protocol::event::SplitFacts;
 use files::Files;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -50,6 +53,8 @@ pub struct DataSet {
     pub test: Portion,
     /// What a person should know of what was found: files left out, images enlarged.
     pub remarks: Vec<String>,
+    /// Which files are trained on and which are for validation; only of files in folders.
+    pub split: Option<SplitFacts>,
 }
 
 /// What is wrong with the data, in words that name the file and what to do.
@@ -63,6 +68,8 @@ pub enum DataError {
         "{name}: all {images} training images are of one class, and there is nothing to tell apart; give images of at least two"
     )]
     OneClass { name: String, images: usize },
+    #[error("{name}: no class has two training images, so none can be held out for validation; {advice}")]
+    NothingToHoldOut { name: String, advice: &'static str },
     #[error("{name}: {key} = {value} does not fit this data; allowed: {allowed}")]
     Setting { name: String, key: &'static str, value: String, allowed: String },
     #[error(
@@ -153,6 +160,7 @@ impl DataSet {
             validation: validation.into(),
             test: test.into(),
             remarks: Vec::new(),
+            split: None,
         }
     }
 }
@@ -180,7 +188,7 @@ pub fn load_telling(data: &config::Data, progress: Progress) -> Result<DataSet, 
         allowed: allowed.into(),
     };
     let path = || data.path.as_deref().map(Path::new).ok_or_else(|| setting("data.path", "(missing)", "a folder"));
-    let files = || data.files.ok_or_else(|| setting("data.size", "(missing)", "8 to 1024"));
+    let files = || data.files.as_ref().ok_or_else(|| setting("data.size", "(missing)", "8 to 1024"));
     let set = match data.source {
         Source::FashionMnist10k => embedded::load(),
         Source::Idx => idx::load_folder(path()?, data.validation),

@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         Command::ExportMetrics(args) => commands::export_metrics::run(&args),
         Command::Bench(cli::Bench::Step(args)) => commands::bench::step(&args),
         Command::Data(cli::Data::RebuildEmbedded { from, to }) => commands::data::rebuild(&from, &to),
+        Command::Data(cli::Data::Export(args)) => commands::data::export(&args),
         Command::Data(cli::Data::Fetch { set, to, from }) => commands::data::fetch(&set, to, from.as_deref()),
         Command::Doctor(args) => commands::doctor::run(&args),
         Command::Completions(args) => Ok(commands::manual::completions(&args)),

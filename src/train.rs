@@ -33,6 +33,7 @@ pub mod saver;
 pub mod saving;
 pub mod schedule;
 pub mod sgd;
+mod split_notes;
 pub mod steer;
 pub mod stream;
 pub mod teacher_features;

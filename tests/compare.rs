@@ -103,6 +103,7 @@ impl Made {
                 validation: self.validation,
                 test: 2000,
                 fingerprint: None,
+                split: None,
             },
             dials: vec![Dial::Lambda, Dial::LrScale],
             from_step: 0,

@@ -76,6 +76,7 @@ fn started(run: &str) -> Event {
             validation: 1000,
             test: 2000,
             fingerprint: None,
+            split: None,
         },
         controls: Controls::of(&config(Method::Rrm(Rrm::cosine(0.005)))),
         dials: vec![Dial::Lambda, Dial::LrScale],

@@ -1,4 +1,4 @@
-//! `rematch config`: what a config says once it is whole, and what it may say.
+//! `rematch config`: what a config says once it is whole, what it may say, and with `--check` whether what it names fits.
 
 use super::settings;
 use crate::cli::{Config, Look};
@@ -7,6 +7,9 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 pub fn run(args: &Config) -> anyhow::Result<u8> {
+    if let (true, Some(path)) = (args.check, &args.config) {
+        return fits(check::load(path, &args.set)?);
+    }
     let text = match &args.config {
         _ if args.ui => {
             let found = settings::settings(&Look { theme: None, keys: None, color: None, glyphs: None, graphics: None })?;
@@ -20,6 +23,20 @@ pub fn run(args: &Config) -> anyhow::Result<u8> {
     // A closed pipe is not an error of ours.
     let _ = std::io::stdout().write_all(text.as_bytes());
     Ok(0)
+}
+
+#[cfg(feature = "torch")]
+fn fits(config: rematch::config::Config) -> anyhow::Result<u8> {
+    use rematch::config::DeviceChoice;
+    use rematch::train::Options;
+
+    // What fits fits everywhere, and another run may train on the GPU.
+    super::check::run(config, Options { device: DeviceChoice::Cpu, ..Options::default() })
+}
+
+#[cfg(not(feature = "torch"))]
+fn fits(_: rematch::config::Config) -> anyhow::Result<u8> {
+    Err(super::no_torch("check data and teacher"))
 }
 
 /// One key a line, in the order a config is written in.

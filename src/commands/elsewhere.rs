@@ -5,11 +5,11 @@
 
 use super::loader::{self, PROGRAM};
 use super::openmp;
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Data};
 use std::os::unix::process::CommandExt as _;
 
 pub fn is_needed(cli: &Cli) -> bool {
-    match cli.command {
+    match &cli.command {
         Command::Train(_)
         | Command::Resume(_)
         | Command::Fork(_)
@@ -17,19 +17,20 @@ pub fn is_needed(cli: &Cli) -> bool {
         | Command::Eval(_)
         | Command::Import(_)
         | Command::Export(_)
-        | Command::Bench(_) => true,
+        | Command::Bench(_)
+        | Command::Data(Data::Export(_)) => true,
+        Command::Config(args) => args.check,
         Command::Schedule(_)
         | Command::Attach(_)
         | Command::Ps(_)
         | Command::Sweep(_)
         | Command::Keys(_)
-        | Command::Config(_)
         | Command::Replay(_)
         | Command::Runs(_)
         | Command::Compare(_)
         | Command::ExportMetrics(_)
         | Command::Report(_)
-        | Command::Data(_)
+        | Command::Data(Data::Fetch { .. } | Data::RebuildEmbedded { .. })
         | Command::Doctor(_)
         | Command::Completions(_)
         | Command::Man(_) => false,

@@ -3,6 +3,8 @@
 #[cfg(feature = "torch")]
 mod asked;
 #[cfg(feature = "torch")]
+mod everything;
+#[cfg(feature = "torch")]
 mod follow;
 #[cfg(feature = "torch")]
 mod stored;

@@ -30,7 +30,7 @@ mod working {
         // A log that cannot be read is no hindrance: the config and the checkpoints are enough.
         let recorded = match history::read(&parent) {
             Ok(history) => history.started.config,
-            Err(_) => check::load(&parent.config(), &[])?,
+            Err(_) => check::load_written(&parent.config(), &[])?,
         };
         let before = places::load(&parent, &recorded, &[])?;
         let config = places::load(&parent, &recorded, &args.set)?;

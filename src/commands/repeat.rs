@@ -58,6 +58,7 @@ mod working {
             threads,
             resume: start.as_ref().map(|found| found.path.clone()),
             parent: history.first.parent.clone(),
+            split_before: history.first.data.split.clone(),
             script: history.script.after(0),
             milestones: compared.iter().map(|found| found.state.step).collect(),
             until: Some(last),

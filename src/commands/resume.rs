@@ -75,6 +75,7 @@ mod working {
             resume: found.map(|found| found.path),
             parent: history.started.parent.clone(),
             resumed: Some(resumed),
+            split_before: history.started.data.split.clone(),
             script,
             notes,
             ..Options::default()

@@ -42,6 +42,9 @@ mod working {
             return Ok(code);
         }
         let options = Options { device: args.how.device, threads: args.how.threads.map(usize::from), ..Options::default() };
+        if args.dry_run {
+            return crate::commands::check::run(config, options);
+        }
         let suggested = args.config.file_stem().map_or_else(|| "run".into(), |s| s.to_string_lossy().into_owned());
         let (runs, name) = (args.runs.clone(), args.name.clone());
         let place = move |resolved: &str, _: &Started| {

@@ -9,7 +9,7 @@ pub mod keys;
 mod suggest;
 mod write;
 
-use super::Config;
+use super::{Config, ValidationSplit};
 use std::fmt;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -64,6 +64,18 @@ impl fmt::Display for Fault {
 /// # Errors
 /// Everything that is wrong, or that the file cannot be read.
 pub fn load(path: &Path, overrides: &[String]) -> Result<Config, Faults> {
+    read(&text_of(path)?, path, overrides)
+}
+
+/// Reads a config that this program wrote, as [`read_written`] does.
+///
+/// # Errors
+/// Everything that is wrong, or that the file cannot be read.
+pub fn load_written(path: &Path, overrides: &[String]) -> Result<Config, Faults> {
+    read_written(&text_of(path)?, path, overrides)
+}
+
+fn text_of(path: &Path) -> Result<String, Faults> {
     let fault =
         |text: String| Faults(vec![Fault { place: Place::File { path: path.to_owned(), line: None, column: None }, text }]);
     let cannot = |error: std::io::Error| {
@@ -82,10 +94,9 @@ pub fn load(path: &Path, overrides: &[String]) -> Result<Config, Faults> {
     if bytes.len() as u64 > LARGEST_FILE {
         return Err(fault(format!("is larger than {} KiB, so it is not a config; name a .toml file", LARGEST_FILE >> 10)));
     }
-    let text = String::from_utf8(bytes).map_err(|error| {
+    String::from_utf8(bytes).map_err(|error| {
         fault(format!("is not text (byte {} is not UTF-8); name a .toml file", error.utf8_error().valid_up_to()))
-    })?;
-    read(&text, path, overrides)
+    })
 }
 
 /// Reads and judges TOML text. `origin` is named in faults, and its folder is where the text's relative paths start.
@@ -96,7 +107,26 @@ pub fn load(path: &Path, overrides: &[String]) -> Result<Config, Faults> {
 /// # Errors
 /// Everything that is wrong.
 pub fn read(text: &str, origin: &Path, overrides: &[String]) -> Result<Config, Faults> {
-    let mut leaves = gather::file(text, origin).map_err(|fault| Faults(vec![fault]))?;
+    judged(leaves(text, origin).map_err(|fault| Faults(vec![fault]))?, origin, overrides)
+}
+
+/// Reads a config that [`to_toml`] wrote, perhaps in an earlier version: a run's own, or that of a cell of a sweep.
+///
+/// Every version writes all keys it has, so a missing key means the behaviour from before that key existed, not today's default.
+///
+/// # Errors
+/// Everything that is wrong.
+pub fn read_written(text: &str, origin: &Path, overrides: &[String]) -> Result<Config, Faults> {
+    let mut leaves = leaves(text, origin).map_err(|fault| Faults(vec![fault]))?;
+    let has = |path: &str| leaves.iter().any(|leaf| leaf.path == path);
+    // All sources of files in folders have a size.
+    if has("data.size") && !has("data.split") {
+        leaves.push(gather::written("data.split", ValidationSplit::default().name(), origin));
+    }
+    judged(leaves, origin, overrides)
+}
+
+fn judged(mut leaves: Vec<Leaf>, origin: &Path, overrides: &[String]) -> Result<Config, Faults> {
     let mut faults = Vec::new();
     for text in overrides {
         match gather::override_(text) {

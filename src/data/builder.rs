@@ -31,7 +31,8 @@ pub fn rebuild(originals: &Path) -> Result<Vec<u8>, DataError> {
     };
     let subset = part("train", TRAIN_PER_CLASS)?;
     let test = part("t10k", TEST_PER_CLASS)?;
-    let (train, validation) = split::hold_out(&subset, embedded::CLASSES.len(), embedded::COUNTS[1], "fashion-mnist-10k")?;
+    let split::HeldOut { train, validation, .. } =
+        split::hold_out(&subset, embedded::CLASSES.len(), embedded::COUNTS[1], "fashion-mnist-10k")?;
 
     let mut content = embedded::header();
     for images in [&train, &validation, &test] {

@@ -4,7 +4,7 @@
 
 mod python;
 
-use super::{DataError, DataSet, Images, split};
+use super::{DataError, DataSet, Images, formats, split};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -118,8 +118,8 @@ pub fn load_folder(folder: &Path, kind: Kind, validation: usize) -> Result<DataS
             return Err(fault(&folder.join(file), format!("names {} classes, expected {}", names.len(), kind.classes())));
         }
     };
-    let (train, validation) = split::hold_out(&train, kind.classes(), validation, kind.name())?;
-    Ok(DataSet::resident(kind.name(), names, [train, validation, test]))
+    let split::HeldOut { train, validation, remark } = split::hold_out(&train, kind.classes(), validation, kind.name())?;
+    Ok(DataSet { remarks: remark.into_iter().collect(), ..DataSet::resident(kind.name(), names, [train, validation, test]) })
 }
 
 /// The files that [`load_folder`] reads; those that are missing are left out.
@@ -189,14 +189,12 @@ fn records(file: &Path, kind: Kind) -> Result<Images, DataError> {
     Ok(images)
 }
 
-/// The lines of a text file, where there is one, without empty ones.
+/// The lines of a text file, where there is one, without empty ones and without a byte order mark.
 fn lines(file: &Path) -> Result<Option<Vec<String>>, DataError> {
     if !file.is_file() {
         return Ok(None);
     }
-    let content = bytes(file)?;
-    let text = String::from_utf8_lossy(&content);
-    Ok(Some(text.lines().map(str::trim).filter(|name| !name.is_empty()).map(String::from).collect()))
+    Ok(Some(formats::text_lines(&bytes(file)?)))
 }
 
 /// Where no file names the classes: the names everybody knows, or numbers.

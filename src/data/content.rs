@@ -3,7 +3,7 @@
 //! It is cheap where there are many files: of image folders it covers names and sizes, of the few files of IDX and CIFAR sets
 //! their bytes. It decodes nothing.
 
-use super::{cifar, folder, idx};
+use super::{cifar, formats, idx};
 use crate::config::{self, Source};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -102,14 +102,14 @@ fn list(folder: &Path, name: &str, above: &mut Vec<(u64, u64)>, found: &mut BTre
         let entry = entry?;
         let file = entry.file_name();
         let own = [name.as_bytes(), b"/", file.as_encoded_bytes()].concat();
-        if folder::hidden(&file) {
+        if file.as_encoded_bytes().starts_with(b".") {
             continue;
         }
         let kind = entry.file_type()?;
         let is_folder = kind.is_dir() || (kind.is_symlink() && entry.path().is_dir());
         if is_folder {
             list(&entry.path(), &String::from_utf8_lossy(&own), above, found)?;
-        } else if folder::is_image(&file) || file.as_encoded_bytes().ends_with(b"annotations.txt") {
+        } else if formats::is_read(Path::new(&file)) || file.as_encoded_bytes().ends_with(b"annotations.txt") {
             found.insert(own, entry.path());
         }
     }

@@ -2,12 +2,14 @@
 //!
 //! A file that cannot be read ends the reading, or is left out, counted and told: never silently either way.
 
+use super::folder::Labels;
 use super::picture::{self, Cut, View};
-use super::{DataError, DataSet, Images, Portion, Progress, split};
-use crate::config::{Faulty, ImageFiles, Storage};
+use super::split::{self, Labelled};
+use super::{DataError, DataSet, Images, Portion, Progress};
+use crate::config::{Faulty, ImageFiles, Storage, ValidationSplit};
 use crate::limits::{self, Room, shown};
 use std::num::NonZero;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 
@@ -41,11 +43,16 @@ struct Found {
 /// All files of a folder's two parts, before any is opened.
 pub(super) struct Listed {
     pub name: String,
+    /// The data folder, within which paths are the same on every machine.
+    pub root: PathBuf,
     pub classes: Vec<String>,
-    /// Files and labels.
-    pub train: (Vec<PathBuf>, Vec<u16>),
-    pub test: (Vec<PathBuf>, Vec<u16>),
+    pub train: Labels,
+    /// Validation images of their own, and their folder; with them nothing is held out of training.
+    pub validation: Option<(PathBuf, Labels)>,
+    pub test: Labels,
     pub remarks: Vec<String>,
+    /// What to do where no class has an image to spare for validation.
+    pub advice: &'static str,
 }
 
 /// Holds out `validation` training images, and decodes all where they are to be kept in memory.
@@ -54,14 +61,33 @@ pub(super) struct Listed {
 pub(super) fn assemble(
     listed: Listed,
     validation: usize,
-    settings: ImageFiles,
+    settings: &ImageFiles,
     progress: Progress,
 ) -> Result<DataSet, DataError> {
-    let Listed { name, classes, train, test, mut remarks } = listed;
+    let Listed { name, root, classes, train, validation: given, test, mut remarks, advice } = listed;
     let view = View { size: settings.size, resize: settings.resize };
-    let all = Files { paths: train.0, labels: train.1, view, faulty: settings.faulty };
-    let (kept, out) = split::places(&all.labels, classes.len(), validation, &name)?;
-    let parts = [all.pick(&kept), all.pick(&out), Files { paths: test.0, labels: test.1, ..all }];
+    let files = |Labels { paths, labels }| Files { paths, labels, view, faulty: settings.faulty };
+    let all = files(train);
+    let (train, validation, facts) = match given {
+        Some((home, images)) => {
+            let facts = split::record("folder".into(), &within(&root, &all.paths), &within(&home, &images.paths));
+            (all, files(images), facts)
+        }
+        None => {
+            let paths = within(&root, &all.paths);
+            let data = Labelled { name: &name, labels: &all.labels, classes: classes.len(), validation, advice };
+            let places = match settings.split {
+                ValidationSplit::LastNames => split::last_of_each_class(&data)?,
+                ValidationSplit::Seeded { seed } => split::seeded(&data, seed, &paths)?,
+            };
+            let of = |places: &[usize]| places.iter().map(|&place| paths[place]).collect::<Vec<_>>();
+            let facts = split::record(split::rule(settings.split), &of(&places.train), &of(&places.validation));
+            remarks.extend(places.remark);
+            (all.pick(&places.train), all.pick(&places.validation), facts)
+        }
+    };
+    let split = Some(facts);
+    let parts = [train, validation, files(test)];
     let count: usize = parts.iter().map(|files| files.labels.len()).sum();
     let bytes = count as u64 * view.shape().iter().product::<usize>() as u64;
     let stream = match settings.storage {
@@ -85,7 +111,7 @@ pub(super) fn assemble(
     }
     if stream {
         let [train, validation, test] = parts.map(|files| Portion::Streamed(Arc::new(files)));
-        return Ok(DataSet { name, classes, train, validation, test, remarks });
+        return Ok(DataSet { name, classes, train, validation, test, remarks, split });
     }
     let (mut before, mut enlarged, mut left_out) = (0, 0, Vec::new());
     let mut decode = |files: &Files| {
@@ -119,7 +145,12 @@ pub(super) fn assemble(
             view.size
         ));
     }
-    Ok(DataSet { remarks, ..DataSet::resident(name, classes, decoded) })
+    Ok(DataSet { remarks, split, ..DataSet::resident(name, classes, decoded) })
+}
+
+/// The bytes of the paths below a folder.
+fn within<'a>(root: &Path, paths: &'a [PathBuf]) -> Vec<&'a [u8]> {
+    paths.iter().map(|path| path.strip_prefix(root).unwrap_or(path).as_os_str().as_encoded_bytes()).collect()
 }
 
 /// Why so many bytes would end the process, where they would.
@@ -149,6 +180,16 @@ impl Files {
             Some((first, why)) if images.is_empty() => Err(self.fault(places[*first], why, 0)),
             Some(_) | None => Ok(images),
         }
+    }
+
+    /// The images at these places, and the places of those that could be read.
+    ///
+    /// # Errors
+    /// One of them cannot be read, and files are not to be left out.
+    pub fn read(&self, places: &[usize]) -> Result<(Images, Vec<usize>), DataError> {
+        let (images, found) = self.pick(places).decode(&mut |_, _| {})?;
+        let is_faulty = |at: usize| found.faults.iter().any(|(fault, _)| *fault == at);
+        Ok((images, places.iter().enumerate().filter(|(at, _)| !is_faulty(*at)).map(|(_, place)| *place).collect()))
     }
 
     /// The error of one file. `others`: how many more were found so far.

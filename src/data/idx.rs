@@ -43,8 +43,9 @@ pub fn load_folder(folder: &Path, validation: usize) -> Result<DataSet, DataErro
         });
     }
     let name = super::name_of(folder);
-    let (train, validation) = split::hold_out(&all, classes, validation, &name)?;
-    Ok(DataSet::resident(name, (0..classes).map(|label| label.to_string()).collect(), [train, validation, test]))
+    let split::HeldOut { train, validation, remark } = split::hold_out(&all, classes, validation, &name)?;
+    let names = (0..classes).map(|label| label.to_string()).collect();
+    Ok(DataSet { remarks: remark.into_iter().collect(), ..DataSet::resident(name, names, [train, validation, test]) })
 }
 
 /// The files that [`load_folder`] reads; those that are missing are left out.
@@ -83,7 +84,9 @@ fn side([_, height, width]: [usize; 3]) -> String {
 
 fn find(folder: &Path, part: &str, what: &str, dimensions: u8) -> Result<PathBuf, DataError> {
     let names = ['-', '.'].map(|mark| format!("{part}-{what}{mark}idx{dimensions}-ubyte"));
-    let candidates = names.iter().flat_map(|name| [folder.join(name), folder.join(format!("{name}.gz"))]);
+    // Kaggle's archive has each file in a folder of its own name.
+    let candidates =
+        names.iter().flat_map(|name| [folder.join(name), folder.join(format!("{name}.gz")), folder.join(name).join(name)]);
     candidates.into_iter().find(|file| file.is_file()).ok_or_else(|| DataError::File {
         file: folder.join(&names[0]),
         why: "there is no such file, with or without .gz".into(),

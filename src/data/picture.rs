@@ -4,6 +4,7 @@
 //! PIL's bilinear does (and so torchvision on images). What a file is called says nothing on what is in it: its first bytes do.
 //! Always three channels: grey becomes equal red, green and blue, transparency is dropped, EXIF turns are not obeyed, as in PIL.
 
+use super::formats;
 use crate::random::Stream;
 use image::imageops::{self, FilterType};
 use image::{ImageFormat, ImageReader, Limits, RgbImage};
@@ -79,7 +80,8 @@ pub fn read(path: &Path, view: View, cut: Cut) -> Result<Picture, String> {
         return Err(format!("holds more than {} MiB", LARGEST_FILE >> 20));
     }
     // Not by its name: ImageNet itself has a PNG that is called JPEG.
-    let format = image::guess_format(&bytes).map_err(|_| "is no JPEG, PNG or WebP image".to_string())?;
+    let read = |format: &ImageFormat| matches!(format, ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::WebP);
+    let format = image::guess_format(&bytes).ok().filter(read).ok_or_else(|| formats::unread(&bytes))?;
     if format == ImageFormat::Jpeg && !ends(&bytes) {
         return Err("is cut short: it has no end-of-image marker".into());
     }

@@ -4,12 +4,12 @@
 //! al. 2019). The place of an id in that order is known only where all thousand folders are there.
 
 use super::files::{self, Listed};
-use super::folder::{self, Ignored, Tree};
+use super::folder::{self, Depth, Ignored, Labels, Tree};
 use super::{DataError, DataSet, Progress};
 use crate::config::ImageFiles;
 use std::collections::HashSet;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// `ImageNet`'s classes.
 const ALL: usize = 1000;
@@ -29,27 +29,31 @@ const GROUPS: [(&str, usize, usize); 9] = [
 
 /// Reads `train/<wnid>/` and `val/<wnid>/` of `folder` and holds out `validation` training images.
 ///
-/// Within a group the first images of all its ids come first, then all second ones, and so on: what is held out, the last of a
-/// group, is of many ids and not of the last one alone.
+/// Within a group the first images of all its ids come first, then all second ones, and so on: what versions before 0.2 held out, the
+/// last of a group, is of many ids and not of the last one alone.
 ///
 /// # Errors
 /// A part that has not all thousand folders, or a file that cannot be read.
-pub fn load(folder: &Path, validation: usize, settings: ImageFiles, progress: Progress) -> Result<DataSet, DataError> {
-    let (train_place, test_place) = folder::parts(folder)?;
+pub fn load(folder: &Path, validation: usize, settings: &ImageFiles, progress: Progress) -> Result<DataSet, DataError> {
+    let parts = folder::parts(folder)?;
+    let depth = folder::depth(settings);
     let mut ignored = Ignored::default();
-    let train = part(&train_place, &mut ignored)?;
-    let test = part(&test_place, &mut ignored)?;
+    let train = part(&parts.train, depth, &mut ignored)?;
+    let test = part(&parts.test, depth, &mut ignored)?;
     let listed = Listed {
         name: "restricted-imagenet".into(),
+        root: folder.to_owned(),
         classes: GROUPS.map(|(name, ..)| name.to_string()).to_vec(),
         train,
+        validation: None,
         test,
-        remarks: ignored.remark().into_iter().collect(),
+        remarks: parts.remark.into_iter().chain(ignored.remark()).collect(),
+        advice: "give classes at least two training images each",
     };
     files::assemble(listed, validation, settings, progress)
 }
 
-fn part(place: &Path, ignored: &mut Ignored) -> Result<(Vec<PathBuf>, Vec<u16>), DataError> {
+fn part(place: &Path, depth: Depth, ignored: &mut Ignored) -> Result<Labels, DataError> {
     let ids = Tree::class_names(place)?;
     let wnids: Vec<&OsString> = ids.iter().filter(|name| is_wnid(name)).collect();
     if wnids.len() != ALL {
@@ -60,7 +64,7 @@ fn part(place: &Path, ignored: &mut Ignored) -> Result<(Vec<PathBuf>, Vec<u16>),
         });
     }
     let wanted: HashSet<&OsString> = GROUPS.iter().flat_map(|&(_, first, last)| &wnids[first..=last]).copied().collect();
-    let tree = Tree::list(place, |name| wanted.contains(name), ignored)?;
+    let tree = Tree::list(place, |name| wanted.contains(name), depth, ignored)?;
     let (mut paths, mut labels) = (Vec::new(), Vec::new());
     for (label, &(_, first, last)) in GROUPS.iter().enumerate() {
         let group: HashSet<&OsString> = wnids[first..=last].iter().copied().collect();
@@ -75,7 +79,7 @@ fn part(place: &Path, ignored: &mut Ignored) -> Result<(Vec<PathBuf>, Vec<u16>),
             }
         }
     }
-    Ok((paths, labels))
+    Ok(Labels { paths, labels })
 }
 
 fn is_wnid(name: &OsString) -> bool {
@@ -107,7 +111,7 @@ mod tests {
     fn nine_groups_are_found_by_their_places() {
         let folder = fake();
         let settings = ImageFiles { storage: Storage::Stream, ..folder::tests::settings() };
-        let data = load(folder.path(), 9, settings, &mut |_, _| {}).unwrap();
+        let data = load(folder.path(), 9, &settings, &mut |_, _| {}).unwrap();
         assert_eq!(data.classes, ["dog", "cat", "frog", "turtle", "bird", "monkey", "fish", "crab", "insect"]);
         let count = |label| data.test.labels().iter().filter(|&&l| l == label).count();
         let counts: Vec<usize> = (0..9).map(count).collect();
@@ -122,7 +126,7 @@ mod tests {
         assert!(held.paths[2].ends_with(format!("n{:08}/b.JPEG", 32 * 7)), "{:?}", held.paths[2]);
 
         std::fs::rename(folder.path().join("val/n00000007"), folder.path().join("val/other")).unwrap();
-        let error = load(folder.path(), 9, settings, &mut |_, _| {}).unwrap_err().to_string();
+        let error = load(folder.path(), 9, &settings, &mut |_, _| {}).unwrap_err().to_string();
         assert!(
             error.contains("val: has 999 folders named by a WordNet id") && error.contains("expected 1000; unpack"),
             "{error}"

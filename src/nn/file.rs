@@ -76,6 +76,26 @@ pub fn encode(tensors: &[(String, Tensor)], metadata: HashMap<String, String>) -
     Host::copy(tensors, metadata).encode()
 }
 
+/// Named tensors of 32-bit floats and 64-bit whole numbers, each as it is, as the bytes of a safetensors file.
+pub fn encode_exactly(tensors: &[(String, Tensor)], metadata: HashMap<String, String>) -> Vec<u8> {
+    let _guard = tch::no_grad_guard();
+    let parts: Vec<(Dtype, Vec<usize>, Vec<u8>)> = tensors
+        .iter()
+        .map(|(_, tensor)| {
+            let (kind, dtype) = if tensor.kind() == Kind::Int64 { (Kind::Int64, Dtype::I64) } else { (Kind::Float, Dtype::F32) };
+            let tensor = tensor.to_device(Device::Cpu).to_kind(kind).contiguous();
+            let mut bytes = vec![0u8; tensor.numel() * kind.elt_size_in_bytes()];
+            tensor.copy_data_u8(&mut bytes, tensor.numel());
+            (dtype, tensor.size().iter().map(|&d| d as usize).collect(), bytes)
+        })
+        .collect();
+    let views = tensors.iter().zip(&parts).map(|((name, _), (dtype, shape, bytes))| {
+        let view = TensorView::new(*dtype, shape.clone(), bytes).expect("the bytes were made for this shape");
+        (name.as_str(), view)
+    });
+    safetensors::tensor::serialize(views, Some(metadata)).expect("names and shapes are valid")
+}
+
 /// The tensors and the metadata of a safetensors file. Only 32-bit floats.
 pub fn decode(path: &Path) -> Result<(Named, HashMap<String, String>), FileError> {
     let unreadable = |source| FileError::Unreadable { path: path.into(), source };

@@ -38,6 +38,28 @@ pub struct Array<'p> {
     pub data: Cow<'p, [u8]>,
 }
 
+impl Array<'_> {
+    /// The elements in the order of the bytes, where they are whole numbers that an `i64` holds; the shape does not matter where all
+    /// its sides but one are 1.
+    pub fn integers(&self) -> Option<Vec<i64>> {
+        if !matches!(self.dtype.kind, 'u' | 'i') || self.shape.iter().filter(|&&side| side != 1).count() > 1 {
+            return None;
+        }
+        let signed = self.dtype.kind == 'i';
+        let number = |bytes: &[u8]| {
+            let mut bytes = bytes.to_vec();
+            if self.dtype.endian == Endian::Big {
+                bytes.reverse();
+            }
+            let negative = signed && bytes.last().is_some_and(|last| *last >= 0x80);
+            let whole = <[u8; 8]>::try_from([bytes.as_slice(), &[if negative { 0xff } else { 0 }; 8]].concat().get(..8)?).ok()?;
+            let value = i64::from_le_bytes(whole);
+            (signed || value >= 0).then_some(value)
+        };
+        self.data.chunks_exact(self.dtype.size).map(number).collect()
+    }
+}
+
 impl<'p> Node<'p, '_> {
     /// This value as a numpy array. `None`: it is none. `Some(Err)`: it is one, and why it cannot be read.
     pub fn array(self) -> Option<Result<Array<'p>, String>> {

@@ -217,6 +217,18 @@ pub struct DataFacts {
     /// Absent for the embedded set, and in runs of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<DataFingerprint>,
+    /// Of files in folders; runs of versions before 0.2 do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<SplitFacts>,
+}
+
+/// Which image files are trained on and which are for validation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SplitFacts {
+    /// `seeded, seed 0`, `last-names` or `folder`.
+    pub rule: String,
+    /// 16 hexadecimal digits that change with each file that is added, removed or moved to the other side.
+    pub hash: String,
 }
 
 /// How far work before the first step has come.

@@ -12,15 +12,22 @@ use crate::protocol::event::{DataFacts, Started, TeacherFacts};
 use std::path::{Component, Path, PathBuf};
 
 /// Keys of a config that name a place, in the order of [`places`]; each of `teacher.also` has its own.
-pub const KEYS: [&str; 3] = ["data.path", "teacher.checkpoint", "teacher.also"];
+pub const KEYS: [&str; 4] = [DATA, VALIDATION, TEACHER, ALSO];
+
+const DATA: &str = "data.path";
+const VALIDATION: &str = "data.validation_path";
+const TEACHER: &str = "teacher.checkpoint";
+const ALSO: &str = "teacher.also";
 
 /// Every place that a config names, with its key.
 fn places(config: &mut Config) -> Vec<(&'static str, &mut String)> {
     let mut all: Vec<(&'static str, &mut String)> = Vec::new();
-    all.extend(config.data.path.as_mut().map(|path| (KEYS[0], path)));
+    all.extend(config.data.path.as_mut().map(|path| (DATA, path)));
+    let files = config.data.files.as_mut();
+    all.extend(files.and_then(|files| files.validation_path.as_mut()).map(|path| (VALIDATION, path)));
     if let Some(teacher) = &mut config.teacher {
-        all.push((KEYS[1], &mut teacher.checkpoint));
-        all.extend(teacher.also.iter_mut().map(|path| (KEYS[2], path)));
+        all.push((TEACHER, &mut teacher.checkpoint));
+        all.extend(teacher.also.iter_mut().map(|path| (ALSO, path)));
     }
     all
 }
@@ -57,9 +64,9 @@ fn relative(path: &Path, project: &Path) -> Option<String> {
 /// it: the run's folder may have been moved alone.
 ///
 /// # Errors
-/// As [`check::load`].
+/// As [`check::load_written`].
 pub fn load(folder: &RunFolder, recorded: &Config, overrides: &[String]) -> Result<Config, Faults> {
-    let mut config = check::load(&folder.config(), overrides)?;
+    let mut config = check::load_written(&folder.config(), overrides)?;
     let mut recorded = recorded.clone();
     let known = places(&mut recorded);
     for (number, (key, path)) in places(&mut config).into_iter().enumerate() {
@@ -81,6 +88,9 @@ pub fn load(folder: &RunFolder, recorded: &Config, overrides: &[String]) -> Resu
 pub fn with_places_of(config: &Config, other: &Config) -> Config {
     let mut config = config.clone();
     config.data.path.clone_from(&other.data.path);
+    if let (Some(files), Some(other)) = (&mut config.data.files, &other.data.files) {
+        files.validation_path.clone_from(&other.validation_path);
+    }
     if let (Some(teacher), Some(other)) = (&mut config.teacher, &other.teacher) {
         teacher.checkpoint.clone_from(&other.checkpoint);
         teacher.also.clone_from(&other.also);
@@ -116,7 +126,7 @@ pub fn compare(config: &Config, started: &Started, model_file: impl Fn(&Path) ->
     let mut teachers = started.teacher.iter().chain(&started.other_teachers);
     let found = places(&mut config).into_iter().map(|(key, path)| {
         let missing = |recorded| Found::Missing { key, path: path.clone(), recorded };
-        if key == KEYS[0] {
+        if key == DATA {
             let recorded = fingerprint(&started.data);
             return match (Path::new(path).exists(), recorded, &data) {
                 (false, recorded, _) => missing(recorded.map(|content| content.sha256)),
@@ -129,6 +139,10 @@ pub fn compare(config: &Config, started: &Started, model_file: impl Fn(&Path) ->
                 },
                 (true, _, _) => Found::Same,
             };
+        }
+        if key == VALIDATION {
+            // Which images validate is in the split's hash, which is compared where images are read.
+            return if Path::new(path).exists() { Found::Same } else { missing(None) };
         }
         let before = teachers.next();
         let recorded = before.and_then(checksum);
@@ -169,7 +183,7 @@ impl Found {
         match self {
             Self::Same => String::new(),
             Self::Missing { key, path, recorded } => {
-                let where_ = if *key == KEYS[0] { "NEW_FOLDER" } else { "NEW_FILE" };
+                let where_ = if [DATA, VALIDATION].contains(key) { "NEW_FOLDER" } else { "NEW_FILE" };
                 let again = advice::command("resume", folder, &format!("-s {key}={where_}"));
                 let same = match recorded {
                     Some(sha256) => format!("it is accepted when its content is the same (SHA-256 {sha256})"),
@@ -178,7 +192,7 @@ impl Found {
                 format!("{key} = {path}: there is no such file or folder. If it was moved, say where it is now: {again}; {same}")
             }
             Self::Other { key, path, of, recorded, found } => {
-                let value = if *key == KEYS[2] { format!("[\"{path}\"]") } else { path.clone() };
+                let value = if *key == ALSO { format!("[\"{path}\"]") } else { path.clone() };
                 let fork = advice::command("fork", folder, &format!("-s {}", advice::word(&format!("{key}={value}"))));
                 format!(
                     "{key} = {path} is not what the run was trained with: its SHA-256 is {found}, the run recorded {recorded} ({of}). A \

@@ -63,7 +63,7 @@ pub fn teacher_seconds(ledger: &Ledger, cell: &Cell) -> Option<f64> {
 /// Training seconds of a cell of which only a short run was made: its steps by that run's pace.
 pub fn by_pilot(ledger: &Ledger, cell: &Cell) -> Option<f64> {
     let (step_s, per_epoch) = pace_of(&ledger.folder().join("pilots").join(&cell.id))?;
-    let epochs = crate::config::check::read(&cell.config, &ledger.config(&cell.id), &[]).ok()?.train;
+    let epochs = crate::config::check::read_written(&cell.config, &ledger.config(&cell.id), &[]).ok()?.train;
     let steps = epochs.steps.unwrap_or(u64::MAX).min(epochs.epochs * per_epoch);
     Some(steps as f64 * step_s)
 }

@@ -329,7 +329,7 @@ impl Runner<'_> {
         let steps = (seconds / step_s).floor().max(1.0) as u64;
         let epochs = steps.div_ceil(*per_epoch);
         let overrides = [format!("train.epochs={epochs}"), format!("train.steps={steps}")];
-        let config = check::read(text, &self.ledger.config(&cell.id), &overrides).map_err(|faults| faults.to_string())?;
+        let config = check::read_written(text, &self.ledger.config(&cell.id), &overrides).map_err(|faults| faults.to_string())?;
         let line = format!("{}: {seconds:.1} s of training time are {steps} steps of {:.1} ms", cell.id, 1e3 * step_s);
         self.note(line);
         Ok(check::to_toml(&config))

@@ -53,7 +53,7 @@ impl Trainer {
             }
         };
         if set.is_empty() {
-            return refuse(ends, format!("there are no {} images (data.validation_images)", plan.split.name()));
+            return refuse(ends, format!("there are no {} images (data.validation)", plan.split.name()));
         }
         let model = match (plan.of, &self.teacher) {
             (Whose::Teacher, Some(teacher)) => teacher,

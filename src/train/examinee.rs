@@ -10,11 +10,11 @@ use crate::attacks::Ball;
 use crate::config::{AttackSpec, Config, DeviceChoice};
 use crate::data::decoders::Decoders;
 use crate::data::{DataError, Portion};
-use crate::nn::host;
 use crate::nn::model::Model;
+use crate::nn::{Mode, Network as _, channels_last, host};
 use crate::protocol::report::{EvaluationPlan, Report};
 use std::path::{Path, PathBuf};
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 /// A model from a file, a checkpoint or a run, and the images of a split on the same device.
 pub struct Examinee {
@@ -28,6 +28,18 @@ pub struct Examinee {
 pub struct Images<'a> {
     pub images: &'a Portion,
     pub classes: &'a [String],
+}
+
+/// Images as they are, and what a model says of them. N images.
+pub struct Looked {
+    /// In the split, in ascending order.
+    pub places: Vec<i64>,
+    /// `[N, C, H, W]`, in [0, 1].
+    pub images: Tensor,
+    /// `[N]`, int64.
+    pub labels: Tensor,
+    /// `[N, classes]`.
+    pub logits: Tensor,
 }
 
 impl Examinee {
@@ -82,6 +94,42 @@ impl Examinee {
         let crew = Crew::for_model(&self.model);
         let network = self.model.folded_in_blocks();
         Audit { network: &network, crew: crew.as_ref(), set: &self.set, classes, plan, batch }.run(journal, watcher)
+    }
+
+    /// The first `images` of the images that an evaluation looks at, as they are, with the model's answers. All on the host.
+    ///
+    /// # Errors
+    /// A file of a streamed set that cannot be read.
+    pub fn look(&self, images: usize, batch: Option<usize>) -> Result<Looked, DataError> {
+        let _guard = tch::no_grad_guard();
+        let network = self.model.folded_in_blocks();
+        let (mut seen, mut places) = (Vec::new(), Vec::new());
+        for chunk in evaluate::subset(self.set.len(), images).chunks(batch.unwrap_or_else(|| evaluate::batch(&self.set)).max(1)) {
+            let (batch, read) = self.set.batch(chunk)?;
+            if read.is_empty() {
+                continue;
+            }
+            let logits = network.forward(&batch.images, Mode::Eval).logits;
+            seen.push([batch.images.contiguous(), batch.labels, logits].map(|tensor| tensor.to_device(Device::Cpu)));
+            places.extend(read);
+        }
+        let [images, labels, logits] =
+            [0, 1, 2].map(|part| Tensor::cat(&seen.iter().map(|some| &some[part]).collect::<Vec<_>>(), 0));
+        Ok(Looked { places, images, labels, logits })
+    }
+
+    /// The model's logits of images in [0, 1], on the host.
+    pub fn logits(&self, images: &Tensor, batch: Option<usize>) -> Tensor {
+        let _guard = tch::no_grad_guard();
+        let network = self.model.folded_in_blocks();
+        let size = batch.unwrap_or_else(|| evaluate::batch(&self.set)).max(1) as i64;
+        let device = self.model.parameters.flat().device();
+        let all: Vec<Tensor> = images
+            .split(size, 0)
+            .iter()
+            .map(|some| network.forward(&channels_last(&some.to_device(device)), Mode::Eval).logits.to_device(Device::Cpu))
+            .collect();
+        Tensor::cat(&all, 0)
     }
 
     /// Of images beside their originals at these places: the largest distance, the lowest and the highest pixel.

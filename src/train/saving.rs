@@ -107,6 +107,7 @@ impl Trainer {
             // A steered run is not its config alone; events.jsonl says what was changed when.
             "changes_while_running": self.changes,
             "controls": self.controls,
+            "split": ends.started.data.split,
             "teacher": ends.started.teacher,
             "evaluated": result,
         });

@@ -1,9 +1,11 @@
 //! Whether a teacher can teach a student, what is odd about it, and what it says of its own making.
 
-use crate::config::{Config, Eps, Method, Threat};
+use super::split_notes;
+use crate::config::{self, Config, Eps, Method, Threat};
 use crate::data::DataSet;
 use crate::nn::model::{self, Description, Model};
 use crate::nn::script::ScriptError;
+use crate::protocol::event::SplitFacts;
 use std::path::Path;
 
 /// The teacher that is a program; the data says what it must take and give.
@@ -62,6 +64,13 @@ pub(super) fn odd(teacher: &Model, student: &Model, provenance: &serde_json::Val
         ));
     }
     remarks
+}
+
+/// What is to be said of the split that the teacher was trained on.
+pub(super) fn split_of(provenance: &serde_json::Value, settings: &config::Data, data: &DataSet) -> Option<String> {
+    let made: Config = serde_json::from_value(provenance["config"].clone()).ok()?;
+    let then: Option<SplitFacts> = serde_json::from_value(provenance["split"].clone()).ok();
+    split_notes::teachers(&made, then.as_ref(), settings, data.split.as_ref())
 }
 
 /// A checkpoint's own words on its making, in one line.

@@ -17,10 +17,11 @@ use super::pool::Pool;
 use super::room;
 use super::saver::{Place, Saver};
 use super::sgd::Sgd;
-use super::teaching::{fits, made_how, odd, scripted};
+use super::split_notes;
+use super::teaching::{fits, made_how, odd, scripted, split_of};
 use super::trainer::Trainer;
 use super::watch::Watch;
-use crate::config::{Cache, Config, DeviceChoice, Faulty, Method, Projector, TorchScript};
+use crate::config::{Cache, Config, DeviceChoice, Method, Projector, TorchScript};
 use crate::data::content::{self, Content};
 use crate::data::decoders::Decoders;
 use crate::data::{DataError, DataSet, Portion};
@@ -29,7 +30,7 @@ use crate::methods::{self, NoTeacher, laps::Laps};
 use crate::nn::file::FileError;
 use crate::nn::model::{self, Description, Model, ModelError};
 use crate::nn::script::ScriptError;
-use crate::protocol::event::{DataFacts, DataFingerprint, Parent, Plan, Resumed, Started, TeacherFacts};
+use crate::protocol::event::{DataFacts, DataFingerprint, Parent, Plan, Resumed, SplitFacts, Started, TeacherFacts};
 use crate::protocol::{Command, Controls, FORMAT, Outcome, Request, Step};
 use crate::run::checkpoints::{Keep, Reason};
 use crate::run::recorder::{Recorder, RecorderError};
@@ -60,6 +61,8 @@ pub struct Options {
     /// Where the checkpoint is another run's: the config of that one. What this run's says otherwise counts, and what it says alike may
     /// have been turned since.
     pub branch: Option<Box<Config>>,
+    /// Of a run that goes on or is repeated: the record of its split.
+    pub split_before: Option<SplitFacts>,
     /// What is to be told first.
     pub notes: Vec<String>,
     /// What is asked for again, each at its step; in order.
@@ -135,8 +138,8 @@ pub enum SetupError {
     ModelMismatch { path: PathBuf, why: String },
     #[error("train.batch = {batch} is larger than the {images} training images; allowed: 1 to {images}")]
     Batch { batch: usize, images: usize },
-    #[error("probe.images = {asked} is more than the {images} validation images; allowed: 1 to {images}")]
-    ProbeImages { asked: usize, images: usize },
+    #[error("no validation image can be read; repair them, or set probe.per_epoch = 0 to train without probes")]
+    NoValidation,
     #[error(
         "method.name = rdt replaces training images, and these are streamed; set data.storage = \"memory\", or use another method"
     )]
@@ -167,6 +170,8 @@ pub enum SetupError {
 pub struct Prepared {
     /// What will train on what; the run's id is filled in when it begins.
     pub started: Box<Started>,
+    /// What the run will say first: of the data, the teacher and its own past.
+    pub remarks: Vec<String>,
     pub trouble: Trouble,
     begin: Sender<Begin>,
     thread: JoinHandle<()>,
@@ -194,7 +199,8 @@ pub fn prepare(config: Config, data: DataSet, options: Options) -> Result<Prepar
             drop(data);
             let mut trainer = match built {
                 Ok((trainer, started)) => {
-                    let _ = ready.send(Ok(started));
+                    let remarks = [&trainer.notes[..], &trainer.remarks, &trainer.data_remarks].concat();
+                    let _ = ready.send(Ok((started, remarks)));
                     trainer
                 }
                 Err(error) => {
@@ -207,8 +213,8 @@ pub fn prepare(config: Config, data: DataSet, options: Options) -> Result<Prepar
             }
         })
         .map_err(|e| SetupError::Panicked(e.to_string()))?;
-    let started = is_ready.recv().map_err(|e| SetupError::Panicked(e.to_string()))??;
-    Ok(Prepared { started, trouble: Trouble::default(), begin, thread })
+    let (started, remarks) = is_ready.recv().map_err(|e| SetupError::Panicked(e.to_string()))??;
+    Ok(Prepared { started, remarks, trouble: Trouble::default(), begin, thread })
 }
 
 impl Prepared {
@@ -302,17 +308,11 @@ fn build(mut config: Config, data: &DataSet, options: &Options) -> Result<(Train
     if config.train.batch > images {
         return Err(SetupError::Batch { batch: config.train.batch, images });
     }
-    let validation = data.validation.len();
-    if data.test.is_empty() && config.evaluation.images != Some(0) {
-        return Err(SetupError::NoTest);
-    }
-    let skips = config.data.files.as_ref().is_some_and(|files| files.faulty == Faulty::Skip);
-    if skips && validation > 0 && config.probe.images > validation {
-        // Files that were left out are told; they must not keep the run from starting.
-        config.probe.images = validation;
-    }
-    if config.probe.per_epoch > 0 && config.probe.images > validation {
-        return Err(SetupError::ProbeImages { asked: config.probe.images, images: validation });
+    let mut data_remarks = data.remarks.clone();
+    data_remarks.extend(split_notes::fit_to(&mut config, data)?);
+    data_remarks.extend(split_notes::own(options.split_before.as_ref(), data.split.as_ref()));
+    if let Some(branch) = &options.branch {
+        data_remarks.extend(split_notes::parents(&branch.data, &config.data));
     }
     let mut read = Vec::new();
     if let Some(settings) = &config.teacher {
@@ -345,6 +345,7 @@ fn build(mut config: Config, data: &DataSet, options: &Options) -> Result<(Train
         teacher.freeze();
         remarks.extend(odd(&teacher, &student, &provenance, config.threat));
         let sha256 = content::sha256_of(&path).ok();
+        remarks.extend(split_of(&provenance, &config.data, data));
         let path = path.display().to_string();
         teachers_facts.push(TeacherFacts { network: teacher.facts(), path, provenance: made_how(&provenance), sha256 });
         teachers.push(Rc::new(teacher));
@@ -404,7 +405,7 @@ fn build(mut config: Config, data: &DataSet, options: &Options) -> Result<(Train
         evaluation_time: Duration::ZERO,
         changes: 0,
         remarks,
-        data_remarks: data.remarks.clone(),
+        data_remarks,
         notes,
         probed: None,
         teacher_fault: None,
@@ -472,5 +473,6 @@ fn data_facts(data: &DataSet, fingerprint: Option<Content>) -> DataFacts {
         validation: data.validation.len() as u64,
         test: data.test.len() as u64,
         fingerprint: fingerprint.map(|Content { sha256, covers }| DataFingerprint { sha256, covers }),
+        split: data.split.clone(),
     }
 }

@@ -141,6 +141,7 @@ impl Made {
                 validation: 1000,
                 test: 2000,
                 fingerprint: None,
+                split: None,
             },
             dials: vec![Dial::Lambda, Dial::LrScale],
             from_step: 0,

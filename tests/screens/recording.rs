@@ -113,6 +113,7 @@ fn started(kind: Kind, machines: Machines) -> Event {
             validation: 1_000,
             test: 2_000,
             fingerprint: None,
+            split: None,
         },
         controls: Controls {
             lambda: 0.5,

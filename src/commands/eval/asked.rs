@@ -1,7 +1,7 @@
 //! What the command line asks to be evaluated, checked, and carried out for one model.
 
 use super::follow::{Follow, Following};
-use super::stored;
+use super::{everything, stored};
 use crate::cli::{Eval, Split};
 use anyhow::{Context, bail};
 use rematch::config::{AttackName, Config, Ensemble, Norm, Overrides, Suite, Threat};
@@ -33,6 +33,7 @@ pub struct Evaluation {
     pub settings: Value,
     pub report: Report,
     pub stored: Option<stored::Stored>,
+    pub everything: Option<everything::Everything>,
 }
 
 impl<'a> Asked<'a> {
@@ -122,7 +123,7 @@ impl<'a> Asked<'a> {
         let plan = self.plan(of, count);
         let sha256 = format!("{:x}", Sha256::digest(std::fs::read(path)?));
         let settings = self.settings(path, &sha256, &plan, data, &examinee.device);
-        let keep = if self.args.save { Keep::Images } else { Keep::Numbers };
+        let keep = if self.saves() { Keep::Images } else { Keep::Numbers };
         let names: Vec<&str> = self.ensembles.iter().map(|e| e.name.as_str()).collect();
         let folder = evaluations::folder_of(path, &sha256, &self.args.evaluations);
         let (folder, mut journal) = self.begin(&folder, &names.join("+"), &settings, keep)?;
@@ -151,14 +152,27 @@ impl<'a> Asked<'a> {
             );
             return Ok(None);
         };
-        let stored = if self.args.save { Some(stored::gather(&folder, &journal, &plan, &examinee)?) } else { None };
+        let stored = if self.saves() { Some(stored::gather(&folder, &journal, &plan, &examinee)?) } else { None };
+        let batch = self.args.batch.map(|n| n as usize);
+        let everything = match stored.as_ref().filter(|_| self.args.save_all) {
+            Some(fooled) => Some(everything::gather(&folder, fooled, &plan, &report, &examinee, batch)?),
+            None => None,
+        };
         let mut kept = json!({ "settings": settings, "report": report });
         if let Some(stored) = &stored {
             kept["stored"] = stored.facts();
         }
+        if let Some(everything) = &everything {
+            kept["everything"] = everything.facts();
+        }
         write_atomically(&folder.join(evaluations::REPORT), format!("{kept:#}\n").as_bytes())
             .with_context(|| format!("{}: cannot be written", folder.join(evaluations::REPORT).display()))?;
-        Ok(Some(Evaluation { folder, settings, report, stored }))
+        Ok(Some(Evaluation { folder, settings, report, stored, everything }))
+    }
+
+    /// Whether adversarial images are kept.
+    fn saves(&self) -> bool {
+        self.args.save || self.args.save_all
     }
 
     fn plan(&self, of: Whose, images: u64) -> EvaluationPlan {
@@ -183,7 +197,7 @@ impl<'a> Asked<'a> {
             "curve": self.args.curve,
             "doubts": plan.doubts,
             "batch": self.args.batch,
-            "saves_images": self.args.save,
+            "saves_images": self.saves(),
             "device": device,
             "program": concat!("rematch ", env!("CARGO_PKG_VERSION")),
         })

@@ -62,6 +62,9 @@ fn object(evaluation: &Evaluation) -> Value {
     if let Some(stored) = &evaluation.stored {
         object["stored"] = stored.facts();
     }
+    if let Some(everything) = &evaluation.everything {
+        object["everything"] = everything.facts();
+    }
     object
 }
 
@@ -124,6 +127,23 @@ fn text(evaluation: &Evaluation) -> String {
             ),
         );
     }
+    if let Some(everything) = &evaluation.everything {
+        line(
+            "all images",
+            format!(
+                "{} in {}; from its logits: natural {:.2} %, adversarial {:.2} %{}",
+                everything.images,
+                everything.path.display(),
+                100.0 * everything.natural,
+                100.0 * everything.adversarial,
+                if everything.differing == 0 {
+                    String::new()
+                } else {
+                    format!("; {} images are so near the edge that rounding decides", everything.differing)
+                }
+            ),
+        );
+    }
     line("time", format!("{:.1} s on {}", report.seconds, word(&settings["device"])));
     line("kept in", evaluation.folder.display().to_string());
     text
@@ -164,7 +184,13 @@ mod tests {
             looked_for: Vec::new(),
             seconds: 1.0,
         };
-        let evaluation = Evaluation { folder: "x".into(), settings: json!({"norm": "linf", "eps": 0.1}), report, stored: None };
+        let evaluation = Evaluation {
+            folder: "x".into(),
+            settings: json!({"norm": "linf", "eps": 0.1}),
+            report,
+            stored: None,
+            everything: None,
+        };
         let value = object(&evaluation);
         assert_eq!((&value["adversarial_accuracy"], &value["norm"]), (&json!(0.4), &json!("linf")));
         assert!(text(&evaluation).contains("unknown whether seen"));

@@ -6,7 +6,7 @@ use crate::config::{
     AlertThen, Alerts, Answer, Ard, Augment, BatchNormMode, Cache, Checkpoint, Config, Data, Distance, Eps, Evaluation, FastAt,
     Faulty, FreeAt, Goal, ImageFiles, Inputs, Insight, Iterate, Kd, KdForm, Method, NFgsm, Nesterov, Network, Norm, Planned,
     Probe, Projector, RandomStart, Rdt, Reduction, Rrm, RrmPlus, Rslad, Rules, Sat, Schedule, Source, Steering, Storage, Student,
-    Targets, Teacher, Threat, TorchScript, Trades, Train, Watch,
+    Targets, Teacher, Threat, TorchScript, Trades, Train, ValidationSplit, Watch,
 };
 
 impl Judge<'_> {
@@ -71,6 +71,8 @@ impl Judge<'_> {
             resize: self.size("data.resize").unwrap_or(Data::usual_resize(size)),
             faulty: Faulty::ALL.iter().copied().find(|f| f.name() == faulty)?,
             storage: Storage::ALL.iter().copied().find(|s| s.name() == storage)?,
+            split: ValidationSplit::of(&self.text("data.split")?, self.long("data.split_seed")?)?,
+            validation_path: self.text("data.validation_path"),
         })
     }
 
@@ -80,7 +82,9 @@ impl Judge<'_> {
         let augment = named("data.augment")?;
         let network = named("student.network")?;
         let threat = Threat { norm: self.norm()?, eps: Eps(self.real("threat.eps")?) };
-        let validation = self.size("data.validation")?;
+        // A folder of validation images takes the place of held-out ones.
+        let held_out = self.get("data.validation_path").is_none();
+        let validation = if held_out { self.size("data.validation")? } else { 0 };
         let lr = self.real("train.lr")?;
         let method = self.method(threat)?;
         let schedule = match named("train.schedule.name")?.as_str() {
@@ -139,7 +143,7 @@ impl Judge<'_> {
             },
             probe: Probe {
                 per_epoch: self.count("probe.per_epoch")?,
-                images: self.size("probe.images").unwrap_or(validation.min(500)),
+                images: self.size("probe.images").unwrap_or(if held_out { validation.min(500) } else { 500 }),
                 steps: self.count("probe.steps")?,
             },
             watch: Watch {

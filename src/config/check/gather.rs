@@ -40,6 +40,12 @@ pub(crate) fn file(text: &str, origin: &Path) -> Result<Vec<Leaf>, Fault> {
     Ok(leaves)
 }
 
+/// A key with a text that a file at `origin` leaves unsaid.
+pub(super) fn written(path: &str, text: &str, origin: &Path) -> Leaf {
+    let place = Place::File { path: origin.to_owned(), line: None, column: None };
+    Leaf { path: path.to_owned(), value: Some(Value::from(text)), raw: format!("\"{text}\""), place }
+}
+
 /// One `-s key.path=value`. The value is read as TOML where it is TOML, else it is text: `name=sat` needs no quotes.
 pub(super) fn override_(text: &str) -> Result<Vec<Leaf>, Fault> {
     let place = Place::Override(text.to_owned());

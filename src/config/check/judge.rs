@@ -5,7 +5,7 @@
 use super::gather::Leaf;
 use super::keys::{Bound, Fallback, KEYS, Key, Kind, number};
 use super::{Fault, Place, suggest};
-use crate::config::{Config, Eps, Norm, Planned, Source};
+use crate::config::{Config, Eps, Norm, Planned, Source, ValidationSplit};
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 use toml_edit::Value;
@@ -179,7 +179,8 @@ impl Judge<'_> {
         if let Some(size) = self.whole("data.size") {
             self.judge_whole("data.resize", |v| v >= size, &format!("data.size, which is {size}, to 2048"));
         }
-        if let Some(validation) = self.whole("data.validation") {
+        self.judge_validation();
+        if let Some(validation) = self.whole("data.validation").filter(|_| !self.given.contains_key("data.validation_path")) {
             self.judge_whole("probe.images", |v| v <= validation, &format!("1 to data.validation, which is {validation}"));
         }
         if let (Some(Given { value: Some(Typed::Switch(true)), place, .. }), Some(augment)) =
@@ -223,6 +224,29 @@ impl Judge<'_> {
                 let place = place.clone();
                 self.faults.push(Fault { place, text });
             }
+        }
+    }
+
+    /// Keys of held-out images beside keys that leave them without a meaning.
+    fn judge_validation(&mut self) {
+        if self.given.contains_key("data.validation_path") {
+            let text = "data.validation holds training images out, and data.validation_path names other validation images; remove \
+                        one of the two";
+            self.displaced("data.validation", "data.validation_path", text);
+        }
+        if self.text("data.split").as_deref() == Some(ValidationSplit::LastNames.name()) {
+            let text = "data.split_seed belongs to data.split = \"seeded\", and this is \"last-names\"; remove it";
+            self.displaced("data.split_seed", "data.split", text);
+        }
+    }
+
+    /// Removes a key that `by` leaves without a meaning: silently where the file gave it and the command line chose `by`, else as a
+    /// fault.
+    fn displaced(&mut self, path: &str, by: &str, text: &str) {
+        let Some(Given { place, .. }) = self.given.remove(path) else { return };
+        let chosen_by_override = matches!(self.given.get(by), Some(Given { place: Place::Override(_), .. }));
+        if !(chosen_by_override && matches!(place, Place::File { .. })) {
+            self.faults.push(Fault { place, text: text.to_owned() });
         }
     }
 

@@ -124,6 +124,21 @@ pub const KEYS: &[Key] = &[
     key("data.path", Kind::Path, Required, Some(only("data.source", ON_DISK)), "folder of the data set's files"),
     key("data.validation", whole(1, 1_000_000), Is("1000"), None, "training images held out for probes; 1000 when embedded"),
     key(
+        "data.validation_path",
+        Kind::Path,
+        From("none: training images are held out"),
+        Some(only("data.source", &["folder"])),
+        "folder of validation images, in class folders; nothing is then held out of training",
+    ),
+    key(
+        "data.split",
+        Kind::Name(crate::config::ValidationSplit::NAMES),
+        Is("\"seeded\""),
+        FILES,
+        "how validation images are chosen; last-names: as versions before 0.2 did",
+    ),
+    key("data.split_seed", whole(0, i64::MAX), Is("0"), FILES, "another number holds other images out; independent of seed"),
+    key(
         "data.augment",
         Kind::Name(&["none", "crop-flip", "crop-flip-color", "imagenet"]),
         Is("\"none\""),

@@ -36,16 +36,21 @@ fn value(config: &Config, path: &str) -> Option<String> {
     let whole = |v: usize| Some(v.to_string());
     let count = |v: u32| Some(v.to_string());
     let train = &config.train;
+    let files = config.data.files.as_ref();
     match path {
         "seed" => Some(config.seed.to_string()),
         "data.source" => text(config.data.source.name()),
         "data.path" => config.data.path.as_deref().and_then(text),
-        "data.validation" => whole(config.data.validation),
+        // Nothing is held out beside a folder of validation images.
+        "data.validation" => whole(config.data.validation).filter(|_| validation_path(config).is_none()),
+        "data.validation_path" => validation_path(config).and_then(text),
+        "data.split" => files.and_then(|files| text(files.split.name())),
+        "data.split_seed" => files.and_then(|files| files.split.seed()).map(|seed| seed.to_string()),
         "data.augment" => text(config.data.augment.name()),
-        "data.size" => config.data.files.and_then(|files| whole(files.size)),
-        "data.resize" => config.data.files.and_then(|files| whole(files.resize)),
-        "data.faulty" => config.data.files.and_then(|files| text(files.faulty.name())),
-        "data.storage" => config.data.files.and_then(|files| text(files.storage.name())),
+        "data.size" => files.and_then(|files| whole(files.size)),
+        "data.resize" => files.and_then(|files| whole(files.resize)),
+        "data.faulty" => files.and_then(|files| text(files.faulty.name())),
+        "data.storage" => files.and_then(|files| text(files.storage.name())),
         "student.network" => text(config.student.network.name()),
         "student.feature_width" => config.student.feature_width.and_then(whole),
         "teacher.checkpoint" => config.teacher.as_ref().and_then(|teacher| text(&teacher.checkpoint)),
@@ -116,6 +121,10 @@ fn value(config: &Config, path: &str) -> Option<String> {
 fn radius(eps: Eps) -> String {
     let shown = eps.to_string();
     if shown.contains('/') && shown.parse() == Ok(eps) { format!("\"{shown}\"") } else { format!("{:?}", eps.0) }
+}
+
+fn validation_path(config: &Config) -> Option<&str> {
+    config.data.files.as_ref()?.validation_path.as_deref()
 }
 
 fn paths(all: &[String]) -> Option<String> {
