@@ -218,14 +218,13 @@ fn try_network(
     {
         let width = given.get("added_linear.weight").and_then(|(entry, _)| shape_of(file, *entry)?.first().copied());
         match head(file, keys, prefix, width.unwrap_or(shape[1])) {
-            Ok(Some([weight, bias])) => {
+            Ok(Some(Head { scope, keys: [weight, bias] })) => {
                 let own = name.trim_end_matches("weight");
                 for (key, leaf) in [(weight, "weight"), (bias, "bias")] {
-                    let inside = key.flat.strip_prefix(prefix);
-                    if let Some(theirs) = inside {
+                    let theirs = &key.flat[scope.len()..];
+                    if scope == prefix {
                         given.remove(theirs);
                     }
-                    let theirs = inside.unwrap_or(&key.flat);
                     given.insert(format!("{own}{leaf}"), (key.entry, theirs));
                 }
             }
@@ -289,12 +288,19 @@ pub(super) fn shape_of(file: &Checkpoint, entry: usize) -> Option<&[usize]> {
     }
 }
 
-/// Weight and bias of the last layer, which may have another name and stand beside the rest: the only linear layer of this input width
+/// Weight and bias of the last layer.
+struct Head<'k, 'p> {
+    /// The prefix behind which its name begins.
+    scope: &'p str,
+    keys: [&'k Key; 2],
+}
+
+/// Finds the last layer, which may have another name and stand beside the rest: the only linear layer of this input width
 /// with a usual name, at the prefix or the nearest place above it.
 ///
 /// # Errors
 /// When there are several at one place.
-fn head<'k>(file: &Checkpoint, keys: &'k Keys, prefix: &str, width: usize) -> Result<Option<[&'k Key; 2]>, String> {
+fn head<'k, 'p>(file: &Checkpoint, keys: &'k Keys, prefix: &'p str, width: usize) -> Result<Option<Head<'k, 'p>>, String> {
     let mut scope = prefix;
     loop {
         let inside = keys.under(scope);
@@ -309,7 +315,7 @@ fn head<'k>(file: &Checkpoint, keys: &'k Keys, prefix: &str, width: usize) -> Re
         let pairs: Vec<[&Key; 2]> = pairs.collect();
         match pairs.as_slice() {
             [] => {}
-            [pair] => return Ok(Some(*pair)),
+            [pair] => return Ok(Some(Head { scope, keys: *pair })),
             // Layers of one sequence are a head of several layers, which no network here has.
             [[first, _], others @ ..] if others.iter().all(|[other, _]| sequence(&other.flat) == sequence(&first.flat)) => {
                 return Ok(None);
