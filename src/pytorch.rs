@@ -10,8 +10,6 @@ pub mod candidates;
 mod foreign;
 mod legacy;
 mod listing;
-#[cfg(test)]
-pub(crate) mod made;
 pub mod mapping;
 mod safetensors;
 mod source;
@@ -239,6 +237,9 @@ fn kind_of(source: &Source) -> Result<Container, Fault> {
         _ => Err(foreign::name(&bytes)),
     }
 }
+
+#[cfg(test)]
+pub(crate) mod made;
 
 #[cfg(test)]
 mod tests {

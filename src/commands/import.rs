@@ -128,8 +128,7 @@ fn words(args: &Import, file: &Checkpoint, sha256: &str, look: &Look) -> String 
             let place =
                 if mapped.section.is_empty() { "at the top".into() } else { format!("under '{}'", mapped.section.join("' '")) };
             let wrappers = &mapped.prefixes[..mapped.prefixes.len() - usize::from(!mapped.prefix.is_empty())];
-            let mut prefix =
-                if mapped.prefix.is_empty() { String::new() } else { format!("; taken off every key: {}", mapped.prefix) };
+            let mut prefix = if mapped.prefix.is_empty() { String::new() } else { format!("; taken off: {}", mapped.prefix) };
             if !wrappers.is_empty() {
                 let _ = write!(prefix, "; taken off wherever it stands: {}", wrappers.join(" "));
             }

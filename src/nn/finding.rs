@@ -3,6 +3,7 @@
 //! Every candidate place is compared with every network by names and shapes. A network is taken where all its tensors are there and
 //! nothing beside them looks like a layer of it; of several the one whose keys are preferred, and of equals none.
 
+use super::catalogue;
 use super::import::{Identity, Shapes, UNEXPECTED, compare, guesses, identify, nearest, tensors};
 use super::spelling;
 use super::strays;
@@ -122,7 +123,12 @@ pub fn find(file: &Checkpoint, limits: &Limits, wanted: &Wanted) -> Result<Searc
     let keys = Keys::of(file, &choice)?;
     let mut networks = Vec::new();
     for &network in Network::ALL.iter().filter(|n| wanted.network.is_none_or(|only| only == **n)) {
-        networks.push((network, tensors(&Identity::usual(network))?));
+        if wanted.shape.is_none_or(|shape| catalogue::takes(network).shape(shape)) {
+            networks.push((network, tensors(&Identity::usual(network))?));
+        }
+    }
+    if networks.is_empty() {
+        return Err("no network here takes images of this shape".into());
     }
     let (mut matches, mut near): (Vec<Match>, Option<Near>) = (Vec::new(), None);
     for prefix in keys.prefixes() {
@@ -138,16 +144,17 @@ pub fn find(file: &Checkpoint, limits: &Limits, wanted: &Wanted) -> Result<Searc
         matches.extend(best);
     }
     let taken: HashSet<usize> = matches.iter().flat_map(|m| m.tensors.iter().map(|(_, entry)| *entry)).collect();
-    let mut blocked: Vec<String> = Vec::new();
+    let mut blocked: Vec<(Vec<usize>, String)> = Vec::new();
     let mut found: Vec<Found> = Vec::new();
     for it in matches {
         let layers = strays::layers(file, &keys, &it, &taken);
         let place = under(&it.prefix);
+        let own: HashSet<usize> = it.tensors.iter().map(|(_, entry)| *entry).collect();
         if !layers.is_empty() {
-            blocked.push(strays::refused(file, &keys, &it, &place, &layers));
+            let rank = rank(&mapping::section_of(file, &own));
+            blocked.push((rank, strays::refused(file, &keys, &it, &place, &layers)));
             continue;
         }
-        let own: HashSet<usize> = it.tensors.iter().map(|(_, entry)| *entry).collect();
         let others: HashSet<usize> = taken.difference(&own).copied().collect();
         let Match { prefix, identity, tensors, renamed } = it;
         let mapped = mapping::assemble(file, limits, &keys, Taken { prefix: &prefix, tensors, renamed, others: &others });
@@ -156,14 +163,14 @@ pub fn find(file: &Checkpoint, limits: &Limits, wanted: &Wanted) -> Result<Searc
         }
         found.push(Found { identity, mapped, place: String::new(), options: String::new() });
     }
-    if found.is_empty() {
-        return Err(match (blocked.first(), near) {
-            (Some(why), _) => why.clone(),
-            (None, Some(near)) => near.refused(file, wanted.network),
-            (None, None) => nothing(file, limits, wanted),
-        });
+    let best = found.iter().map(|found| rank(&found.mapped.section)).min();
+    blocked.sort();
+    match (blocked.first(), best) {
+        // One that is preferred and not whole is not passed over for another.
+        (Some((rank, why)), best) if best.as_ref().is_none_or(|best| rank < best) => Err(why.clone()),
+        (_, Some(_)) => Ok(ranked(found)),
+        (_, None) => Err(near.map_or_else(|| nothing(file, limits, wanted), |near| near.refused(file, wanted.network))),
     }
-    Ok(ranked(found))
 }
 
 /// Words for a prefix of flat names.
@@ -211,14 +218,13 @@ fn try_network(
     {
         let width = given.get("added_linear.weight").and_then(|(entry, _)| shape_of(file, *entry)?.first().copied());
         match head(file, keys, prefix, width.unwrap_or(shape[1])) {
-            Ok(Some([weight, bias])) => {
+            Ok(Some(Head { scope, keys: [weight, bias] })) => {
                 let own = name.trim_end_matches("weight");
                 for (key, leaf) in [(weight, "weight"), (bias, "bias")] {
-                    let inside = key.flat.strip_prefix(prefix);
-                    if let Some(theirs) = inside {
+                    let theirs = &key.flat[scope.len()..];
+                    if scope == prefix {
                         given.remove(theirs);
                     }
-                    let theirs = inside.unwrap_or(&key.flat);
                     given.insert(format!("{own}{leaf}"), (key.entry, theirs));
                 }
             }
@@ -282,12 +288,19 @@ pub(super) fn shape_of(file: &Checkpoint, entry: usize) -> Option<&[usize]> {
     }
 }
 
-/// Weight and bias of the last layer, which may have another name and stand beside the rest: the only linear layer of this input width
+/// Weight and bias of the last layer.
+struct Head<'k, 'p> {
+    /// The prefix behind which its name begins.
+    scope: &'p str,
+    keys: [&'k Key; 2],
+}
+
+/// Finds the last layer, which may have another name and stand beside the rest: the only linear layer of this input width
 /// with a usual name, at the prefix or the nearest place above it.
 ///
 /// # Errors
 /// When there are several at one place.
-fn head<'k>(file: &Checkpoint, keys: &'k Keys, prefix: &str, width: usize) -> Result<Option<[&'k Key; 2]>, String> {
+fn head<'k, 'p>(file: &Checkpoint, keys: &'k Keys, prefix: &'p str, width: usize) -> Result<Option<Head<'k, 'p>>, String> {
     let mut scope = prefix;
     loop {
         let inside = keys.under(scope);
@@ -302,7 +315,11 @@ fn head<'k>(file: &Checkpoint, keys: &'k Keys, prefix: &str, width: usize) -> Re
         let pairs: Vec<[&Key; 2]> = pairs.collect();
         match pairs.as_slice() {
             [] => {}
-            [pair] => return Ok(Some(*pair)),
+            [pair] => return Ok(Some(Head { scope, keys: *pair })),
+            // Layers of one sequence are a head of several layers, which no network here has.
+            [[first, _], others @ ..] if others.iter().all(|[other, _]| sequence(&other.flat) == sequence(&first.flat)) => {
+                return Ok(None);
+            }
             several => {
                 let names: Vec<String> = several.iter().map(|[weight, _]| format!("'{}'", weight.flat)).collect();
                 return Err(format!(
@@ -316,11 +333,20 @@ fn head<'k>(file: &Checkpoint, keys: &'k Keys, prefix: &str, width: usize) -> Re
     }
 }
 
+/// The name of the sequence that the layer of this weight is in; the weight's own where it is in none.
+fn sequence(weight: &str) -> &str {
+    let layer = weight.strip_suffix(".weight").unwrap_or(weight);
+    match layer.rsplit_once('.') {
+        Some((sequence, number)) if number.bytes().all(|b| b.is_ascii_digit()) => sequence,
+        _ => weight,
+    }
+}
+
 /// Puts the preferred network first and says how each is chosen; equals are a tie.
 fn ranked(mut found: Vec<Found>) -> Search {
     // Two keys for the same numbers are one network.
     let mut at = 0;
-    found.sort_by_key(|found| rank(&found.mapped));
+    found.sort_by_key(|found| rank(&found.mapped.section));
     while at < found.len() {
         let (before, it) = (&found[..at], &found[at]);
         if before.iter().any(|other| other.mapped.tensors == it.mapped.tensors) {
@@ -350,7 +376,7 @@ fn ranked(mut found: Vec<Found>) -> Search {
             (section, prefix) => format!("under '{prefix}' in '{section}'"),
         };
     }
-    let equals = found.iter().filter(|f| rank(&f.mapped) == rank(&found[0].mapped)).count();
+    let equals = found.iter().filter(|f| rank(&f.mapped.section) == rank(&found[0].mapped.section)).count();
     let tie = (equals > 1).then(|| {
         let list: Vec<String> =
             found.iter().map(|f| format!("\n  {} {}: {}", f.identity.network.name(), f.place, f.options)).collect();
@@ -366,9 +392,9 @@ fn quoted(word: &str) -> String {
 }
 
 /// Order of preference by section, the least first: known keys, then the top of the file, then other keys.
-fn rank(mapped: &Mapped) -> Vec<usize> {
+fn rank(section: &[String]) -> Vec<usize> {
     let (top, other) = (SECTIONS.len(), SECTIONS.len() + 1);
-    let places = mapped.section.iter().map(|key| SECTIONS.iter().position(|known| known == key).unwrap_or(other));
+    let places = section.iter().map(|key| SECTIONS.iter().position(|known| known == key).unwrap_or(other));
     places.chain([top]).collect()
 }
 
@@ -467,6 +493,10 @@ mod tests {
         let two = Made::dict(two);
         assert!(refused(&two).contains("could each be its last layer"), "{}", refused(&two));
         assert_eq!(taken(&two, None, &["backbone", "linear"]).0.identity, SMALL);
+        // Two layers behind each other are not two heads.
+        let mut deep = split("classifier.0");
+        deep.extend([of("classifier.2.weight", &[7, 64]), of("classifier.2.bias", &[7])]);
+        assert!(refused(&Made::dict(deep)).contains("'head.weight' is missing"));
         // Of another width, or of a name that says something else.
         for (weight, width) in [("fc.weight", 65), ("projection.weight", 64)] {
             let mut none: Vec<(String, Made)> = small(1.0).into_iter().filter(|(name, _)| !name.starts_with("head")).collect();
@@ -538,6 +568,12 @@ mod tests {
         assert_eq!(found.taken().unwrap().mapped.section, ["state_dict"]);
         assert_eq!(found.others().iter().map(|f| f.options.as_str()).collect::<Vec<_>>(), ["--section state_dict_ema"]);
         assert_eq!(taken(&ema(), Some("state_dict_ema"), &[]).1, 2.0);
+        // The preferred one is not passed over because of a layer beside it.
+        let mut odd = small(1.0);
+        odd.push(of("neck.weight", &[64, 64]));
+        let odd = Made::dict([("state_dict_ema", Made::dict(small(2.0))), ("state_dict", Made::dict(odd))]);
+        assert!(refused(&odd).contains("neck.weight"), "{}", refused(&odd));
+        assert_eq!(taken(&odd, Some("state_dict_ema"), &[]).1, 2.0);
         let equals = Made::dict([("best_state_dict", Made::dict(small(1.0))), ("last_state_dict", Made::dict(small(2.0)))]);
         assert!(refused(&equals).contains("--section last_state_dict"), "{}", refused(&equals));
         assert_eq!(taken(&equals, Some("last_state_dict"), &[]).1, 2.0);

@@ -11,7 +11,7 @@ pub(super) const HEAD: usize = 4096;
 const BEGINNINGS: [(&[u8], &str); 24] = [
     (b"\x89HDF", "an HDF5 file (Keras?): it holds no network of PyTorch"),
     (b"\x93NUM", "a numpy array (.npy), one array without names"),
-    (b"\x1f\x8b", "a gzip file: unpack it first, as with gunzip"),
+    (b"\x1f\x8b", "a gzip file: unpack it first, with gunzip, or an archive with tar xf"),
     (b"BZh", "a bzip2 file: unpack it first, as with bunzip2"),
     (b"\xfd7zXZ", "an xz file: unpack it first, as with unxz"),
     (b"\x28\xb5\x2f\xfd", "a Zstandard file: unpack it first, as with unzstd"),
