@@ -211,7 +211,7 @@ fn arrays(plan: &Plan, ledger: &Ledger, args: &Sweep) -> anyhow::Result<u8> {
         arrays.join(" and "),
         slurm::quoted(&written.submit)
     );
-    let _ = writeln!(out, "then: rematch report {}", ledger.folder().display());
+    let _ = writeln!(out, "then: rematch report {}", slurm::quoted(ledger.folder()));
     Ok(0)
 }
 
