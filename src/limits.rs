@@ -131,9 +131,12 @@ pub fn file_too_large() -> String {
 pub fn be_warned_of_cpu_limit(threads: usize) -> Option<String> {
     let limit = getrlimit(Resource::Cpu);
     let most = limit.maximum.or(limit.current)?;
-    let soft = warned_at(most, threads as u64);
-    let current = limit.current.map_or(soft, |current| current.min(soft));
-    if limit.maximum.is_some() && Some(current) != limit.current {
+    // A limit that only warns does so by itself.
+    let current = match (limit.maximum, limit.current) {
+        (None, _) => most,
+        (Some(_), current) => warned_at(most, threads as u64).min(current.unwrap_or(u64::MAX)),
+    };
+    if Some(current) != limit.current {
         setrlimit(Resource::Cpu, Rlimit { current: Some(current), maximum: limit.maximum }).ok()?;
     }
     Some(format!(

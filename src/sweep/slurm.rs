@@ -99,7 +99,7 @@ if [ \"$at_once\" -gt 0 ]; then most=%$at_once; else most=; fi
 fn script(plan: &Plan, ledger: &Ledger, tasks: &Tasks, at: usize, count: usize) -> String {
     let name: String = plan.name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect();
     let (gpus, device) = match tasks.device {
-        Device::Gpu => ("#SBATCH --gpus-per-task=1\n", ""),
+        Device::Gpu => ("#SBATCH --gpus=1\n", ""),
         Device::Cpu => ("", " --devices cpu"),
     };
     let cpus = tasks.threads.unwrap_or(CPUS);
