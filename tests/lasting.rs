@@ -127,7 +127,7 @@ fn a_detached_run_is_listed_attached_to_steered_by_one_and_left() {
     let log = Log::of(&runs, "r");
     let listed: serde_json::Value = serde_json::from_str(&says(0, &["ps", runs.path().to_str().unwrap(), "--json"])).unwrap();
     assert_eq!((&listed["summary"]["id"], &listed["steps"]), (&"r".into(), &71_000.into()), "{listed}");
-    assert_eq!(listed["pid"].as_str().unwrap(), fs::read_to_string(log.0.join("lock")).unwrap().trim());
+    assert_eq!(listed["pid"].as_u64().unwrap().to_string(), fs::read_to_string(log.0.join("lock")).unwrap().trim());
     // A run that trains is nobody else's to go on with.
     let mut resume = vec!["resume", "r"];
     resume.extend(on(&runs));
@@ -167,6 +167,180 @@ fn a_detached_run_is_listed_attached_to_steered_by_one_and_left() {
     let mut late = screen(&gone);
     late.says("nothing trains there now");
     assert_eq!(late.exit_code(), 2);
+}
+
+/// The command that a message advises, run by a shell as if it had been pasted, with options that this test needs besides.
+fn paste(message: &str, verb: &str, more: &str) -> (String, Ended) {
+    let begin = message.find(&format!("rematch {verb} ")).unwrap_or_else(|| panic!("no rematch {verb} in {message}"));
+    let rest = &message[begin..];
+    let command = &rest[..rest.find([';', '(', '\n']).unwrap_or(rest.len())];
+    let bin = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_rematch-torch"), bin.path().join("rematch")).unwrap();
+    let path = format!("{}:{}", bin.path().display(), std::env::var("PATH").unwrap());
+    let mut shell = std::process::Command::new("/bin/sh");
+    shell.arg("-c").arg(format!("{command} {more}")).env("PATH", path).env("GOMP_SPINCOUNT", "0");
+    (command.trim().to_string(), Program::start(&mut shell).end())
+}
+
+/// Trains until an epoch has ended, and is stopped or killed there.
+fn interrupted(args: &[&str], by: Signal) {
+    let mut run = Program::start(&mut rematch(args));
+    run.until("  ETA ");
+    run.send(by);
+    run.end();
+}
+
+#[test]
+fn a_moved_project_goes_on_and_a_moved_teacher_is_told_its_new_place() {
+    let home = tempfile::tempdir().unwrap();
+    let (old, new) = (home.path().join("old"), home.path().join("it's new"));
+    fs::create_dir(&old).unwrap();
+    let config = fs::read_to_string("configs/quickstart.toml").unwrap();
+    let line = config.lines().find(|line| line.starts_with("checkpoint")).unwrap();
+    let teacher = line.split('"').nth(1).unwrap();
+    fs::copy(Path::new("configs").join(teacher), old.join("t.safetensors")).unwrap();
+    fs::write(old.join("c.toml"), config.replace(teacher, "t.safetensors")).unwrap();
+    let (file, runs) = (old.join("c.toml"), old.join("runs"));
+    let mut args = vec!["train", file.to_str().unwrap(), "--runs", runs.to_str().unwrap(), "--name", "r"];
+    args.extend(["--device", "cpu", "--threads", "1", "--ui", "plain", "-s", "train.epochs=9"]);
+    args.extend(QUICK.iter().flat_map(|set| ["-s", set]));
+    interrupted(&args, Signal::TERM);
+    fs::rename(&old, &new).unwrap();
+    let run = new.join("runs/r");
+    let own = || fs::read_to_string(run.join("config.toml")).unwrap();
+    assert!(own().contains("checkpoint = \"../../t.safetensors\""), "{}", own());
+    let resume = |more: &[&str]| {
+        let mut args = vec!["resume", run.to_str().unwrap(), "--ui", "plain"];
+        args.extend(more);
+        args.into_iter().map(String::from).collect::<Vec<_>>()
+    };
+    fn words(args: &[String]) -> Vec<&str> {
+        args.iter().map(String::as_str).collect()
+    }
+    interrupted(&words(&resume(&[])), Signal::TERM);
+
+    let (away, other) = (home.path().join("a teacher.safetensors"), home.path().join("other.safetensors"));
+    fs::rename(new.join("t.safetensors"), &away).unwrap();
+    let mut bytes = fs::read(&away).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&other, bytes).unwrap();
+    let missing = says(2, &words(&resume(&[])));
+    for part in ["t.safetensors: there is no such file", "-s teacher.checkpoint=NEW_FILE", "SHA-256", "it'\\''s new/runs"] {
+        assert!(missing.contains(part), "{part}: {missing}");
+    }
+    let refused = says(2, &words(&resume(&["-s", &format!("teacher.checkpoint={}", other.display())])));
+    assert!(refused.contains("is not what the run was trained with") && refused.contains("rematch fork r -s "), "{refused}");
+    let sums = refused.split(|c: char| !c.is_ascii_hexdigit()).filter(|word| word.len() == 64).count();
+    assert_eq!(sums, 2, "{refused}");
+    let refused = says(2, &words(&resume(&["-s", "train.lr=0.01"])));
+    assert!(refused.contains("only data.path, teacher.checkpoint, teacher.also"), "{refused}");
+    let begun = contents(&run);
+    let (command, ended) = paste(&refused, "fork", "-s train.lr=0.02 -s train.lr=-1 --ui none");
+    assert!(command.starts_with("rematch fork r -s train.lr=0.01 --runs '"), "{command}");
+    assert!(ended.err.contains("-s train.lr=-1: train.lr = -1 is out of range"), "{ended:?}");
+    assert!(contents(&run) == begun, "nothing that was refused has changed the run");
+    // As it was pasted, with the place put in.
+    let placed = missing.replace("NEW_FILE", &format!("'{}'", away.display()));
+    let (_, ended) = paste(&placed, "resume", "--ui plain");
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.out.contains("resumed at step") && ended.out.contains("completed at step 639"), "{ended:?}");
+    assert!(own().contains(&format!("checkpoint = \"{}\"", away.display())), "{}", own());
+}
+
+#[test]
+fn a_job_that_is_started_again_goes_on_with_its_run() {
+    let runs = tempfile::tempdir().unwrap();
+    let job = train_args(&runs, "r", &["-s", "train.epochs=6", "--ui", "plain"]);
+    let again = |more: &[&'static str]| [&job[..], &["--resume-if-exists"], more].concat();
+    interrupted(&job, Signal::KILL);
+    let refused = says(2, &job);
+    assert!(refused.contains("already holds a run, at step") && refused.contains("--resume-if-exists"), "{refused}");
+    let (command, ended) = paste(&refused, "resume", "--until-nothing");
+    assert_eq!(command, format!("rematch resume r --runs {}", runs.path().display()));
+    assert!(ended.err.contains("unexpected argument '--until-nothing'"), "all else is understood: {ended:?}");
+    let other = says(2, &again(&["-s", "train.lr=0.3"]));
+    assert!(other.contains("is a run of another config: train.lr is 0.1 there and 0.3 here"), "{other}");
+    let done = says(0, &again(&[]));
+    for part in ["going on with it", "resumed at step", "outcome             completed at step 426 of 426"] {
+        assert!(done.contains(part), "{part}: {done}");
+    }
+    let before = contents(&Log::of(&runs, "r").0);
+    assert!(says(0, &again(&[])).contains("nothing is left to train"));
+    let by_setting = Program::start(rematch(&job).env("REMATCH_UI_RESUME_IF_EXISTS", "true")).end();
+    assert_eq!(by_setting.code, Some(0), "{by_setting:?}");
+    assert!(says(2, &job).contains("which has completed; choose another name, such as --name r-2"));
+    assert!(contents(&Log::of(&runs, "r").0) == before);
+    // Killed before its first record.
+    let empty = Log::of(&runs, "e");
+    fs::create_dir(&empty.0).unwrap();
+    for file in ["events.jsonl", "config.toml", "lock"] {
+        fs::write(empty.0.join(file), "").unwrap();
+    }
+    let job = train_args(&runs, "e", &["-s", "train.epochs=1", "--ui", "plain"]);
+    assert!(says(2, &job).contains("killed before it recorded anything; --resume-if-exists begins it anew"));
+    assert!(says(0, &[&job[..], &["--resume-if-exists"]].concat()).contains("completed at step 71"));
+}
+
+#[test]
+fn an_attached_screen_is_found_anywhere_and_left_without_stopping_the_run() {
+    let (runs, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let runtime = ("XDG_RUNTIME_DIR", elsewhere.path().to_str().unwrap());
+    let name = format!("r{}", std::process::id());
+    let job = train_args(&runs, &name, &["-s", LONG, "--detach"]);
+    let begun = Program::start(rematch(&job).env(runtime.0, runtime.1)).end();
+    assert_eq!(begun.code, Some(0), "{begun:?}");
+    let log = Log::of(&runs, &name);
+    let again = says(2, &[&train_args(&runs, &name, &["-s", LONG])[..], &["--resume-if-exists"]].concat());
+    assert!(again.contains("trains now, as process") && again.contains(&format!("rematch attach {name} --runs")), "{again}");
+    // From a folder that has nothing to do with it.
+    let ps = Program::start(rematch(&["ps"]).env(runtime.0, runtime.1).current_dir(elsewhere.path())).end();
+    assert!(ps.out.contains(log.0.to_str().unwrap()), "{ps:?}");
+    assert!(
+        ps.out.contains("looked in runs, and for runs of this user in any folder in ") && ps.out.contains(runtime.1),
+        "{ps:?}"
+    );
+    assert!(says(0, &["ps", elsewhere.path().to_str().unwrap()]).contains("nothing trains now\nlooked in "));
+
+    let env = [("GOMP_SPINCOUNT", "0"), ("LANG", "C.UTF-8"), runtime];
+    let attach = |more: &[&str]| {
+        let args = [&["attach", name.as_str()], more].concat();
+        Session::start(Path::new(env!("CARGO_BIN_EXE_rematch-torch")), &args, &env, (100, 30))
+    };
+    let mut first = attach(&[]);
+    first.says("RUNNING");
+    let mut looking = attach(&["--read-only"]);
+    looking.says("RUNNING");
+    looking.type_in(b":take\r");
+    looking.says("only looks (--read-only)");
+    looking.type_in(b"\x1b");
+    looking.until("no command line", |seen| !text(seen).contains("only looks"));
+    first.type_in(b"\x03");
+    assert_eq!(first.exit_code(), 0);
+    first.assert_given_back();
+    first.says("training goes on; come back with: rematch attach");
+    // Nobody steers now, and the screen that only looks does not come to.
+    looking.type_in(b" ");
+    looking.says("attach without that to steer");
+    let mut second = attach(&[]);
+    second.says("RUNNING");
+    second.type_in(b" ");
+    second.says("PAUSED");
+    second.type_in(b"q");
+    second.says("leave this screen: the run stays paused");
+    second.type_in(b"q");
+    assert_eq!(second.exit_code(), 0);
+    second.says("is paused and stays paused; come back and go on (space) with: rematch attach");
+    looking.says("PAUSED");
+    looking.type_in(b"q");
+    assert_eq!(looking.exit_code(), 0);
+    let mut third = attach(&[]);
+    third.says("PAUSED");
+    third.type_in(b":stop\r");
+    third.says("stop after this step and save");
+    third.type_in(b"\r");
+    assert_eq!((log.outcome(), third.exit_code()), (Outcome::Stopped, 0));
+    let ps = Program::start(rematch(&["ps"]).env(runtime.0, runtime.1).current_dir(elsewhere.path())).end();
+    assert!(!ps.out.contains(log.0.to_str().unwrap()), "{ps:?}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use rematch::run::link;
 use rematch::run::live::{self, Exact, Glimpse};
 use rematch::run::recorder::now_ms;
 use rematch::run::state::Phase;
-use rematch::run::store::{Owner, RunFolder};
+use rematch::run::store::{Owner, RunFolder, StoreError};
 use rematch::ui::intent::Leave;
 use rematch::ui::{signals, terminal};
 use std::io::Write as _;
@@ -113,9 +113,14 @@ fn chosen(args: &Attach) -> anyhow::Result<RunFolder> {
                 return Ok(found?);
             }
             let all = live::everywhere(usual)?;
+            let looked = all.looked_in();
             let mut named: Vec<RunFolder> = all.runs.into_iter().filter(|other| Path::new(other.id()) == run).collect();
             match (named.len(), named.pop(), found) {
                 // It may have ended just now, which is told below.
+                (0, _, Err(StoreError::Missing { .. })) => {
+                    let lists = advice::listing(usual);
+                    bail!("no run {} trains now (looked {looked}); {lists} lists what there is", run.display())
+                }
                 (0, _, found) | (_, None, found) => Ok(found?),
                 // Another run of that name is in the usual folder: that one was meant, or this one.
                 (1, Some(only), Err(_)) => Ok(only),

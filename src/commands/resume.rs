@@ -123,10 +123,9 @@ mod working {
         for found in places::compare(&config, started, model_file) {
             let asked = sets.iter().any(|set| found.key() == Some(key(set).as_str()));
             match found {
-                places::Found::Other { .. } if !asked => notes.push(format!(
-                    "the content has changed since the run was begun, and it goes on with what is there now: {}",
-                    found.words(folder.path())
-                )),
+                places::Found::Other { .. } if !asked => {
+                    notes.push(format!("{}; the run goes on with what is there now", found.difference()));
+                }
                 _ => return Err(anyhow!(found.words(folder.path()))),
             }
         }

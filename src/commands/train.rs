@@ -31,6 +31,7 @@ mod working {
     use std::fs::{self, File, TryLockError};
     use std::io::Write as _;
     use std::path::Path;
+    use toml_edit::Value;
 
     pub fn run(args: &Train) -> anyhow::Result<u8> {
         let config = check::load(&args.config, &args.set)?;
@@ -118,7 +119,14 @@ mod working {
         let (mut sets, mut differing) = (Vec::new(), Vec::new());
         for (key, [there, here]) in check::differing(&own, config) {
             match here {
-                Some(here) if there.is_some() && places::KEYS.contains(&key) => sets.push(format!("{key}={here}")),
+                Some(here) if there.is_some() && places::KEYS.contains(&key) => {
+                    // Where the config's place is gone and the run's own is not, the run knows better.
+                    let is_there =
+                        |text: &str| text.parse::<Value>().is_ok_and(|v| v.as_str().is_none_or(|p| Path::new(p).exists()));
+                    if is_there(&here) || !there.as_deref().is_some_and(is_there) {
+                        sets.push(format!("{key}={here}"));
+                    }
+                }
                 here => {
                     let shown = |value: Option<String>| value.unwrap_or_else(|| "not set".into());
                     differing.push(format!("{key} is {} there and {} here", shown(there), shown(here)));

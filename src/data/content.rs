@@ -69,10 +69,11 @@ fn of_bytes(files: &[PathBuf]) -> Option<Content> {
 
 fn of_names(place: &Path) -> io::Result<Option<Content>> {
     let mut found = BTreeMap::new();
+    let whole = fs::metadata(place)?;
     for part in PARTS {
         let path = place.join(part);
         if path.is_dir() {
-            list(&path, part, &mut Vec::new(), &mut found)?;
+            list(&path, part, &mut vec![(whole.dev(), whole.ino())], &mut found)?;
         }
     }
     let every = found.len().div_ceil(SIZED).max(1);

@@ -133,7 +133,11 @@ pub fn compare(config: &Config, started: &Started, model_file: impl Fn(&Path) ->
                 (true, Some(recorded), Some(found)) if recorded != *found => Found::Other {
                     key,
                     path: path.clone(),
-                    of: format!("{}; here {}", recorded.covers, found.covers),
+                    of: if recorded.covers == found.covers {
+                        recorded.covers
+                    } else {
+                        format!("{}; here {}", recorded.covers, found.covers)
+                    },
                     recorded: recorded.sha256,
                     found: found.sha256.clone(),
                 },
@@ -178,6 +182,16 @@ impl Found {
         }
     }
 
+    /// What is other than it was, with both checksums.
+    pub fn difference(&self) -> String {
+        match self {
+            Self::Same | Self::Missing { .. } => String::new(),
+            Self::Other { key, path, of, recorded, found } => format!(
+                "{key} = {path} is not what the run was trained with: its SHA-256 is {found}, the run recorded {recorded} ({of})"
+            ),
+        }
+    }
+
     /// What is wrong and what to do, for the run in `folder`.
     pub fn words(&self, folder: &Path) -> String {
         match self {
@@ -191,12 +205,12 @@ impl Found {
                 };
                 format!("{key} = {path}: there is no such file or folder. If it was moved, say where it is now: {again}; {same}")
             }
-            Self::Other { key, path, of, recorded, found } => {
+            Self::Other { key, path, .. } => {
                 let value = if *key == ALSO { format!("[\"{path}\"]") } else { path.clone() };
                 let fork = advice::command("fork", folder, &format!("-s {}", advice::word(&format!("{key}={value}"))));
                 format!(
-                    "{key} = {path} is not what the run was trained with: its SHA-256 is {found}, the run recorded {recorded} ({of}). A \
-                     run goes on with the same content only; to train on with another from its newest checkpoint: {fork}"
+                    "{}. A run goes on with the same content only; to train on with another from its newest checkpoint: {fork}",
+                    self.difference()
                 )
             }
         }

@@ -182,6 +182,21 @@ mod tests {
     }
 
     #[test]
+    fn a_session_that_only_looks_never_steers_whatever_becomes_of_the_lease() {
+        let (ask, asked) = bounded(8);
+        let lease = Lease::default();
+        // An older server, or another one, may take it for one that wants to steer.
+        let seat = lease.join("w", Role::Steer, Take::IfFree);
+        let mut session = Session::watching(never(), ask, 7, Box::new(seat));
+        assert_eq!((session.access(), session.ask(Command::Evaluate)), (Access::ReadOnly, None));
+        assert!(session.is_attached() && !session.may_take());
+        let other = lease.join("other", Role::Steer, Take::Always);
+        session.take_lease();
+        assert_eq!(other.access(), Access::Steer);
+        assert!(asked.try_recv().is_err());
+    }
+
+    #[test]
     fn a_session_alone_steers_and_a_replay_never_does() {
         let (ask, asked) = bounded(8);
         let mut alone = Session::live(never(), ask);

@@ -3,14 +3,14 @@
 use super::recording::{Kind, Machines};
 use super::{fold, fold_with, midway, picture, press};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use rematch::protocol::{Command, CommandId, Dial, Event, Record, Timed};
+use rematch::protocol::{Command, CommandId, Dial, Event, Record, Stop, Timed};
 use rematch::run::session::Access;
 use rematch::ui::command_line::parse::Kind as FrameKind;
 use rematch::ui::glyphs::Glyphs;
-use rematch::ui::intent::{self, Effect, Place};
+use rematch::ui::intent::{self, Effect, Leave, Place};
 use rematch::ui::keymap::Keymap;
 use rematch::ui::layout::View;
-use rematch::ui::screen::{Asked, Changed, Dialog, Mood, Motion};
+use rematch::ui::screen::{Asked, Changed, Dialog, Mood, Motion, Trains};
 use rematch::ui::theme::Palette;
 use std::path::Path;
 
@@ -155,4 +155,39 @@ fn with_reduced_motion_messages_wait_for_a_key() {
     assert!(picture(80, 24, &state, &screen).contains("read me"));
     press(&mut screen, &state, "2");
     assert_eq!((screen.toasts.len(), screen.view), (0, View::Charts));
+}
+
+fn ctrl_c(screen: &mut rematch::ui::screen::Screen, state: &rematch::run::RunState) -> Vec<Effect> {
+    intent::key(screen, state, &KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL))
+}
+
+#[test]
+fn a_screen_of_a_run_that_another_process_trains_is_left_and_stops_nothing_by_itself() {
+    let (state, mut screen) = fold(&midway(Kind::Rrm, Machines::Gpu));
+    screen.trains = Trains::Elsewhere;
+    for _ in 0..3 {
+        assert_eq!(ctrl_c(&mut screen, &state), [Effect::Leave(Leave::Quit)]);
+    }
+    for keys in ["q\n", "qq"] {
+        assert_eq!(press(&mut screen, &state, keys), [Effect::Leave(Leave::Quit)], "{keys}");
+    }
+    press(&mut screen, &state, "q");
+    let shown = picture(80, 24, &state, &screen);
+    assert!(shown.contains("▸ leave this screen: training goes on"), "{shown}");
+    // Stopping is a choice of its own, here and by its name.
+    let stop = Effect::Ask(Command::Stop(Stop::NOW_AND_SAVE), Asked::Stop(Stop::NOW_AND_SAVE));
+    assert_eq!(press(&mut screen, &state, "j\n"), [stop.clone()]);
+    assert_eq!(press(&mut screen, &state, ":stop\n\n"), [stop]);
+    assert_eq!(press(&mut screen, &state, "qjjjj\n"), [], "stay");
+}
+
+#[test]
+fn the_screen_that_began_a_run_which_another_steers_is_let_go_of_and_does_not_wait_for_its_end() {
+    let (state, mut screen) = fold(&midway(Kind::Rrm, Machines::Gpu));
+    (screen.access, screen.may_take) = (Access::ReadOnly, true);
+    assert_eq!(press(&mut screen, &state, "q\n"), [Effect::Leave(Leave::Detached)]);
+    assert_eq!(ctrl_c(&mut screen, &state), [Effect::Leave(Leave::Detached)]);
+    // Of a replay, and of a run whose process is gone, nothing is left to let go of.
+    screen.may_take = false;
+    assert_eq!(press(&mut screen, &state, "q"), [Effect::Leave(Leave::Quit)]);
 }

@@ -31,7 +31,7 @@ pub fn ways_out(screen: &Screen) -> [WayOut; 5] {
 
 impl WayOut {
     /// Its line in the dialog.
-    pub fn words(self, phase: &Phase) -> &'static str {
+    pub fn words(self, trains: Trains, phase: &Phase) -> &'static str {
         let paused = *phase == Phase::Paused;
         match self {
             Self::Stop(StopWhen::AfterStep) => "stop after this step and save",
@@ -41,7 +41,7 @@ impl WayOut {
             Self::Leave => "leave this screen: training goes on",
             Self::Detach if paused => "detach: the run stays paused",
             Self::Detach => "detach: training goes on without this screen",
-            Self::Stay if paused => "stay",
+            Self::Stay if paused || trains == Trains::Elsewhere => "stay",
             Self::Stay => "go on training",
         }
     }

@@ -21,7 +21,7 @@ pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
         None => {}
         Some(Dialog::Help { search, scroll }) => help(pen, search, *scroll, area, buffer),
         Some(Dialog::Quit { choice }) => {
-            let ways = ways_out(pen.screen).map(|way| way.words(&pen.state.phase));
+            let ways = ways_out(pen.screen).map(|way| way.words(pen.screen.trains, &pen.state.phase));
             choices(pen, "Leave?", stands(pen), &ways, *choice, area, buffer);
         }
         Some(Dialog::Discard { choice }) => {
@@ -49,7 +49,7 @@ pub(super) fn draw(pen: &Pen, area: Rect, buffer: &mut Buffer) {
         Some(Dialog::Failed { scroll }) => failed(pen, *scroll, area, buffer),
         Some(Dialog::Detach { choice }) => {
             let text = if only_hosts(pen.screen, pen.state) {
-                "Another screen steers. rematch attach brings a screen back."
+                "Another screen steers this run."
             } else {
                 "rematch attach brings a screen back."
             };
