@@ -166,8 +166,8 @@ pub(super) fn number(plot: Plot, strand: &Strand, value: Option<f64>) -> String 
     text.trim_start().to_string()
 }
 
-/// Those of other runs first, so that this one's lie above them, and of these the first of the legend last: it matters most, and is
-/// seen where others have the same values. At most so many of this run's are drawn, with theirs of the others.
+/// Curves of a chart in drawing order: those of other runs first, so that this run's lie above them, and of these the first of the
+/// legend last. It matters most, and is seen where others have the same values. At most `most` curves of each run are drawn.
 pub(super) fn curves<'a>(pen: &Pen<'a>, plot: Plot, most: usize) -> Vec<Curve<'a>> {
     let x = pen.screen.charts.x;
     let own: Vec<_> = plot.strands(pen.state).into_iter().take(most).zip(LETTERS.into_iter().zip(TONES).cycle()).collect();
@@ -259,7 +259,9 @@ pub(super) fn loss(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let lifted = plots::lift(pen.state) > 0.0;
     let lift = |text: &str, how: &str| if lifted { format!("{text} {how}").trim_end().to_string() } else { how.to_string() };
     let mut others = others(pen, Plot::Loss);
-    others.iter_mut().for_each(|other| other.values.truncate(most));
+    for other in &mut others {
+        other.values.truncate(most);
+    }
     let all = [lift("rep and total drawn +1", &full), lift("drawn +1", &full), lift("+1", &full), full.clone(), short];
     // The runs behind are worth more than how it is said that the curves are lifted.
     let named: Vec<_> = about_others(&others)
