@@ -18,10 +18,20 @@ pub(super) const LETTERS: [char; 4] = ['o', 'x', '+', '*'];
 /// Of the runs behind: none of the letters above.
 const BEHIND: &str = "abcdefghijkmnpqrstuvwyz";
 
-/// The legend in the border: name and newest value, with the curve's letter where there is no colour.
-fn title(pen: &Pen, pane: Pane, name: &str, legend: &[(String, String)], rest: &str) -> Line<'static> {
-    let mut line = pen.title(pane, name);
-    entries(pen, legend, pen.focused(pane), &mut line);
+/// The legend in the border: name and newest value, with the curve's letter where there is no colour. From the first curve on as many
+/// as there is room for, with a sign where that is not all of them.
+fn title(pen: &Pen, area: Rect, pane: Pane, name: &str, legend: &[(String, String)], rest: &str) -> Line<'static> {
+    let room = usize::from(area.width.saturating_sub(2));
+    let with = |count: usize| {
+        let mut line = pen.title(pane, name);
+        entries(pen, &legend[..count], pen.focused(pane), &mut line);
+        if count < legend.len() {
+            line.push_span(pen.span(Tone::Dim, "… "));
+        }
+        line
+    };
+    let mut line =
+        (1..=legend.len()).rev().map(with).find(|line| line.width() <= room).unwrap_or_else(|| with(legend.len().min(1)));
     if !rest.is_empty() {
         line.push_span(pen.span(Tone::Dim, format!("{rest} ")));
     }
@@ -52,7 +62,7 @@ pub(super) fn entries(pen: &Pen, legend: &[(String, String)], focus: Focused, li
 
 /// The first text that fits whole beside name and legend, or none.
 fn fitting(pen: &Pen, area: Rect, pane: Pane, name: &str, legend: &[(String, String)], texts: &[String]) -> String {
-    let used = title(pen, pane, name, legend, "").width() + 3;
+    let used = title(pen, area, pane, name, legend, "").width() + 3;
     texts.iter().find(|text| used + text.chars().count() <= usize::from(area.width)).cloned().unwrap_or_default()
 }
 
@@ -270,7 +280,7 @@ pub(super) fn loss(pen: &Pen, area: Rect, buffer: &mut Buffer) {
         .collect();
     let texts: Vec<_> = named.into_iter().chain(about_others(&others)).chain(all).collect();
     let rest = fitting(pen, area, Pane::Loss, "Loss", &legend, &texts);
-    let title = title(pen, Pane::Loss, "Loss", &legend, &rest);
+    let title = title(pen, area, Pane::Loss, "Loss", &legend, &rest);
     let inner = pen.frame(area, title, pen.focused(Pane::Loss), buffer);
     chart.render(inner, buffer, pen.screen.palette, pen.screen.glyphs);
 }
@@ -311,7 +321,7 @@ pub(super) fn accuracy(pen: &Pen, area: Rect, buffer: &mut Buffer) {
         others.iter().flat_map(|others| texts.iter().map(move |text| format!("{text}  {others}").trim_start().to_string()));
     texts = with.chain(others.iter().cloned()).chain(texts.iter().cloned()).collect();
     let rest = fitting(pen, area, Pane::Accuracy, name, &legend, &texts);
-    let title = title(pen, Pane::Accuracy, name, &legend, &rest);
+    let title = title(pen, area, Pane::Accuracy, name, &legend, &rest);
     let inner = pen.frame(area, title, pen.focused(Pane::Accuracy), buffer);
     chart.render(inner, buffer, pen.screen.palette, pen.screen.glyphs);
 }
@@ -324,14 +334,15 @@ pub(super) fn third(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let curves = curves(pen, plot, usize::MAX);
     let chart = chart(pen, &curves, plot);
     let [full, short] = plot.names();
-    let whole = title(pen, Pane::Third, full, &legend, "").width() + 2 <= usize::from(area.width);
+    let wide = Rect { width: u16::MAX, ..area };
+    let whole = title(pen, wide, Pane::Third, full, &legend, "").width() + 2 <= usize::from(area.width);
     let name = if whole { full } else { short };
     // What is smoothed the loss says.
     let [full, short] = if chart.scale == Scale::Log { how(&chart) } else { Default::default() };
     let mut texts = about_others(&others(pen, plot));
     texts.extend([full, short]);
     let rest = fitting(pen, area, Pane::Third, name, &legend, &texts);
-    let title = title(pen, Pane::Third, name, &legend, &rest);
+    let title = title(pen, area, Pane::Third, name, &legend, &rest);
     let inner = pen.frame(area, title, pen.focused(Pane::Third), buffer);
     chart.render(inner, buffer, pen.screen.palette, pen.screen.glyphs);
 }
