@@ -25,7 +25,7 @@ use ratatui::style::Style;
 pub(super) const GUTTER: u16 = 6;
 /// One of so many parts of a view: the beginning, in which values fall from where they happened to start.
 const FIRST_PART: usize = 20;
-/// The same where they take long to fall.
+/// One of so many parts of a view: the beginning of curves that take long to fall.
 const LONG_FIRST_PART: usize = 8;
 /// One column in a hundred may lie beyond robust bounds at either end.
 const RARE: usize = 100;
@@ -238,7 +238,8 @@ impl SeriesChart<'_> {
         (low, high)
     }
 
-    /// The same without the rarest columns and without the first of `parts` parts of the view, if it holds the start of the data.
+    /// Least and greatest without the rarest columns and without the first of `parts` parts of the view, if it holds the start of the
+    /// data.
     fn usual_from(&self, columns: &[Vec<Option<Column>>], parts: usize) -> (f64, f64) {
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
         for columns in columns {

@@ -78,7 +78,7 @@ pub fn all(state: &RunState) -> Vec<Plot> {
     plots
 }
 
-/// How many of [`all`], from the first on, show something that changes.
+/// Number of charts, from the first of [`all`] on, that show something that changes.
 pub fn changing(state: &RunState, all: &[Plot]) -> usize {
     all.partition_point(|plot| !plot.is_constant(state))
 }
@@ -132,7 +132,7 @@ impl Plot {
         }
     }
 
-    /// Whether all its curves have kept their value from the start on: a line of text says as much as a chart of it. A value that is
+    /// Tells whether all its curves have kept their value from the start on: a line of text says as much as a chart of it. A value that is
     /// set counts from its first point on, a measured one after some. Accuracies never do: a flat one is a finding.
     pub fn is_constant(self, state: &RunState) -> bool {
         let least = match self {
@@ -287,7 +287,7 @@ impl Tiles {
         best.map_or(Self { area, columns: across, rows: down }, |columns| Self { area, columns, rows: rows(columns) })
     }
 
-    /// The same above the lines that the Charts view has below its charts: one about the page and, where some of the charts are of
+    /// Tiles above the lines that the Charts view has below its charts: one about the page and, where some of the charts are of
     /// constants, one with these.
     pub fn above(body: Rect, charts: usize, changing: usize, tier: Tier) -> Self {
         let lines = if changing < charts { 2 } else { 1 };

@@ -480,3 +480,26 @@ fn a_paused_run_says_so_beside_its_pace_and_its_key() {
     screen.pace = Some("4x paused".into());
     assert!(sized(80, 24, &state, &mut screen).contains("Space resume"));
 }
+
+#[test]
+fn a_legend_that_is_too_long_ends_with_a_whole_number() {
+    use rematch::protocol::event::Term;
+    let mut records = midway(Kind::Rrm, Machines::Gpu);
+    for record in &mut records {
+        if let Event::Progress(progress) = &mut record.event {
+            let value = progress.terms[&Term::CrossEntropy];
+            progress.terms.clear();
+            let terms = [Term::Distillation, Term::CleanDistillation, Term::Divergence, Term::CrossEntropy, Term::Total];
+            progress.terms.extend(terms.map(|term| (term, value)));
+        }
+    }
+    let (state, mut screen) = fold(&records);
+    screen.toasts.clear();
+    let title = |screen: &mut Screen, width, height| {
+        let shown = sized(width, height, &state, screen);
+        shown.lines().find(|l| l.contains(" Loss ")).unwrap().to_string()
+    };
+    let narrow = title(&mut screen, 80, 24);
+    assert!(narrow.starts_with("┌ Loss ─ kd 0.720 ─ kd clean 0.720 ─ kl 0.720 … ─"), "{narrow}");
+    assert!(title(&mut screen, 120, 40).contains("─ kl 0.720 ─ ce 0.720 ─ total 0.720 ─"));
+}

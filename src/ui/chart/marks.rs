@@ -1,4 +1,4 @@
-//! What stands on a chart beside its curves: dotted references, letters of other runs, signs for values beyond the axis, markers of
+//! Signs on a chart beside its curves: dotted references, letters of other runs, signs for values beyond the axis, markers of
 //! what happened at a step, and the crosshair.
 
 use super::axis::{Axis, number};
@@ -134,7 +134,9 @@ impl SeriesChart<'_> {
                 }
             }
         };
-        marked.keys().for_each(|&x| rule(x, '┊', palette.style(Tone::Dim)));
+        for &x in marked.keys() {
+            rule(x, '┊', palette.style(Tone::Dim));
+        }
         if let Some(x) = self.cursor.and_then(|step| self.column_of(step + 1, plot.width)) {
             rule(x, '│', palette.style(Tone::Accent));
         }
@@ -160,11 +162,11 @@ impl SeriesChart<'_> {
 fn fitting(letters: &[char], room: usize) -> String {
     let room = room.min(MARKER_LETTERS);
     let mut once: Vec<char> = Vec::new();
-    letters.iter().for_each(|letter| {
+    for letter in letters {
         if !once.contains(letter) {
             once.push(*letter);
         }
-    });
+    }
     let more = once.len() < letters.len() || once.len() > room;
     if !more || room <= 1 {
         return once.into_iter().take(room).collect();

@@ -18,10 +18,20 @@ pub(super) const LETTERS: [char; 4] = ['o', 'x', '+', '*'];
 /// Of the runs behind: none of the letters above.
 const BEHIND: &str = "abcdefghijkmnpqrstuvwyz";
 
-/// The legend in the border: name and newest value, with the curve's letter where there is no colour.
-fn title(pen: &Pen, pane: Pane, name: &str, legend: &[(String, String)], rest: &str) -> Line<'static> {
-    let mut line = pen.title(pane, name);
-    entries(pen, legend, pen.focused(pane), &mut line);
+/// The legend in the border: name and newest value, with the curve's letter where there is no colour. From the first curve on as many
+/// as there is room for, with a sign where that is not all of them.
+fn title(pen: &Pen, area: Rect, pane: Pane, name: &str, legend: &[(String, String)], rest: &str) -> Line<'static> {
+    let room = usize::from(area.width.saturating_sub(2));
+    let with = |count: usize| {
+        let mut line = pen.title(pane, name);
+        entries(pen, &legend[..count], pen.focused(pane), &mut line);
+        if count < legend.len() {
+            line.push_span(pen.span(Tone::Dim, "… "));
+        }
+        line
+    };
+    let mut line =
+        (1..=legend.len()).rev().map(with).find(|line| line.width() <= room).unwrap_or_else(|| with(legend.len().min(1)));
     if !rest.is_empty() {
         line.push_span(pen.span(Tone::Dim, format!("{rest} ")));
     }
@@ -52,7 +62,7 @@ pub(super) fn entries(pen: &Pen, legend: &[(String, String)], focus: Focused, li
 
 /// The first text that fits whole beside name and legend, or none.
 fn fitting(pen: &Pen, area: Rect, pane: Pane, name: &str, legend: &[(String, String)], texts: &[String]) -> String {
-    let used = title(pen, pane, name, legend, "").width() + 3;
+    let used = title(pen, area, pane, name, legend, "").width() + 3;
     texts.iter().find(|text| used + text.chars().count() <= usize::from(area.width)).cloned().unwrap_or_default()
 }
 
@@ -166,8 +176,8 @@ pub(super) fn number(plot: Plot, strand: &Strand, value: Option<f64>) -> String 
     text.trim_start().to_string()
 }
 
-/// Those of other runs first, so that this one's lie above them, and of these the first of the legend last: it matters most, and is
-/// seen where others have the same values. At most so many of this run's are drawn, with theirs of the others.
+/// Curves of a chart in drawing order: those of other runs first, so that this run's lie above them, and of these the first of the
+/// legend last. It matters most, and is seen where others have the same values. At most `most` curves of each run are drawn.
 pub(super) fn curves<'a>(pen: &Pen<'a>, plot: Plot, most: usize) -> Vec<Curve<'a>> {
     let x = pen.screen.charts.x;
     let own: Vec<_> = plot.strands(pen.state).into_iter().take(most).zip(LETTERS.into_iter().zip(TONES).cycle()).collect();
@@ -259,7 +269,9 @@ pub(super) fn loss(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let lifted = plots::lift(pen.state) > 0.0;
     let lift = |text: &str, how: &str| if lifted { format!("{text} {how}").trim_end().to_string() } else { how.to_string() };
     let mut others = others(pen, Plot::Loss);
-    others.iter_mut().for_each(|other| other.values.truncate(most));
+    for other in &mut others {
+        other.values.truncate(most);
+    }
     let all = [lift("rep and total drawn +1", &full), lift("drawn +1", &full), lift("+1", &full), full.clone(), short];
     // The runs behind are worth more than how it is said that the curves are lifted.
     let named: Vec<_> = about_others(&others)
@@ -268,7 +280,7 @@ pub(super) fn loss(pen: &Pen, area: Rect, buffer: &mut Buffer) {
         .collect();
     let texts: Vec<_> = named.into_iter().chain(about_others(&others)).chain(all).collect();
     let rest = fitting(pen, area, Pane::Loss, "Loss", &legend, &texts);
-    let title = title(pen, Pane::Loss, "Loss", &legend, &rest);
+    let title = title(pen, area, Pane::Loss, "Loss", &legend, &rest);
     let inner = pen.frame(area, title, pen.focused(Pane::Loss), buffer);
     chart.render(inner, buffer, pen.screen.palette, pen.screen.glyphs);
 }
@@ -309,7 +321,7 @@ pub(super) fn accuracy(pen: &Pen, area: Rect, buffer: &mut Buffer) {
         others.iter().flat_map(|others| texts.iter().map(move |text| format!("{text}  {others}").trim_start().to_string()));
     texts = with.chain(others.iter().cloned()).chain(texts.iter().cloned()).collect();
     let rest = fitting(pen, area, Pane::Accuracy, name, &legend, &texts);
-    let title = title(pen, Pane::Accuracy, name, &legend, &rest);
+    let title = title(pen, area, Pane::Accuracy, name, &legend, &rest);
     let inner = pen.frame(area, title, pen.focused(Pane::Accuracy), buffer);
     chart.render(inner, buffer, pen.screen.palette, pen.screen.glyphs);
 }
@@ -322,14 +334,15 @@ pub(super) fn third(pen: &Pen, area: Rect, buffer: &mut Buffer) {
     let curves = curves(pen, plot, usize::MAX);
     let chart = chart(pen, &curves, plot);
     let [full, short] = plot.names();
-    let whole = title(pen, Pane::Third, full, &legend, "").width() + 2 <= usize::from(area.width);
+    let wide = Rect { width: u16::MAX, ..area };
+    let whole = title(pen, wide, Pane::Third, full, &legend, "").width() + 2 <= usize::from(area.width);
     let name = if whole { full } else { short };
     // What is smoothed the loss says.
     let [full, short] = if chart.scale == Scale::Log { how(&chart) } else { Default::default() };
     let mut texts = about_others(&others(pen, plot));
     texts.extend([full, short]);
     let rest = fitting(pen, area, Pane::Third, name, &legend, &texts);
-    let title = title(pen, Pane::Third, name, &legend, &rest);
+    let title = title(pen, area, Pane::Third, name, &legend, &rest);
     let inner = pen.frame(area, title, pen.focused(Pane::Third), buffer);
     chart.render(inner, buffer, pen.screen.palette, pen.screen.glyphs);
 }

@@ -112,7 +112,7 @@ pub(super) fn part_names(part: Part) -> [&'static str; 2] {
 /// Names of parts, all as wide as the longest of them: spelt out where that leaves `rest` of `width` cells.
 pub(super) fn part_labels(parts: &[Part], width: usize, rest: usize) -> Vec<String> {
     let longest = |which: usize| parts.iter().map(|part| part_names(*part)[which].len()).max().unwrap_or(0);
-    let which = if longest(0) + rest <= width { 0 } else { 1 };
+    let which = usize::from(longest(0) + rest > width);
     let longest = longest(which);
     parts.iter().map(|part| format!("{:<longest$}", part_names(*part)[which])).collect()
 }
@@ -135,7 +135,7 @@ pub(super) fn brief_step(pen: &Pen, room: usize) -> String {
     let mut text = format!("{}ms", ms(timing.p50_ms));
     // With room for three digits each, or names would come and go as shares change.
     let whole: usize = pen.state.parts.iter().map(|part| part_names(*part)[0].len() + 5).sum();
-    let which = if "1000ms %".len() + whole <= room { 0 } else { 1 };
+    let which = usize::from("1000ms %".len() + whole > room);
     for next in named(which) {
         if text.len() + next.len() + 2 > room {
             break;

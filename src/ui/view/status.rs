@@ -246,7 +246,7 @@ pub(super) fn views(pen: &Pen) -> Line<'static> {
     line
 }
 
-/// Whether the run, or the replay of one, is paused: the same key makes it go on.
+/// Tells whether the run, or the replay of one, is paused: the same key makes it go on.
 fn stands_still(pen: &Pen) -> bool {
     match &pen.screen.pace {
         Some(pace) => pace.ends_with("paused"),
@@ -305,8 +305,8 @@ pub(super) fn hints(pen: &Pen, area: Rect, named: Named, buffer: &mut Buffer) {
     line_at(buffer, area.x, area.y, area.width, &line);
 }
 
-/// Where the crosshair is, what was changed there and how to get rid of it, which is always to be seen; between these, as far as
-/// there is room, the values of the chosen chart, those of the runs behind, and of the other terms.
+/// Draws the line of the crosshair: its place, what was changed there, and the key that removes it, which is always seen. Between
+/// these stand, as far as there is room, the values of the chosen chart, those of the runs behind, and of the other terms.
 fn crosshair(pen: &Pen, step: u64, area: Rect, buffer: &mut Buffer) {
     let way_out = format!("{} back ", pen.screen.keymap.key_of(Scope::Everywhere, Intent::Back));
     let room = usize::from(area.width).saturating_sub(way_out.width() + 2);
