@@ -228,10 +228,8 @@ fn a_replay_goes_on_from_any_step_as_if_it_had_been_played_to_there() {
         assert!(state.started.is_some() && state.log.iter().any(|line| line.text.contains("trains fc3")), "{target}");
         // What happened between two reports belongs to the step before.
         assert_eq!(state.turns.len(), usize::from(step >= 20), "{target}");
-        let mut played: u64 = state.next_seq;
-        for record in records {
+        for (played, record) in (state.next_seq..).zip(records) {
             assert_eq!(record.seq, played, "{target}");
-            played += 1;
             state.apply(&record);
         }
         assert_eq!(essence(&state), whole, "{target}");

@@ -133,8 +133,8 @@ impl CommandLine {
         (self.fault, self.turning) = (None, None);
     }
 
-    fn put(&mut self, text: String) {
-        self.field = TextField::with(&text, LONGEST);
+    fn put(&mut self, text: &str) {
+        self.field = TextField::with(text, LONGEST);
         self.touched();
     }
 
@@ -169,11 +169,11 @@ impl CommandLine {
         };
         let at = at.min(remembered.len() as isize - 1);
         if at < 0 {
-            self.put(draft);
+            self.put(&draft);
             return;
         }
         let at = at as usize;
-        self.put(remembered[remembered.len() - 1 - at].clone());
+        self.put(&remembered[remembered.len() - 1 - at]);
         self.past = Some((at, draft));
     }
 }

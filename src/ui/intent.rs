@@ -323,6 +323,10 @@ fn perform(screen: &mut Screen, state: &RunState, intent: Intent) -> Vec<Effect>
         Intent::LineDown => scroll(screen, state, 1, Direction::Forward),
         Intent::PageUp => scroll(screen, state, 10, Direction::Back),
         Intent::PageDown => scroll(screen, state, 10, Direction::Forward),
+        Intent::First if screen.focus == Pane::Controls && screen.maximised != Some(Pane::Log) => screen.dial = 0,
+        Intent::Last if screen.focus == Pane::Controls && screen.maximised != Some(Pane::Log) => {
+            screen.dial = dials(state).len().saturating_sub(1);
+        }
         Intent::First => scroll(screen, state, usize::MAX, Direction::Back),
         Intent::Last => scroll(screen, state, usize::MAX, Direction::Forward),
         Intent::OlderReport => walk(screen, state, Direction::Back),

@@ -206,6 +206,8 @@ pub const KEYMAP: &[Binding] = table! {
     Dash [key('N')] PreviousMarker "previous marker";
     Controls [named(KeyCode::Up), key('k')] DialUp "the dial above";
     Controls [named(KeyCode::Down), key('j')] DialDown "the dial below";
+    Controls [named(KeyCode::Home)] First "the first dial";
+    Controls [named(KeyCode::End)] Last "the last dial";
     Controls [key('+'), named(KeyCode::Right), key('l')] More "propose 10 % more" "more";
     Controls [key('-'), named(KeyCode::Left), key('h')] Less "propose 10 % less" "less";
     Controls [key('*')] Double "propose twice the value";

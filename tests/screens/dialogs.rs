@@ -102,7 +102,8 @@ fn dialogs_of_choices_are_whole_at_every_size() {
 
 #[test]
 fn why_a_run_failed_is_read_to_its_end_on_the_smallest_screen() {
-    let message: String = (0..90).map(|n| format!("cause{n} ")).collect::<String>() + "\nthe very last words";
+    let causes: Vec<String> = (0..90).map(|n| format!("cause{n}")).collect();
+    let message = causes.join(" ") + "\nthe very last words";
     let (state, mut screen) = fold(&recording::ended(midway(Kind::Rrm, Machines::Gpu), Outcome::Failed { message }));
     screen.folder = format!("/scratch/{}/runs/quickstart-s1", "a-long-folder-name/".repeat(6));
     for (width, height) in SIZES {
@@ -128,7 +129,7 @@ fn why_a_run_failed_is_read_to_its_end_on_the_smallest_screen() {
 
 #[test]
 fn a_long_note_is_seen_whole_where_it_is_typed_and_where_it_is_remembered() {
-    let note: String = (0..25).map(|n| format!("word{n:02} ")).collect();
+    let note = (0..25).map(|n| format!("word{n:02}")).collect::<Vec<_>>().join(" ");
     let mut records = midway(Kind::Rrm, Machines::Gpu);
     let last = records.last().unwrap().clone();
     records.push(Record {
@@ -139,7 +140,7 @@ fn a_long_note_is_seen_whole_where_it_is_typed_and_where_it_is_remembered() {
             by: Some(CommandId(3)),
             change: Change::Lambda(0.1),
             previous: Change::Lambda(0.25),
-            note: Some(note.trim().into()),
+            note: Some(note.clone()),
             stair: None,
         },
     });
@@ -147,11 +148,11 @@ fn a_long_note_is_seen_whole_where_it_is_typed_and_where_it_is_remembered() {
     for (width, height) in [(60, 16), (80, 24)] {
         press(&mut screen, &state, "H");
         let shown = words(&picture(width, height, &state, &screen));
-        assert!(shown.contains(note.trim()) && shown.contains("Esc close"), "{width}x{height}: {shown}");
+        assert!(shown.contains(note.as_str()) && shown.contains("Esc close"), "{width}x{height}: {shown}");
         press(&mut screen, &state, "\x1be0.5\t\t");
-        intent::paste(&mut screen, note.trim());
+        intent::paste(&mut screen, note.as_str());
         let shown = words(&picture(width, height, &state, &screen));
-        assert!(shown.contains(note.trim()) && shown.contains("Enter apply"), "{width}x{height}: {shown}");
+        assert!(shown.contains(note.as_str()) && shown.contains("Enter apply"), "{width}x{height}: {shown}");
         press(&mut screen, &state, "\x1b");
     }
 }

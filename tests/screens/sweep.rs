@@ -668,7 +668,7 @@ fn names_that_share_a_beginning_stay_different_at_every_size() {
     }
     press(&mut view, &board, "nr");
     let shown = picture(60, 16, &board, &mut view);
-    let joined: String = shown.chars().filter(|c| c.is_ascii_graphic()).collect();
+    let joined: String = shown.chars().filter(char::is_ascii_graphic).collect();
     assert!(joined.contains("seed10"), "{shown}");
 }
 

@@ -110,11 +110,16 @@ fn images_under_attack_are_those_that_the_probe_counts() {
         let pieces = shown.pieces.iter().filter(|p| p.group == Group::Fooled);
         pieces.map(|p| p.index).collect::<Vec<_>>()
     };
+    // Under a wide attack many are; it is narrow again before training goes on.
+    let radius = |run: &mut Running, eps: f64| run.ask(Command::Set { change: Change::Eps(Eps(eps)), note: None });
+    radius(&mut run, 0.5);
     let all = look(&mut run, 1, 200, 0);
     let page = look(&mut run, 1, 2, 2);
+    radius(&mut run, 0.1);
+    assert!(all.fooled > 4, "{}", all.fooled);
     assert_eq!((fooled(&all).len() as u64, all.from, page.from), (all.fooled, 0, 2));
     assert!(all.pieces.iter().filter(|p| p.group == Group::Hardest).count() <= 1);
-    assert_eq!(fooled(&page), fooled(&all)[2..4.min(all.fooled as usize)]);
+    assert_eq!(fooled(&page), fooled(&all)[2..4]);
     let refused = run.ask(Command::Exhibit { each: 9, fooled: 0, from: 0 });
     run.until("refusal", |e| matches!(e, Event::Refused { by, reason } if *by == refused && reason.contains("1 to 8")));
     run.ask(Command::Set { change: Change::Flow(Flow::Running), note: None });

@@ -17,6 +17,9 @@ use image::ImageEncoder as _;
 use image::codecs::png::PngEncoder;
 use std::collections::HashSet;
 
+/// Images of a group that are drawn: a look at a run may hold hundreds.
+const EACH: usize = 8;
+
 #[derive(Default)]
 pub struct Board {
     rows: Rows,
@@ -110,7 +113,7 @@ impl Board {
     fn pictures(&self, exhibit: &Exhibit) -> Vec<Value> {
         let mut values = Vec::new();
         for &group in Group::ALL {
-            let pieces = exhibit.pieces.iter().filter(|piece| piece.group == group);
+            let pieces = exhibit.pieces.iter().filter(|piece| piece.group == group).take(EACH);
             for (number, piece) in pieces.enumerate() {
                 let Ok([natural, attacked, _]) = piece.pixels() else { continue };
                 let label = self.class(piece.label);

@@ -23,7 +23,7 @@ const LONGEST_SEARCH: usize = 40;
 pub(super) fn help(screen: &Screen, search: Search, scroll: usize, event: &KeyEvent) -> Option<Dialog> {
     let at = |search, scroll| Some(Dialog::Help { search, scroll });
     match (search, event.code) {
-        (Search::Typing(_), KeyCode::Esc) => at(Search::Off, 0),
+        (Search::Typing(_) | Search::Found(_), KeyCode::Esc) => at(Search::Off, 0),
         (Search::Typing(field), KeyCode::Enter) => at(Search::Found(field.text().to_string()), 0),
         (Search::Typing(mut field), code) => {
             let scroll = match field.key(event) {
@@ -35,7 +35,6 @@ pub(super) fn help(screen: &Screen, search: Search, scroll: usize, event: &KeyEv
             at(Search::Typing(field), scroll)
         }
         (_, KeyCode::Char('/')) => at(Search::Typing(TextField::new(LONGEST_SEARCH)), 0),
-        (Search::Found(_), KeyCode::Esc) => at(Search::Off, 0),
         (_, KeyCode::Esc | KeyCode::Char('?' | 'q') | KeyCode::F(1) | KeyCode::Enter) => None,
         (search, code) => {
             let wanted = if let Search::Found(text) = &search { text } else { "" };

@@ -16,7 +16,7 @@ pub(super) fn draw(pen: &Pen, command: &CommandLine, area: Rect, buffer: &mut Bu
     let bottom = Rect { y: area.bottom().saturating_sub(1), height: 1.min(area.height), ..area };
     Clear.render(bottom, buffer);
     line_at(buffer, bottom.x, bottom.y, bottom.width, &input(pen, command, known, usize::from(area.width)));
-    let lines = above(pen, command, known, usize::from(area.width));
+    let lines = above(pen, command, known, (usize::from(area.width), usize::from(area.height / 2)));
     let height = (lines.len() as u16).min(bottom.y.saturating_sub(area.y));
     let over = Rect { y: bottom.y - height, height, ..area };
     Clear.render(over, buffer);
@@ -45,17 +45,17 @@ fn input(pen: &Pen, command: &CommandLine, known: Known, width: usize) -> Line<'
     line
 }
 
-/// A fault has all the lines it needs, up to three; anything else is one.
-fn above(pen: &Pen, command: &CommandLine, known: Known, width: usize) -> Vec<Line<'static>> {
+/// A fault, and what a change would do, have all the lines they need, up to `most`; anything else is one.
+fn above(pen: &Pen, command: &CommandLine, known: Known, (width, most): (usize, usize)) -> Vec<Line<'static>> {
     if let Some(fault) = &command.fault {
         let wrapped = wrap(&format!("! {fault}"), width.saturating_sub(2).max(1));
-        return wrapped.into_iter().take(3).map(|text| Line::from(pen.span(Tone::Error, format!(" {text}")))).collect();
+        return wrapped.into_iter().take(most).map(|text| Line::from(pen.span(Tone::Error, format!(" {text}")))).collect();
     }
     let spoken = parse(command.text(), known);
     let completion = command.completion(known);
     if let (Ok(spoken @ Spoken::Set { .. }), true) = (&spoken, command.chosen().is_none()) {
         let wrapped = wrap(&would(pen, spoken), width.saturating_sub(2).max(1));
-        return wrapped.into_iter().take(3).map(|text| Line::from(pen.span(Tone::Ok, format!(" {text}")))).collect();
+        return wrapped.into_iter().take(most).map(|text| Line::from(pen.span(Tone::Ok, format!(" {text}")))).collect();
     }
     if completion.words.is_empty() {
         let name = command.text().split_whitespace().next().unwrap_or_default();

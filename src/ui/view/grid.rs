@@ -175,8 +175,12 @@ fn footer(pen: &Pen, shown: usize, pages: usize, area: Rect, buffer: &mut Buffer
     if screen.charts.band == Band::Hidden {
         line.push_span(pen.span(Tone::Dim, "  no band"));
     }
-    for (i, (letter, other)) in behind(pen).enumerate() {
-        let name = run_name(other);
+    let (letters, names): (Vec<char>, Vec<String>) =
+        behind(pen).map(|(letter, other)| (letter, run_name(other).to_string())).unzip();
+    // `  a NAME` each, and before them what they are.
+    let room = usize::from(area.width).saturating_sub(line.width() + "  behind:".len());
+    let names = pen.brush().shortened_list(&names, (room / names.len().max(1)).saturating_sub(4));
+    for (i, (letter, name)) in letters.iter().zip(names).enumerate() {
         line.push_span(pen.span(Tone::Dim, if i == 0 { "  behind: " } else { "  " }));
         line.push_span(pen.span(Tone::Text, format!("{letter} {name}")));
     }

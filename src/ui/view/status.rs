@@ -213,7 +213,6 @@ fn useful(pen: &Pen, binding: &Binding) -> bool {
         Intent::Overlays => !pen.screen.runs.overlays.is_empty(),
         // Where nothing is steered it is the same as leaving.
         Intent::Detach => pen.screen.access == Access::Steer && !is_over(pen.state),
-        Intent::SeekForward | Intent::SeekFarForward | Intent::SeekEnd => !is_over(pen.state),
         Intent::SeekBack | Intent::SeekFarBack => pen.state.step > 0,
         // Of no use before there are images.
         Intent::NextLook | Intent::Open if pen.screen.view == View::Gallery => pen.state.exhibit.is_some(),
@@ -228,7 +227,7 @@ fn useful(pen: &Pen, binding: &Binding) -> bool {
         Intent::Open if pen.screen.view == View::Events => pen.screen.events.half == Half::Marks,
         // A replay holds and goes on by the same key.
         Intent::Pause => steers || (pen.screen.pace.is_some() && !is_over(pen.state)),
-        Intent::Faster | Intent::Slower => !is_over(pen.state),
+        Intent::Faster | Intent::Slower | Intent::SeekForward | Intent::SeekFarForward | Intent::SeekEnd => !is_over(pen.state),
         _ => true,
     }
 }
@@ -396,8 +395,15 @@ pub(super) fn toasts(pen: &Pen, hints: Rect, log: Option<Rect>, buffer: &mut Buf
             Mood::Bad => pen.style(Tone::Error).add_modifier(ratatui::style::Modifier::REVERSED),
         };
         let text = pen.screen.glyphs.words(toast.text.clone()).into_owned();
-        let lines = wrap(&text, room);
-        let lines = &lines[..lines.len().min(TOAST_LINES)];
+        let mut lines = wrap(&text, room);
+        if lines.len() > TOAST_LINES {
+            // That something is missing must be seen.
+            lines = wrap(&text, room.saturating_sub(2).max(1));
+            lines.truncate(TOAST_LINES);
+            if let Some(last) = lines.last_mut() {
+                last.push_str(" …");
+            }
+        }
         let widest = lines.iter().map(|line| line.width()).max().unwrap_or(0);
         let width = (widest as u16 + 2).min(hints.width);
         for line in lines.iter().rev() {
