@@ -149,8 +149,9 @@ fn validation_images_are_held_out_or_given_and_what_is_written_says_how() {
         assert!(faults.lines().count() == 1 && faults.contains(said), "{faults}");
     }
     // Written before there was a choice.
-    let old: String = to_toml(&drawn).lines().filter(|line| !line.starts_with("split")).map(|line| format!("{line}\n")).collect();
-    let old = read_written(&old, Path::new("x.toml"), &["seed=4".into()]).unwrap();
+    let text = to_toml(&drawn);
+    let old: Vec<&str> = text.lines().filter(|line| !line.starts_with("split")).collect();
+    let old = read_written(&old.join("\n"), Path::new("x.toml"), &["seed=4".into()]).unwrap();
     assert_eq!((split(&old), old.seed), (ValidationSplit::LastNames, 4));
     let embedded = judge(ERM, &[]).unwrap();
     assert_eq!(read_written(&to_toml(&embedded), Path::new("x.toml"), &[]).unwrap(), embedded);

@@ -152,20 +152,20 @@ fn a_run_of_an_earlier_version_keeps_its_split() {
     let through = train(then.clone(), None, || {});
     let run = through.checkpoints.parent().unwrap();
     let log = std::fs::read_to_string(run.join("events.jsonl")).unwrap();
-    let log: String = log
+    let log: Vec<String> = log
         .lines()
         .map(|line| {
             let mut record: serde_json::Value = serde_json::from_str(line).unwrap();
             if let Some(started) = record["event"].get_mut("started") {
                 forget(started, "split");
             }
-            format!("{record}\n")
+            record.to_string()
         })
         .collect();
-    std::fs::write(run.join("events.jsonl"), log).unwrap();
-    let text: String =
-        check::to_toml(&then).lines().filter(|line| !line.starts_with("split")).map(|l| format!("{l}\n")).collect();
-    std::fs::write(run.join("config.toml"), text).unwrap();
+    std::fs::write(run.join("events.jsonl"), log.join("\n") + "\n").unwrap();
+    let text = check::to_toml(&then);
+    let text: Vec<&str> = text.lines().filter(|line| !line.starts_with("split")).collect();
+    std::fs::write(run.join("config.toml"), text.join("\n")).unwrap();
 
     // As resume and repeat read it, and as fork does.
     let read = history::read(&RunFolder::open(run.parent().unwrap(), Path::new("r")).unwrap()).unwrap().started;

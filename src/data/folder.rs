@@ -172,20 +172,20 @@ fn is_unlabelled(place: &Path, train: &Path) -> Result<bool, DataError> {
 
 /// The images of a part beside the training images, with the labels of `train`, and the classes that it has no images of.
 fn part(place: &Path, train: &Tree, depth: Depth, ignored: &mut Ignored) -> Result<(Labels, Vec<OsString>), DataError> {
-    let images = match annotations::list_in(place)?.filter(|_| depth == Depth::Nested) {
-        Some(list) => annotations::read(&list, place, train, ignored)?,
-        None => {
-            let tree = Tree::list(place, |_| true, depth, ignored)?;
-            // Labels would mean different things.
-            if let Some(alone) = tree.classes.iter().find(|class| train.label_of(&class.name).is_none()) {
-                return Err(DataError::File {
-                    file: place.join(&alone.name),
-                    why: format!("there is no folder of this class in {}", train.place.display()),
-                    advice: "give both parts the same classes",
-                });
-            }
-            tree.labelled(train)
+    let list = annotations::list_in(place)?.filter(|_| depth == Depth::Nested);
+    let images = if let Some(list) = list {
+        annotations::read(&list, place, train, ignored)?
+    } else {
+        let tree = Tree::list(place, |_| true, depth, ignored)?;
+        // Labels would mean different things.
+        if let Some(alone) = tree.classes.iter().find(|class| train.label_of(&class.name).is_none()) {
+            return Err(DataError::File {
+                file: place.join(&alone.name),
+                why: format!("there is no folder of this class in {}", train.place.display()),
+                advice: "give both parts the same classes",
+            });
         }
+        tree.labelled(train)
     };
     let mut seen = vec![false; train.classes.len()];
     for &label in &images.labels {

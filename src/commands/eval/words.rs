@@ -183,7 +183,13 @@ mod tests {
             looked_for: Vec::new(),
             seconds: 1.0,
         };
-        let evaluation = Evaluation { folder: "x".into(), settings: json!({"norm": "linf", "eps": 0.1}), report, stored: None };
+        let evaluation = Evaluation {
+            folder: "x".into(),
+            settings: json!({"norm": "linf", "eps": 0.1}),
+            report,
+            stored: None,
+            everything: None,
+        };
         let value = object(&evaluation);
         assert_eq!((&value["adversarial_accuracy"], &value["norm"]), (&json!(0.4), &json!("linf")));
         assert!(text(&evaluation).contains("unknown whether seen"));
