@@ -4,8 +4,8 @@
 
 use proptest::prelude::*;
 use rematch::config::check::keys::Fallback;
-use rematch::config::check::{KEYS, load, read, to_toml};
-use rematch::config::{Augment, Config, Method, Network, Norm, Schedule, Source};
+use rematch::config::check::{KEYS, load, read, read_written, to_toml};
+use rematch::config::{Augment, Config, Method, Network, Norm, Schedule, Source, ValidationSplit};
 use std::path::Path;
 
 const ERM: &str =
@@ -90,6 +90,11 @@ fn each_fault_is_said_exactly() {
             "teacher.checkpoint belongs to method.name = \"rrm\" or \"rrm-plus\" or \"kd\" or \"rdt\" or \"ard\" or \"rslad\", and this is \"erm\"; remove it",
         ),
         ("train.report_hz = nan", &[], "train.report_hz = nan is out of range; allowed: 0.1 to 10"),
+        (
+            "data.split_seed = 1",
+            &[],
+            "data.split_seed belongs to data.source = \"folder\" or \"restricted-imagenet\", and this is \"fashion-mnist-10k\"; remove it",
+        ),
         ("probe.images = 1001", &[], "probe.images = 1001 is out of range; allowed: 1 to data.validation, which is 1000"),
         ("probe = 3", &[], "'probe' is a section, not a key; allowed in it: per_epoch, images, steps"),
     ] {
@@ -115,6 +120,41 @@ fn each_fault_is_said_exactly() {
     assert!(syntax.starts_with("x.toml:2:") && syntax.lines().count() == 1, "{syntax}");
     let missing = load(Path::new("no/such.toml"), &[]).unwrap_err().to_string();
     assert!(missing.starts_with("no/such.toml: there is no such file"), "{missing}");
+}
+
+#[test]
+fn validation_images_are_held_out_or_given_and_what_is_written_says_how() {
+    let folder = ERM.replace("'fashion-mnist-10k'", "'folder'\ndata.path = '/d'\ndata.size = 32");
+    let split = |config: &Config| config.data.files.as_ref().unwrap().split;
+    let drawn = judge(&folder, &[]).unwrap();
+    assert_eq!((split(&drawn), drawn.data.validation, drawn.probe.images), (ValidationSplit::Seeded { seed: 0 }, 1000, 500));
+    for set in [&["data.split_seed=7"][..], &["data.split=last-names"], &["data.validation_path=/v"], &["data.validation=20"]] {
+        let config = judge(&folder, set).unwrap();
+        assert_ne!(config, drawn, "{set:?}");
+        assert_eq!(judge(&to_toml(&config), &[]), Ok(config.clone()));
+        assert_eq!(read_written(&to_toml(&config), Path::new("x.toml"), &[]).unwrap(), config);
+    }
+    let given = judge(&format!("{folder}data.validation = 30\n"), &["data.validation_path=/v"]).unwrap();
+    assert_eq!((given.data.validation, given.probe.images), (0, 500), "the command line replaces what the file says");
+    let seeded = format!("{folder}data.split_seed = 3\n");
+    assert_eq!(split(&judge(&seeded, &["data.split=last-names"]).unwrap()), ValidationSplit::LastNames);
+    for (added, said) in [
+        (
+            "data.validation = 30\ndata.validation_path = '/v'\n",
+            "data.validation holds training images out, and data.validation_path",
+        ),
+        ("data.split = 'last-names'\ndata.split_seed = 3\n", "data.split_seed belongs to data.split = \"seeded\", and this is"),
+    ] {
+        let faults = judge(&format!("{folder}{added}"), &[]).unwrap_err();
+        assert!(faults.lines().count() == 1 && faults.contains(said), "{faults}");
+    }
+    // Written before there was a choice.
+    let text = to_toml(&drawn);
+    let old: Vec<&str> = text.lines().filter(|line| !line.starts_with("split")).collect();
+    let old = read_written(&old.join("\n"), Path::new("x.toml"), &["seed=4".into()]).unwrap();
+    assert_eq!((split(&old), old.seed), (ValidationSplit::LastNames, 4));
+    let embedded = judge(ERM, &[]).unwrap();
+    assert_eq!(read_written(&to_toml(&embedded), Path::new("x.toml"), &[]).unwrap(), embedded);
 }
 
 #[test]

@@ -4,8 +4,9 @@
 #![expect(clippy::unwrap_used, reason = "a test says best where it broke by breaking there")]
 
 use crossbeam_channel::unbounded;
-use rematch::config::{Augment, Config, DeviceChoice, check};
+use rematch::config::{Augment, Config, DeviceChoice, ValidationSplit, check};
 use rematch::protocol::event::{Event, Outcome, Warning};
+use rematch::run::history;
 use rematch::run::recorder::Recorder;
 use rematch::run::store::RunFolder;
 use rematch::train::{Options, prepare};
@@ -129,4 +130,98 @@ fn a_file_that_goes_bad_while_training_is_named() {
         "{:?}",
         left_out.warned
     );
+}
+
+/// Takes every field of this name away, wherever it stands.
+fn forget(value: &mut serde_json::Value, name: &str) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            fields.remove(name);
+            fields.values_mut().for_each(|value| forget(value, name));
+        }
+        serde_json::Value::Array(values) => values.iter_mut().for_each(|value| forget(value, name)),
+        _ => {}
+    }
+}
+
+#[test]
+fn a_run_of_an_earlier_version_keeps_its_split() {
+    let folder = tree();
+    // What such a run leaves: neither its log nor its config names a split, and the last names were held out.
+    let then = config(folder.path(), &["data.split=last-names", "data.storage=stream"]);
+    let through = train(then.clone(), None, || {});
+    let run = through.checkpoints.parent().unwrap();
+    let log = std::fs::read_to_string(run.join("events.jsonl")).unwrap();
+    let log: Vec<String> = log
+        .lines()
+        .map(|line| {
+            let mut record: serde_json::Value = serde_json::from_str(line).unwrap();
+            if let Some(started) = record["event"].get_mut("started") {
+                forget(started, "split");
+            }
+            record.to_string()
+        })
+        .collect();
+    std::fs::write(run.join("events.jsonl"), log.join("\n") + "\n").unwrap();
+    let text = check::to_toml(&then);
+    let text: Vec<&str> = text.lines().filter(|line| !line.starts_with("split")).collect();
+    std::fs::write(run.join("config.toml"), text.join("\n")).unwrap();
+
+    // As resume and repeat read it, and as fork does.
+    let read = history::read(&RunFolder::open(run.parent().unwrap(), Path::new("r")).unwrap()).unwrap().started;
+    assert_eq!((&read.config, read.data.split), (&then, None));
+    assert_eq!(check::load_written(&run.join("config.toml"), &[]).unwrap(), then);
+    let resumed = train(read.config, Some(through.checkpoints.join("step-00000004")), || {});
+    assert!(through.weights(8) == resumed.weights(8));
+    let data = rematch::data::load(&then.data).unwrap();
+    let rematch::data::Portion::Streamed(held) = &data.validation else { panic!("asked to be streamed") };
+    assert!(held.paths.iter().all(|path| path.ends_with("10.jpg") || path.ends_with("11.jpg")), "{:?}", held.paths);
+
+    // A new run of the same words draws, and what is written says so.
+    let now = check::load(&run.join("config.toml"), &[]).unwrap();
+    assert_eq!(now.data.files.as_ref().unwrap().split, ValidationSplit::Seeded { seed: 0 });
+    std::fs::write(run.join("config.toml"), check::to_toml(&now)).unwrap();
+    assert_eq!(check::load_written(&run.join("config.toml"), &[]).unwrap(), now);
+}
+
+fn remarks(config: Config, options: Options) -> Vec<String> {
+    let data = rematch::data::load(&config.data).unwrap();
+    let options = Options { device: DeviceChoice::Cpu, threads: Some(1), ..options };
+    prepare(config, data, options).unwrap().remarks
+}
+
+#[test]
+fn a_teacher_or_a_parent_with_another_split_is_named_when_the_run_starts() {
+    let folder = tree();
+    let made = train(config(folder.path(), &["data.split_seed=1", "train.epochs=1"]), None, || {});
+    let teacher = format!("teacher.checkpoint={}", made.checkpoints.join("step-00000004").display());
+    let with = |set: &[&str]| config(folder.path(), &[&["method.name=kd", &teacher], set].concat());
+    let said = remarks(with(&[]), Options::default());
+    assert!(said.len() == 1 && said[0].contains("split otherwise (seeded, seed 1, 4 held out)"), "{said:?}");
+    assert_eq!(remarks(with(&["data.split_seed=1"]), Options::default()), [""; 0]);
+    // The teacher's file says which files there were.
+    std::fs::copy(folder.path().join("train/red/00.jpg"), folder.path().join("train/red/new.jpg")).unwrap();
+    let said = remarks(with(&["data.split_seed=1"]), Options::default());
+    assert!(said.len() == 1 && said[0].contains("have changed since the teacher was trained"), "{said:?}");
+
+    let parent = config(folder.path(), &["data.split_seed=1"]);
+    let fork =
+        Options { resume: Some(made.checkpoints.join("step-00000004")), branch: Some(Box::new(parent)), ..Options::default() };
+    let said = remarks(config(folder.path(), &[]), fork);
+    assert!(said.len() == 1 && said[0].contains("than its parent's (seeded, seed 1"), "{said:?}");
+}
+
+#[test]
+fn fewer_images_than_asked_for_are_said_before_the_first_step() {
+    let folder = tree();
+    let (train, home) = (folder.path().join("train"), folder.path().join("valid"));
+    for class in ["red", "blue"] {
+        std::fs::create_dir_all(home.join(class)).unwrap();
+        std::fs::rename(train.join(class).join("11.jpg"), home.join(class).join("11.jpg")).unwrap();
+    }
+    let path = format!("data.validation_path={}", home.display());
+    let said = remarks(config(folder.path(), &[&path, "evaluation.images=50"]), Options::default());
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said[0].starts_with("probe.images = 500, and there are 2 validation images"), "{said:?}");
+    assert!(said[1].starts_with("evaluation.images = 50, and there are 4 test images"), "{said:?}");
 }

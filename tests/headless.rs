@@ -776,3 +776,82 @@ fn a_loss_that_is_not_finite_fails_a_run_that_nobody_watches_and_names_the_step(
     assert!(message.contains("became NaN or infinite at step "), "{message}");
     assert!(ended.out.contains(&format!("error: {message}")), "{}", ended.out);
 }
+
+#[test]
+fn a_config_is_checked_with_its_data_and_teacher_and_nothing_is_written() {
+    let (data, home) = (idx(Packed::No), tempfile::tempdir().unwrap());
+    let runs = home.path().join("runs");
+    let settings = on_idx(data.path());
+    let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+    let check = |config: &str, more: &[&str]| {
+        let mut command = rematch(&["config", config, "--check"]);
+        for setting in settings.iter().chain(more) {
+            command.args(["-s", setting]);
+        }
+        command
+    };
+    let teacher = "configs/quickstart/rrm.toml";
+    let fits = Program::start(&mut check(teacher, &["evaluation.images=600"])).end();
+    assert_eq!((fits.code, &*fits.err), (Some(0), ""), "{fits:?}");
+    for part in
+        ["100 training, 100 validation and 60 test images", "teacher ", "fc2", "assets/teacher.safetensors", "10 an epoch"]
+    {
+        assert!(fits.out.contains(part), "{part} is not in\n{}", fits.out);
+    }
+    assert!(fits.out.contains("! note       evaluation.images = 600, and there are 60 test images"), "{}", fits.out);
+    let dry = train(teacher, &runs, &settings, &["--dry-run"]).end();
+    assert!(dry.code == Some(0) && dry.out.ends_with("Everything is there and fits. Nothing was written.\n"), "{dry:?}");
+    assert!(!runs.exists());
+
+    let gone = format!("data.path={}", home.path().join("gone").display());
+    for (more, said) in [
+        (&["teacher.checkpoint=none.safetensors"][..], &["teacher.checkpoint = ", "none.safetensors"][..]),
+        // Both at once.
+        (&[&gone, "teacher.checkpoint=none.safetensors"], &["gone: there is no such folder", "none.safetensors"]),
+        (&["student.feature_width=64"], &["this teacher does not fit", "128 wide"]),
+        (&["train.batch=200"], &["train.batch = 200 is larger than the 100 training images; allowed: 1 to 100"]),
+        (&["data.validation=101"], &["data.validation = 101 does not fit this data; allowed: at most half of the 200"]),
+    ] {
+        let told = refused(&mut check(teacher, more), &runs);
+        for part in said {
+            assert!(told.contains(part), "{part} is not in {told}");
+        }
+    }
+}
+
+#[test]
+fn a_split_is_exported_as_arrays_and_as_image_files() {
+    let (data, home) = (idx(Packed::No), tempfile::tempdir().unwrap());
+    let settings = on_idx(data.path());
+    let export = |split: &str, out: &Path| {
+        let mut command = rematch(&["data", "export", ERM, "--split", split, "--out", out.to_str().unwrap()]);
+        for setting in &settings {
+            command.args(["-s", setting]);
+        }
+        command
+    };
+    let (arrays, folder) = (home.path().join("validation.npz"), home.path().join("validation"));
+    for out in [&arrays, &folder] {
+        let ended = Program::start(&mut export("validation", out)).end();
+        assert!(ended.code == Some(0) && ended.out.contains("100 validation images of "), "{ended:?}");
+    }
+    let read = tch::Tensor::read_npz(&arrays).unwrap();
+    let shapes: Vec<(&str, Vec<i64>)> = read.iter().map(|(name, tensor)| (name.as_str(), tensor.size())).collect();
+    assert_eq!(shapes, [("images", vec![100, 1, 28, 28]), ("labels", vec![100]), ("places", vec![100])]);
+    let pixels = Vec::<u8>::try_from(read[0].1.flatten(0, -1)).unwrap();
+    let labels = Vec::<i64>::try_from(&read[1].1).unwrap();
+    let images = rematch::data::idx::load_folder(data.path(), 100).unwrap();
+    let rematch::data::Portion::Resident(held) = &images.validation else { panic!("kept in memory") };
+    assert!(pixels == held.pixels && labels.iter().zip(&held.labels).all(|(a, b)| *a == i64::from(*b)));
+    let table = fs::read_to_string(folder.join("images.csv")).unwrap();
+    for (place, line) in table.lines().skip(1).enumerate() {
+        let file = folder.join(line.split('"').nth(1).unwrap());
+        assert_eq!(image::open(&file).unwrap().into_luma8().as_raw(), held.image(place), "{line}");
+    }
+    assert_eq!(table.lines().count(), 101);
+    // What is there stays.
+    for (out, said) in [(&arrays, "is there already; name another with --out, or say --force"), (&folder, "is there already")] {
+        let told = Program::start(&mut export("test", out)).end();
+        assert!(told.code == Some(2) && told.err.contains(said), "{told:?}");
+    }
+}

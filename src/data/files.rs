@@ -68,23 +68,20 @@ pub(super) fn assemble(
     let view = View { size: settings.size, resize: settings.resize };
     let files = |Labels { paths, labels }| Files { paths, labels, view, faulty: settings.faulty };
     let all = files(train);
-    let (train, validation, facts) = match given {
-        Some((home, images)) => {
-            let facts = split::record("folder".into(), &within(&root, &all.paths), &within(&home, &images.paths));
-            (all, files(images), facts)
-        }
-        None => {
-            let paths = within(&root, &all.paths);
-            let data = Labelled { name: &name, labels: &all.labels, classes: classes.len(), validation, advice };
-            let places = match settings.split {
-                ValidationSplit::LastNames => split::last_of_each_class(&data)?,
-                ValidationSplit::Seeded { seed } => split::seeded(&data, seed, &paths)?,
-            };
-            let of = |places: &[usize]| places.iter().map(|&place| paths[place]).collect::<Vec<_>>();
-            let facts = split::record(split::rule(settings.split), &of(&places.train), &of(&places.validation));
-            remarks.extend(places.remark);
-            (all.pick(&places.train), all.pick(&places.validation), facts)
-        }
+    let (train, validation, facts) = if let Some((home, images)) = given {
+        let facts = split::record("folder".into(), &within(&root, &all.paths), &within(&home, &images.paths));
+        (all, files(images), facts)
+    } else {
+        let paths = within(&root, &all.paths);
+        let data = Labelled { name: &name, labels: &all.labels, classes: classes.len(), validation, advice };
+        let places = match settings.split {
+            ValidationSplit::LastNames => split::last_of_each_class(&data)?,
+            ValidationSplit::Seeded { seed } => split::seeded(&data, seed, &paths)?,
+        };
+        let of = |places: &[usize]| places.iter().map(|&place| paths[place]).collect::<Vec<_>>();
+        let facts = split::record(split::rule(settings.split), &of(&places.train), &of(&places.validation));
+        remarks.extend(places.remark);
+        (all.pick(&places.train), all.pick(&places.validation), facts)
     };
     let split = Some(facts);
     let parts = [train, validation, files(test)];

@@ -124,34 +124,51 @@ pub(super) fn parts(folder: &Path) -> Result<Parts, DataError> {
     super::folder_at(folder, "set data.path to a folder that holds train/<class>/ and test/<class>/")?;
     let train = folder.join("train");
     if !train.is_dir() {
-        return Err(fault(folder, "has no folder 'train'".into()));
+        return Err(fault(folder, format!("has no folder 'train'{}", instead_of(folder, "train", &["train", "training"]))));
     }
     let [test, val] = ["test", "val"].map(|name| Some(folder.join(name)).filter(|place| place.is_dir()));
-    let (test, remark) = match (test, val) {
+    let mut remark = None;
+    let test = match (test, val) {
         (Some(test), Some(val)) if is_unlabelled(&test, &train)? => {
-            let remark =
-                format!("{} has no labels and was passed over; the test images are those of {}", test.display(), val.display());
-            (val, Some(remark))
+            remark = Some(format!(
+                "{} has no labels and was passed over; the test images are those of {}",
+                test.display(),
+                val.display()
+            ));
+            val
         }
-        (Some(test), _) if is_unlabelled(&test, &train)? => {
-            return Err(DataError::File {
-                file: test,
-                why: "holds images without labels: neither class folders nor a list of classes (such as val_annotations.txt)"
-                    .into(),
-                advice: "sort the images into a folder for each class; the final accuracy is measured on them",
-            });
-        }
-        (Some(test), _) => (test, None),
-        (None, Some(val)) => (val, None),
+        (Some(test), _) => test,
+        (None, Some(val)) => val,
         (None, None) => {
+            const NAMES: [&str; 6] = ["test", "testing", "val", "valid", "validation", "dev"];
             return Err(DataError::File {
                 file: folder.to_owned(),
-                why: "has neither a folder 'test' nor 'val'".into(),
+                why: format!("has neither a folder 'test' nor 'val'{}", instead_of(folder, "val", &NAMES)),
                 advice: "move some images of each class to test/<class>/; the final accuracy is measured on them",
             });
         }
     };
+    if is_unlabelled(&test, &train)? {
+        return Err(DataError::File {
+            file: test,
+            why: "holds images without labels: neither class folders nor a list of classes (such as val_annotations.txt)".into(),
+            advice: "sort the images into a folder for each class; the final accuracy is measured on them",
+        });
+    }
     Ok(Parts { train, test, remark })
+}
+
+/// Where a folder that is missing may be: beside its place under another of these names, or one level down.
+fn instead_of(folder: &Path, name: &str, names: &[&str]) -> String {
+    let Ok(all) = entries(folder) else { return String::new() };
+    let folders = || all.iter().filter(|(_, kind)| *kind != Kind::File).map(|(name, _)| name);
+    if let Some(other) = folders().find(|other| names.contains(&other.to_string_lossy().to_lowercase().as_str())) {
+        return format!(" (but '{}': rename it to {name})", other.display());
+    }
+    let below = folders().find(|other| folder.join(other).join(name).is_dir());
+    below.map_or_else(String::new, |other| {
+        format!(" (but '{}/{name}': set data.path to {})", other.display(), folder.join(other).display())
+    })
 }
 
 /// Whether a part holds images and nothing that says their classes.
@@ -172,20 +189,20 @@ fn is_unlabelled(place: &Path, train: &Path) -> Result<bool, DataError> {
 
 /// The images of a part beside the training images, with the labels of `train`, and the classes that it has no images of.
 fn part(place: &Path, train: &Tree, depth: Depth, ignored: &mut Ignored) -> Result<(Labels, Vec<OsString>), DataError> {
-    let images = match annotations::list_in(place)?.filter(|_| depth == Depth::Nested) {
-        Some(list) => annotations::read(&list, place, train, ignored)?,
-        None => {
-            let tree = Tree::list(place, |_| true, depth, ignored)?;
-            // Labels would mean different things.
-            if let Some(alone) = tree.classes.iter().find(|class| train.label_of(&class.name).is_none()) {
-                return Err(DataError::File {
-                    file: place.join(&alone.name),
-                    why: format!("there is no folder of this class in {}", train.place.display()),
-                    advice: "give both parts the same classes",
-                });
-            }
-            tree.labelled(train)
+    let list = annotations::list_in(place)?.filter(|_| depth == Depth::Nested);
+    let images = if let Some(list) = list {
+        annotations::read(&list, place, train, ignored)?
+    } else {
+        let tree = Tree::list(place, |_| true, depth, ignored)?;
+        // Labels would mean different things.
+        if let Some(alone) = tree.classes.iter().find(|class| train.label_of(&class.name).is_none()) {
+            return Err(DataError::File {
+                file: place.join(&alone.name),
+                why: format!("there is no folder of this class in {}", train.place.display()),
+                advice: "give both parts the same classes",
+            });
         }
+        tree.labelled(train)
     };
     let mut seen = vec![false; train.classes.len()];
     for &label in &images.labels {
@@ -516,6 +533,25 @@ pub(super) mod tests {
         assert_eq!((data.validation.labels(), data.remarks.len()), (&[0, 0, 1, 1][..], 0));
         // By the rule of earlier versions, which had no answer here.
         assert_eq!(read(folder.path(), 4, &settings()).unwrap().validation.labels(), [0, 0, 1]);
+    }
+
+    #[test]
+    fn folders_of_other_names_and_images_without_labels_are_told() {
+        let folder = tree();
+        let at = |path: &str| folder.path().join(path);
+        let said = |path: &Path| read(path, 2, &seeded()).unwrap_err().to_string();
+        std::fs::rename(at("test"), at("Validation")).unwrap();
+        assert!(said(folder.path()).contains("neither a folder 'test' nor 'val' (but 'Validation': rename it to val); move"));
+        std::fs::rename(at("train"), at("Training")).unwrap();
+        assert!(said(folder.path()).contains("has no folder 'train' (but 'Training': rename it to train); give each"));
+        std::fs::create_dir(at("mine")).unwrap();
+        std::fs::rename(at("Training"), at("mine/train")).unwrap();
+        std::fs::rename(at("Validation"), at("mine/val")).unwrap();
+        assert!(said(folder.path()).contains(&format!("(but 'mine/train': set data.path to {})", at("mine").display())));
+        // As ImageNet's validation part is unpacked.
+        std::fs::remove_dir_all(at("mine/val")).unwrap();
+        put(&at("mine/val/ILSVRC2012_val_00000001.JPEG"), 1, 8);
+        assert!(said(&at("mine")).contains("val: holds images without labels: neither class folders nor a list of classes"));
     }
 
     #[test]

@@ -25,8 +25,9 @@ const NAMES: &str = "the folder must hold train-images, train-labels, t10k-image
 /// Names the file, what was found and what was expected.
 pub fn load_folder(folder: &Path, validation: usize) -> Result<DataSet, DataError> {
     super::folder_at(folder, "set data.path to the folder of the IDX files")?;
-    let all = load_pair(folder, "train")?;
-    let test = load_pair(folder, "t10k")?;
+    let home = home_of(folder);
+    let all = load_pair(&home, "train")?;
+    let test = load_pair(&home, "t10k")?;
     if test.shape != all.shape {
         return Err(DataError::File {
             file: folder.to_owned(),
@@ -50,8 +51,22 @@ pub fn load_folder(folder: &Path, validation: usize) -> Result<DataSet, DataErro
 
 /// The files that [`load_folder`] reads; those that are missing are left out.
 pub(super) fn files(folder: &Path) -> Vec<PathBuf> {
+    let folder = &home_of(folder);
     let parts = ["train", "t10k"].into_iter().flat_map(|part| [(part, "images", 3), (part, "labels", 1)]);
     parts.filter_map(|(part, what, dimensions)| find(folder, part, what, dimensions).ok()).collect()
+}
+
+/// The folder of the files: the one named, or the one below it where torchvision puts them, `raw` or `MNIST/raw`, if there is just one.
+fn home_of(folder: &Path) -> PathBuf {
+    let holds = |place: &PathBuf| find(place, "train", "images", 3).is_ok();
+    let below = || std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path().join("raw"));
+    let mut found =
+        std::iter::once(folder.to_owned()).filter(holds).chain([folder.join("raw")].into_iter().chain(below()).filter(holds));
+    match (found.next(), found.next()) {
+        (Some(home), None) => home,
+        (Some(home), Some(_)) if home == *folder => home,
+        (Some(_), Some(_)) | (None, _) => folder.to_owned(),
+    }
 }
 
 /// Images and labels of one part, `train` or `t10k`.
@@ -229,6 +244,29 @@ mod tests {
         assert_eq!(*validation, Images { pixels: vec![12, 13, 14, 15], labels: vec![0, 1], shape: [1, 2, 1] });
         assert_eq!((train.len(), train.image(1)), (6, &[2, 3][..]));
         assert_eq!((data.test.labels(), data.classes), (&[1, 0][..], vec!["0".to_owned(), "1".to_owned()]));
+    }
+
+    #[test]
+    fn files_are_found_where_torchvision_and_kaggle_put_them() {
+        let folder = folder();
+        let expected = load_folder(folder.path(), 2).unwrap().train.labels().to_vec();
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("MNIST")).unwrap();
+        std::fs::rename(folder.path(), root.path().join("MNIST/raw")).unwrap();
+        for place in ["", "MNIST", "MNIST/raw"] {
+            assert_eq!(load_folder(&root.path().join(place), 2).unwrap().train.labels(), expected, "{place}");
+        }
+        // A folder of the file's name around the file.
+        let home = root.path().join("MNIST/raw");
+        let (file, name) = (home.join("train-images-idx3-ubyte"), "train-images-idx3-ubyte");
+        std::fs::rename(&file, home.join("x")).unwrap();
+        std::fs::create_dir(&file).unwrap();
+        std::fs::rename(home.join("x"), file.join(name)).unwrap();
+        assert_eq!(load_folder(&home, 2).unwrap().train.labels(), expected);
+        // Two data sets: nobody knows which is meant.
+        std::fs::create_dir_all(root.path().join("other/raw")).unwrap();
+        std::fs::write(root.path().join("other/raw").join(name), "").unwrap();
+        assert!(load_folder(root.path(), 2).is_err());
     }
 
     #[test]

@@ -79,16 +79,20 @@ impl<'p> Node<'p, '_> {
         let arguments = self.arguments()?;
         let [dtype, data] = arguments.as_slice() else { return None };
         let (dtype, mut data) = (dtype.dtype().ok()?, data.bytes()?.into_owned());
-        if dtype.endian == Endian::Big {
-            data.reverse();
+        if data.len() != dtype.size {
+            return None;
         }
-        match (dtype.kind, data.as_slice()) {
-            ('f', bytes) if bytes.len() == 4 => Some(f64::from(f32::from_le_bytes(bytes.try_into().ok()?))),
-            ('f', bytes) => Some(f64::from_le_bytes(bytes.try_into().ok()?)),
-            ('i', bytes) if bytes.len() == 4 => Some(f64::from(i32::from_le_bytes(bytes.try_into().ok()?))),
-            ('i', bytes) => Some(i64::from_le_bytes(bytes.try_into().ok()?) as f64),
-            _ => None,
+        if dtype.kind == 'f' {
+            if dtype.endian == Endian::Big {
+                data.reverse();
+            }
+            return match data.as_slice() {
+                bytes if bytes.len() == 4 => Some(f64::from(f32::from_le_bytes(bytes.try_into().ok()?))),
+                bytes => Some(f64::from_le_bytes(bytes.try_into().ok()?)),
+            };
         }
+        let whole = Array { dtype, shape: Vec::new(), order: Order::C, data: Cow::Owned(data) };
+        whole.integers()?.first().map(|&value| value as f64)
     }
 
     /// `_reconstruct(ndarray, (0,), b'b')`, then the state `(version, shape, dtype, is_fortran, data)`.

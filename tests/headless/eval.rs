@@ -118,6 +118,58 @@ fn kept_images_are_measured_on_what_was_stored() {
 }
 
 #[test]
+fn every_image_is_kept_with_what_the_numbers_come_from() {
+    let home = tempfile::tempdir().unwrap();
+    let options = ["--attack", "pgd,fgsm", "--steps", "5", "--images", "60", "--save-all", "--no-doubts"];
+    let said = json(home.path(), &options);
+    let bytes = std::fs::read(said["everything"]["file"].as_str().unwrap()).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let floats = |name: &str| -> Vec<f32> {
+        let tensor = file.tensor(name).unwrap();
+        assert_eq!(tensor.dtype(), safetensors::Dtype::F32, "{name}");
+        tensor.data().chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
+    };
+    let wholes = |name: &str| -> Vec<i64> {
+        let tensor = file.tensor(name).unwrap();
+        assert_eq!((tensor.dtype(), tensor.shape()), (safetensors::Dtype::I64, &[60][..]), "{name}");
+        tensor.data().chunks_exact(8).map(|b| i64::from_le_bytes(b.try_into().unwrap())).collect()
+    };
+    assert_eq!(
+        (file.tensor("images").unwrap().shape(), file.tensor("logits").unwrap().shape()),
+        (&[60, 1, 28, 28][..], &[60, 10][..])
+    );
+
+    // As another program would: from the logits and labels alone.
+    let labels = wholes("labels");
+    let answers = |logits: &[f32]| -> Vec<i64> {
+        let largest = |row: &[f32]| (0..10).max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap() as i64;
+        logits.chunks_exact(10).map(largest).collect()
+    };
+    let (clean, attacked) = (answers(&floats("logits")), answers(&floats("adversarial_logits")));
+    assert_eq!((&clean, &attacked), (&wholes("predictions"), &wholes("adversarial_predictions")));
+    let natural = (0..60).filter(|&i| clean[i] == labels[i]).count();
+    let robust = (0..60).filter(|&i| clean[i] == labels[i] && attacked[i] == labels[i]).count();
+    assert!(robust < natural, "some must be fooled for this to say anything");
+    assert_eq!(said["natural_accuracy"].as_f64().unwrap(), natural as f64 / 60.0);
+    assert_eq!(said["adversarial_accuracy"].as_f64().unwrap(), robust as f64 / 60.0);
+    assert_eq!(said["everything"]["differing"], 0);
+
+    // The images are those of the split, and the attacked ones lie in the ball.
+    let data = rematch::data::embedded::parse(&std::fs::read(rematch::data::embedded::FILE).unwrap()).unwrap();
+    let rematch::data::Portion::Resident(test) = &data.test else { panic!("kept in memory") };
+    let (images, adversarial) = (floats("images"), floats("adversarial"));
+    for (row, &place) in wholes("places").iter().enumerate() {
+        assert_eq!(labels[row], i64::from(test.labels[place as usize]));
+        let at = row * 784..(row + 1) * 784;
+        let stored: Vec<u8> = images[at.clone()].iter().map(|v| (v * 255.0).round() as u8).collect();
+        assert_eq!(stored, test.image(place as usize), "image {place}");
+        let far = images[at.clone()].iter().zip(&adversarial[at]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        let stands = clean[row] != labels[row] || attacked[row] == labels[row];
+        assert!(far <= 0.1 + 1e-6 && stands == (far == 0.0), "image {place}: {far}");
+    }
+}
+
+#[test]
 fn what_cannot_be_evaluated_is_refused_with_what_can() {
     let home = tempfile::tempdir().unwrap();
     for (options, parts) in [

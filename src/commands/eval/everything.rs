@@ -3,6 +3,7 @@
 use super::stored::Stored;
 use anyhow::Context;
 use rematch::nn::file::{decode, encode_exactly};
+use rematch::nn::host;
 use rematch::protocol::report::{EvaluationPlan, Report};
 use rematch::run::store::write_atomically;
 use rematch::train::examinee::Examinee;
@@ -70,7 +71,7 @@ pub fn gather(
     let (predictions, adversarial_predictions) = (answers(&looked.logits), answers(&adversarial_logits));
     let correct = predictions.eq_tensor(&looked.labels);
     let robust = adversarial_predictions.eq_tensor(&looked.labels).logical_and(&correct);
-    let share = |flags: &Tensor| flags.to_kind(Kind::Double).mean(Kind::Double).double_value(&[]);
+    let share = |flags: &Tensor| host::doubles(&flags.to_kind(Kind::Double).mean(Kind::Double))[0];
     let (natural, robust) = (share(&correct), share(&robust));
     let count = looked.places.len() as i64;
     let apart = |a: f64, b: f64| ((a - b).abs() * count as f64).round() as i64;

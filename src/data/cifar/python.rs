@@ -158,7 +158,7 @@ mod tests {
     /// A batch of two white images whose labels are this pickle.
     fn labelled(labels: &[u8]) -> Vec<u8> {
         let mut bytes = b"\x80\x03}(X\x04\0\0\0data".to_vec();
-        array(&mut bytes, b"u1", None, &[2, 0x00, 0x0c], &[0xff; 2 * PIXELS]);
+        array(&mut bytes, *b"u1", None, &[2, 0x00, 0x0c], &[0xff; 2 * PIXELS]);
         bytes.extend(b"X\x06\0\0\0labels");
         bytes.extend_from_slice(labels);
         bytes.extend(b"u.");
@@ -166,7 +166,7 @@ mod tests {
     }
 
     /// Adds what numpy writes for an array. `shape`: the first side and perhaps a second, of two bytes.
-    fn array(to: &mut Vec<u8>, code: &[u8; 2], mark: Option<u8>, shape: &[u8], data: &[u8]) {
+    fn array(to: &mut Vec<u8>, code: [u8; 2], mark: Option<u8>, shape: &[u8], data: &[u8]) {
         to.extend(b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85C\x01b\x87R(K\x01K");
         to.push(shape[0]);
         match shape {
@@ -193,7 +193,7 @@ mod tests {
             (b"u2", Some(b'<'), vec![7, 0, 2, 0]),
         ] {
             let mut labels = Vec::new();
-            array(&mut labels, code, mark, &[2], &data);
+            array(&mut labels, *code, mark, &[2], &data);
             let folder = folder(&labelled(&labels));
             let data = load_folder(folder.path(), Kind::Ten, 2).unwrap();
             assert_eq!(data.test.labels(), [7, 2], "{code:?}");
@@ -204,7 +204,7 @@ mod tests {
             (b"f4", [0f32.to_le_bytes(); 2].concat(), "its array 'labels' is of 'f4', expected whole numbers"),
         ] {
             let mut labels = Vec::new();
-            array(&mut labels, code, Some(b'<'), &[2], &data);
+            array(&mut labels, *code, Some(b'<'), &[2], &data);
             let folder = folder(&labelled(&labels));
             let error = load_folder(folder.path(), Kind::Ten, 2).unwrap_err().to_string();
             assert!(error.contains(said), "{error}\nlacks: {said}");
