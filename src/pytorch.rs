@@ -495,6 +495,7 @@ mod tests {
         let file = Made::dict([
             ("plain", tensor),
             ("several", Made::Tuple(vec![Made::Number(7), Made::Same(vec![2, 3], 5.0)])),
+            ("data", Made::Tuple((0..2000).map(|_| Made::Same(vec![2], 1.0)).collect())),
             ("parameter", wrapped(b"ctorch._utils\n_rebuild_parameter\n(%\x88NtR")),
             ("with_state", wrapped(b"ctorch._utils\n_rebuild_parameter_with_state\n(%\x88N}tR")),
             // A subclass: the function and its arguments in another's.
@@ -513,6 +514,7 @@ mod tests {
         ]);
         let file = Checkpoint::read(file.file(), &Limits::default()).unwrap();
         let what = |key: &str| &file.entries.iter().find(|e| e.path == [key]).unwrap().what;
+        assert!(matches!(what("data"), What::Other(closed) if closed == "tuple of 2000"));
         let inner = file.entries.iter().find(|e| e.path == ["several", "1"]).unwrap();
         assert!(matches!(&inner.what, What::Tensor(spec) if file.values(spec, &Limits::default()).unwrap() == [5.0; 6]));
         for key in ["plain", "parameter", "with_state", "subclass"] {

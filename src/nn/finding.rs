@@ -85,7 +85,7 @@ impl Near {
         (self.share, std::cmp::Reverse(self.tensors * usize::from(self.whole)))
     }
 
-    fn refused(self, file: &Checkpoint, only: Option<Network>) -> String {
+    fn refused(self, only: Option<Network>) -> String {
         let place = under(&self.prefix);
         if self.whole {
             let (name, count) = (self.network.name(), self.faults.len());
@@ -93,8 +93,7 @@ impl Near {
             let more = if count > 3 { format!("; and {} more", count - 3) } else { String::new() };
             return format!("it has all tensors of {name}{place}, but not all can be used: {}{more}", shown.join("; "));
         }
-        let advice = reparametrised(file).map_or(String::new(), |advice| format!("; {advice}"));
-        format!("{}{advice}", nearest(only, self.network, &place, self.faults))
+        nearest(only, self.network, &place, self.faults)
     }
 }
 
@@ -111,6 +110,9 @@ fn reparametrised(file: &Checkpoint) -> Option<&'static str> {
         None
     }
 }
+
+/// Keys that are compared with each network, under all prefixes together: a file made to be slow ends here.
+const MOST_KEYS: usize = 2_000_000;
 
 /// Finds all networks in the file.
 ///
@@ -131,7 +133,12 @@ pub fn find(file: &Checkpoint, limits: &Limits, wanted: &Wanted) -> Result<Searc
         return Err("no network here takes images of this shape".into());
     }
     let (mut matches, mut near): (Vec<Match>, Option<Near>) = (Vec::new(), None);
+    let mut looked = 0;
     for prefix in keys.prefixes() {
+        looked += keys.under(&prefix).len();
+        if looked > MOST_KEYS {
+            break;
+        }
         let mut best: Option<Match> = None;
         for (network, usual) in &networks {
             match try_network(file, &keys, &prefix, (*network, usual), wanted.shape)? {
@@ -169,7 +176,11 @@ pub fn find(file: &Checkpoint, limits: &Limits, wanted: &Wanted) -> Result<Searc
         // One that is preferred and not whole is not passed over for another.
         (Some((rank, why)), best) if best.as_ref().is_none_or(|best| rank < best) => Err(why.clone()),
         (_, Some(_)) => Ok(ranked(found)),
-        (_, None) => Err(near.map_or_else(|| nothing(file, limits, wanted), |near| near.refused(file, wanted.network))),
+        (_, None) => {
+            let why = near.map_or_else(|| nothing(file, limits, wanted), |near| near.refused(wanted.network));
+            let advice = reparametrised(file).map_or(String::new(), |advice| format!("; {advice}"));
+            Err(format!("{why}{advice}"))
+        }
     }
 }
 
@@ -604,11 +615,16 @@ mod tests {
         assert!(why.contains("it has all tensors of small, but not all can be used: 'conv1.weight' is a sparse tensor"), "{why}");
         let complex = Made::dict(small(1.0).into_iter().map(|(name, _)| (name, Made::Odd("ComplexFloatStorage", 8))));
         assert!(refused(&complex).contains("complex numbers"));
-        let pruned = small(1.0).into_iter().flat_map(|(name, tensor)| match name.as_str() {
-            "conv2.weight" => vec![of("conv2.weight_mask", &[32, 16, 3, 3]), ("conv2.weight_orig".into(), tensor)],
-            _ => vec![(name, tensor)],
-        });
-        assert!(refused(&Made::dict(pruned)).contains("prune.remove"));
+        // The first layer too, without which no place is looked at.
+        for layer in ["conv1", "conv2"] {
+            let pruned = small(1.0).into_iter().flat_map(|(name, tensor)| match name.strip_suffix(".weight") {
+                Some(own) if own == layer => {
+                    vec![of(&format!("{layer}.weight_mask"), &[16]), (format!("{layer}.weight_orig"), tensor)]
+                }
+                _ => vec![(name, tensor)],
+            });
+            assert!(refused(&Made::dict(pruned)).contains("prune.remove"));
+        }
     }
 
     #[test]

@@ -99,6 +99,9 @@ impl Arrays {
     }
 }
 
+/// Items of a list that are looked at; a longer one is data, such as samples of a replay buffer, and no network.
+const ITEMS: usize = 1000;
+
 /// Keys and values of a dict of any class, and of a list or tuple that holds tensors somewhere; `None`: it is neither.
 /// `_metadata`, which PyTorch hangs on every state dict, is state and no pair.
 fn contents(node: Node, weighty: &[bool]) -> Option<Vec<(String, Id)>> {
@@ -116,7 +119,7 @@ fn contents(node: Node, weighty: &[bool]) -> Option<Vec<(String, Id)>> {
         Value::Call(call) => {
             module(node.at(call.state?)).map(|pairs| pairs.into_iter().map(|(k, value)| (key(k), value.id())).collect())
         }
-        Value::List(ids) | Value::Tuple(ids) if weighty[node.id().index()] => {
+        Value::List(ids) | Value::Tuple(ids) if ids.len() <= ITEMS && weighty[node.id().index()] => {
             Some(ids.iter().enumerate().map(|(i, &id)| (i.to_string(), id)).collect())
         }
         _ => None,
