@@ -182,6 +182,10 @@ fn paste(message: &str, verb: &str, more: &str) -> (String, Ended) {
     (command.trim().to_string(), Program::start(&mut shell).end())
 }
 
+fn words(args: &[String]) -> Vec<&str> {
+    args.iter().map(String::as_str).collect()
+}
+
 /// Trains until an epoch has ended, and is stopped or killed there.
 fn interrupted(args: &[&str], by: Signal) {
     let mut run = Program::start(&mut rematch(args));
@@ -214,9 +218,6 @@ fn a_moved_project_goes_on_and_a_moved_teacher_is_told_its_new_place() {
         args.extend(more);
         args.into_iter().map(String::from).collect::<Vec<_>>()
     };
-    fn words(args: &[String]) -> Vec<&str> {
-        args.iter().map(String::as_str).collect()
-    }
     interrupted(&words(&resume(&[])), Signal::TERM);
 
     let (away, other) = (home.path().join("a teacher.safetensors"), home.path().join("other.safetensors"));

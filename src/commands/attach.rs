@@ -131,13 +131,12 @@ fn chosen(args: &Attach) -> anyhow::Result<RunFolder> {
             }
         }
         (None, runs) => {
-            let (mut all, looked) = match runs {
-                Some(runs) => (live::runs(runs)?, format!("in {} only", runs.display())),
-                None => {
-                    let all = live::everywhere(usual)?;
-                    let looked = all.looked_in();
-                    (all.runs, looked)
-                }
+            let (mut all, looked) = if let Some(runs) = runs {
+                (live::runs(runs)?, format!("in {} only", runs.display()))
+            } else {
+                let all = live::everywhere(usual)?;
+                let looked = all.looked_in();
+                (all.runs, looked)
             };
             match (all.len(), all.pop()) {
                 (1, Some(only)) => Ok(only),

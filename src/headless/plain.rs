@@ -172,12 +172,11 @@ impl<'a> Plain<'a> {
                 rows.push(("steered", format!("{}{values}", dial.name())));
             }
         }
-        match state.last_final() {
-            Some(last) => rows.extend(evaluation_rows(last)),
-            None => {
-                let command = self.folder.map_or_else(|| "rematch eval".into(), |folder| command("eval", folder, ""));
-                rows.push(("accuracy", format!("not evaluated on the test images; to do that: {command}")));
-            }
+        if let Some(last) = state.last_final() {
+            rows.extend(evaluation_rows(last));
+        } else {
+            let command = self.folder.map_or_else(|| "rematch eval".into(), |folder| command("eval", folder, ""));
+            rows.push(("accuracy", format!("not evaluated on the test images; to do that: {command}")));
         }
         rows.push(("train seconds", format!("{:.1}", finished.train_seconds)));
         rows.push(("evaluation seconds", format!("{:.1}", finished.evaluation_seconds)));

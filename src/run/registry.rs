@@ -49,10 +49,10 @@ impl Registration {
     }
 
     fn within(places: &[PathBuf], folder: &Path) -> Self {
+        // Each entry has its own name: the one for a folder that was moved is written before the old one goes.
+        static COUNT: AtomicU64 = AtomicU64::new(0);
         let Some(process) = Process::this() else { return Self::default() };
         let Ok(run) = folder.canonicalize() else { return Self::default() };
-        // Each of its own name: the entry for a folder that was moved is written before the old one goes.
-        static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("{}-{}-{count}.{ENDING}", process.pid, process.started);
         let Ok(text) = serde_json::to_vec(&Entry { run, process }) else { return Self::default() };
@@ -123,15 +123,13 @@ fn within(places: &[PathBuf]) -> Registered {
         for file in files.filter(|file| file.extension().is_some_and(|end| end == ENDING)) {
             let Some(entry) = read(&file) else { continue };
             let here = Path::new("");
-            match RunFolder::open(here, &entry.run).ok().filter(|run| run.owner() != Owner::Nobody) {
-                Some(run) => {
-                    if !found.runs.iter().any(|other| other.path() == run.path()) {
-                        found.runs.push(run);
-                    }
+            if let Some(run) = RunFolder::open(here, &entry.run).ok().filter(|run| run.owner() != Owner::Nobody) {
+                if !found.runs.iter().any(|other| other.path() == run.path()) {
+                    found.runs.push(run);
                 }
-                None if entry.process.is_gone() => drop(fs::remove_file(&file)),
-                // It begins or ends at this moment, or its folder cannot be read from here.
-                None => {}
+            } else if entry.process.is_gone() {
+                // Otherwise it begins or ends at this moment, or its folder cannot be read from here.
+                let _ = fs::remove_file(&file);
             }
         }
     }

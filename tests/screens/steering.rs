@@ -176,8 +176,9 @@ fn a_screen_of_a_run_that_another_process_trains_is_left_and_stops_nothing_by_it
     assert!(shown.contains("▸ leave this screen: training goes on"), "{shown}");
     // Stopping is a choice of its own, here and by its name.
     let stop = Effect::Ask(Command::Stop(Stop::NOW_AND_SAVE), Asked::Stop(Stop::NOW_AND_SAVE));
-    assert_eq!(press(&mut screen, &state, "j\n"), [stop.clone()]);
-    assert_eq!(press(&mut screen, &state, ":stop\n\n"), [stop]);
+    for keys in ["j\n", ":stop\n\n"] {
+        assert_eq!(press(&mut screen, &state, keys), std::slice::from_ref(&stop), "{keys}");
+    }
     assert_eq!(press(&mut screen, &state, "qjjjj\n"), [], "stay");
 }
 
