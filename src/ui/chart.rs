@@ -455,8 +455,8 @@ mod tests {
     #[test]
     fn a_beginning_far_away_does_not_flatten_the_rest() {
         let series = ramp(400, |i| if i <= 20 { 50.0 } else { 0.5 });
-        let curve = [Curve { offset: 0.25, ..curve(&series) }];
-        let rows = draw(&curve, &[], |c| (c.bounds, c.to) = (Bounds::Robust, 400));
+        let lifted = [Curve { offset: 0.25, ..curve(&series) }];
+        let rows = draw(&lifted, &[], |c| (c.bounds, c.to) = (Bounds::Robust, 400));
         assert!(rows[0].starts_with(" 0.80 ^"), "{rows:#?}");
         // How far it goes stands beside the sign, where there is room.
         let series = ramp(400, |i| if i <= 20 { 50.0 } else { 20.0 / i as f64 });
