@@ -377,6 +377,20 @@ mod tests {
     }
 
     #[test]
+    fn a_faded_tone_is_another_than_the_tone_and_than_the_other_faded_ones() {
+        let curves = [Tone::First, Tone::Second, Tone::Third, Tone::Fourth];
+        for palette in [Palette::TrueColour, Palette::Light, Palette::Ansi256, Palette::Ansi16] {
+            for (i, tone) in curves.into_iter().enumerate() {
+                assert_ne!(palette.faded(tone), palette.style(tone), "{palette:?} {tone:?}");
+                assert!(curves[i + 1..].iter().all(|other| palette.faded(*other) != palette.faded(tone)), "{palette:?} {tone:?}");
+            }
+        }
+        let mono = Palette::Mono.faded(Tone::First);
+        assert!(mono.fg.is_none() && mono.add_modifier.contains(Modifier::DIM));
+        assert_eq!(Palette::TrueColour.faded(Tone::First).fg, Some(Color::Rgb(47, 99, 128)));
+    }
+
+    #[test]
     fn pixels_are_nearest_to_cube_or_ramp_whichever_is_nearer() {
         assert_eq!((nearest_pixel([255; 3]), nearest_pixel([0; 3]), nearest_pixel([128; 3])), (231, 16, 244));
         assert_eq!((nearest_pixel([250, 5, 3]), nearest_pixel([60, 62, 58]), nearest_pixel([95, 135, 175])), (196, 237, 67));
