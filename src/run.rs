@@ -2,6 +2,7 @@
 
 pub mod advice;
 pub mod alerts;
+pub mod calendar;
 pub mod checkpoints;
 pub mod clock;
 pub mod comparison;

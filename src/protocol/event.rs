@@ -5,6 +5,7 @@
 use super::Step;
 use super::command::{CommandId, Stop};
 use super::controls::{Change, Controls};
+pub use super::facts::{DataFacts, DataFingerprint, NetworkFacts, SplitFacts, TeacherFacts};
 use super::insight::{Exhibit, Pulls};
 use super::report::{EvaluationProgress, Report};
 use super::scalar::{Scalar, Summary};
@@ -174,61 +175,6 @@ impl Plan {
         let all = self.epochs * self.steps_per_epoch;
         self.most.map_or(all, |most| most.min(all))
     }
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct NetworkFacts {
-    pub name: String,
-    /// Trainable numbers.
-    pub parameters: u64,
-    /// Width of the penultimate layer, the representation that RRM matches.
-    pub features: u64,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TeacherFacts {
-    pub network: NetworkFacts,
-    /// The checkpoint file.
-    pub path: String,
-    /// What the checkpoint says of its own making, one line; empty when it says nothing.
-    pub provenance: String,
-    /// Checksum of the file, by which it is recognised at another place. Runs of earlier versions have none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sha256: Option<String>,
-}
-
-/// Checksum of what a data set is read from, by which it is recognised at another place.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DataFingerprint {
-    pub sha256: String,
-    /// `the names and sizes of 100000 image files`.
-    pub covers: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct DataFacts {
-    pub name: String,
-    /// Channels, height, width.
-    pub shape: [u64; 3],
-    pub classes: Vec<String>,
-    pub train: u64,
-    pub validation: u64,
-    pub test: u64,
-    /// Absent for the embedded set, and in runs of earlier versions.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fingerprint: Option<DataFingerprint>,
-    /// Of files in folders; runs of versions before 0.2 do not have it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub split: Option<SplitFacts>,
-}
-
-/// Which image files are trained on and which are for validation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SplitFacts {
-    /// `seeded, seed 0`, `last-names` or `folder`.
-    pub rule: String,
-    /// 16 hexadecimal digits that change with each file that is added, removed or moved to the other side.
-    pub hash: String,
 }
 
 /// How far work before the first step has come.

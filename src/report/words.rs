@@ -4,8 +4,8 @@ use super::statistics::Sample;
 use crate::config::Threat;
 use crate::protocol::event::DataFacts;
 use crate::protocol::report::interval;
+use crate::run::calendar::calendar;
 use crate::run::listing::clock;
-use crate::run::store::calendar;
 
 /// Of a fraction, in percent without the sign.
 pub fn percent(share: f64) -> String {

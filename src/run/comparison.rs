@@ -341,9 +341,8 @@ fn told(run: &RunFacts, state: &RunState) -> Vec<String> {
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
         remarks.push(format!("steered, so not what its config alone gives: {}{more}", listed.join(", ")));
     }
-    if s.method == "rdt" {
-        remarks.push("the making of its robust images, before the first step, is not in its training time".into());
-    }
+    let unmeasured = "the making of its robust images, before the first step, is not in its training time";
+    remarks.extend((s.method == "rdt").then(|| unmeasured.to_string()));
     remarks
 }
 

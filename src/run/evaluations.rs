@@ -2,8 +2,8 @@
 //!
 //! Names and settings only; what is in a journal is `train::audit::journal`'s, what is in a report `protocol::report`'s.
 
+use super::calendar::stamp;
 use super::recorder::now_ms;
-use super::store::stamp;
 use crate::disk::{self, Locking};
 use serde_json::Value;
 use std::fs;

@@ -3,9 +3,10 @@
 //! A row is made by folding the run's log, without the lines that say nothing about it. A run that cannot be read is a row
 //! with the reason: one damaged log hides no other run. Nothing is cached and nothing is written.
 
+use super::calendar::calendar;
 use super::replay::{Lines, LogError, Tail, read_lines};
 use super::state::{MarkerKind, Phase, RunState};
-use super::store::{Owner, RunFolder, StoreError, calendar, ids};
+use super::store::{Owner, RunFolder, StoreError, ids};
 use crate::protocol::event::{Evaluated, Parent};
 use crate::protocol::{Dial, Outcome};
 use serde::Serialize;

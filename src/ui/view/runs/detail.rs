@@ -4,10 +4,10 @@
 use super::super::{Focused, Pen, lines_at};
 use super::{framed, list};
 use crate::config::{Config, check};
+use crate::run::calendar::calendar;
 use crate::run::listing::{clock, harmless};
 use crate::run::shelf::Facts;
 use crate::run::shelf::measure::Number;
-use crate::run::store::calendar;
 use crate::ui::brush::{percent, wrap};
 use crate::ui::screen::{Listed, Rank, Shown, state_word};
 use crate::ui::theme::Tone;

@@ -2,9 +2,9 @@
 
 use super::super::{Pen, line_at};
 use super::framed;
+use crate::run::calendar::calendar;
 use crate::run::listing::harmless;
 use crate::run::shelf::Facts;
-use crate::run::store::calendar;
 use crate::ui::brush::{Side, percent};
 use crate::ui::screen::{Filter, Folder, Listed, Rank, Shown, state_word};
 use crate::ui::theme::Tone;
