@@ -96,6 +96,17 @@ fn each_fault_is_said_exactly() {
             "data.split_seed belongs to data.source = \"folder\" or \"restricted-imagenet\", and this is \"fashion-mnist-10k\"; remove it",
         ),
         ("probe.images = 1001", &[], "probe.images = 1001 is out of range; allowed: 1 to data.validation, which is 1000"),
+        // Those of other methods would only be refused next.
+        (
+            "method.lamda = 1",
+            &["method.name=rrm", "method.lambda=1", "teacher.checkpoint=t"],
+            "unknown key 'method.lamda'; did you mean 'method.lambda'? allowed in [method] with method.name = rrm: name, lambda, distance, projector, replays",
+        ),
+        (
+            "train.schedule.gama = 1",
+            &[],
+            "unknown key 'train.schedule.gama'; did you mean 'train.schedule.gamma'? allowed in [train.schedule] with train.schedule.name = cosine: name, final_lr",
+        ),
         ("probe = 3", &[], "'probe' is a section, not a key; allowed in it: per_epoch, images, steps"),
     ] {
         assert_eq!(judge(&format!("{ERM}{added}\n"), overrides).unwrap_err(), format!("x.toml:{line}: {expected}"));

@@ -17,7 +17,7 @@ use std::process::Output;
 use std::time::SystemTime;
 
 const CONFIG: &str = "data.source = 'fashion-mnist-10k'\nstudent.network = 'fc2'\nthreat.eps = 0.1\ntrain.epochs = 1\ntrain.steps = 2\n\
-                      probe.per_epoch = 0\nevaluation.images = 0\ninsight.every = 0\n";
+                      probe.per_epoch = 0\nevaluation.images = 30\ninsight.every = 0\n";
 
 struct Bench {
     folder: tempfile::TempDir,
@@ -85,6 +85,11 @@ fn a_sweep_runs_teachers_students_and_budgets_and_never_twice() {
     for cell in &plan.cells {
         let found = ledger.known(cell, plan.evaluate.as_ref()).found;
         assert_eq!((found.len(), found[0].attack.as_str(), found[0].images), (1, "fgsm", 20), "{}", cell.id);
+    }
+    // Once each: the evaluation that ends a run is left out where the sweep evaluates it.
+    for cell in &plan.cells {
+        let log = fs::read_to_string(bench.run(&cell.id).join("events.jsonl")).unwrap();
+        assert!(!log.contains("\"purpose\":\"final\""), "{}", cell.id);
     }
     // The second student found what the teacher says where the first had left it.
     let log = |id: &str| fs::read_to_string(bench.run(id).join("events.jsonl")).unwrap();

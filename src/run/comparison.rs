@@ -15,6 +15,7 @@ use crate::config::{Ensemble, Threat};
 use crate::protocol::event::{DataFacts, Split, Started, Whose};
 use crate::protocol::report::{Doubt, Suspicion};
 use crate::protocol::{Outcome, Step};
+use column::numbered;
 pub use column::{Column, ImageSet};
 use evidence::{Found, Last, count};
 use serde_json::Value;
@@ -484,17 +485,4 @@ impl Group {
         let names: Vec<String> = places.iter().map(|&place| self.columns[place].name(self.threat)).collect();
         places.iter().copied().zip(numbered(names.iter().map(String::as_str))).collect()
     }
-}
-
-/// `pgd-20`, or `pgd-20 [1]` and `pgd-20 [2]`.
-fn numbered<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Vec<String> {
-    let all = names.clone();
-    names
-        .enumerate()
-        .map(|(i, name)| {
-            let before = all.clone().take(i).filter(|other| *other == name).count();
-            let alone = all.clone().filter(|other| *other == name).count() == 1;
-            if alone { name.to_string() } else { format!("{name} [{}]", before + 1) }
-        })
-        .collect()
 }

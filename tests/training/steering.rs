@@ -165,6 +165,14 @@ fn scheduled_changes_come_at_their_steps_and_survive_a_resume() {
     assert_eq!(found[2].2, Some(Stair { number: 2, of: 4 }));
     let planned = ended.records.iter().filter(|r| matches!(&r.event, Event::Scheduled { by: Some(_), .. })).count();
     assert_eq!(planned, 2);
+    // A person asked for both: they are that person's, whole, with the steps that were announced.
+    let mut state = rematch::run::RunState::default();
+    ended.records.iter().for_each(|record| state.apply(record));
+    let turns: Vec<_> = state.turns.iter().map(|turn| (turn.step, turn.over, turn.new, turn.who())).collect();
+    let by_hand = || "by hand, scheduled at step 0".to_string();
+    assert_eq!(turns, [(3, 0, 0.5, by_hand()), (8, 4, 0.1, by_hand())]);
+    let told: Vec<String> = state.turned().map(|marker| format!("{} {}", marker.with_steps(), marker.who())).collect();
+    assert_eq!(told[1], "λ 0.5 -> 0.1 over steps 8 to 12 by hand, scheduled at step 0");
     // In the middle of the ramp.
     let resumed = Running::start(config, Options { resume: Some(ended.checkpoint(10)), ..options() }).end();
     assert_eq!(stairs(&resumed).iter().map(|(step, to, _)| (*step, *to)).collect::<Vec<_>>(), [(10, 0.3), (11, 0.2), (12, 0.1)]);

@@ -9,7 +9,7 @@ use crate::protocol::controls::Change;
 use crate::protocol::event::{
     EpochFinished, Evaluated, Gpu, Machine, Part, Progress, Purpose, Saved, Split, Started, Term, Timing, Whose,
 };
-use crate::protocol::insight::{Pulls, TeacherFault};
+use crate::protocol::insight::Pulls;
 use crate::protocol::timed::Stair;
 use crate::protocol::{Scalar, Summary};
 use crate::run::replay::read_log;
@@ -427,5 +427,3 @@ fn a_disk_that_fills_is_told_once_until_half_of_what_was_left_is_gone() {
     assert_eq!(said.len(), 4, "{said:?}");
     assert!(said.windows(2).all(|pair| pair[1] * 2 <= pair[0] + (20 << 20)));
 }
-
-// ---- slow falls, changes by hand, a limit, teachers ----

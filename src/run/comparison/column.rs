@@ -119,6 +119,19 @@ fn strength(a: &AttackSpec, b: &AttackSpec) -> Ordering {
         .then(a.step_size.0.total_cmp(&b.step_size.0))
 }
 
+/// `pgd-20`, or `pgd-20 [1]` and `pgd-20 [2]`.
+pub(super) fn numbered<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Vec<String> {
+    let all = names.clone();
+    names
+        .enumerate()
+        .map(|(i, name)| {
+            let before = all.clone().take(i).filter(|other| *other == name).count();
+            let alone = all.clone().filter(|other| *other == name).count() == 1;
+            if alone { name.to_string() } else { format!("{name} [{}]", before + 1) }
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

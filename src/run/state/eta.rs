@@ -95,6 +95,21 @@ impl EpochPace {
 }
 
 impl RunState {
+    /// Takes note of how long the steps of a report took.
+    pub(super) fn pace(&mut self, at: u64, steps: u64) {
+        let seconds = at.saturating_sub(self.last_progress_ms) as f64 / 1000.0 / steps.max(1) as f64;
+        // Evaluations and pauses lie between reports too: what is far off the usual pace is not a step time.
+        if self.last_progress_ms > 0 && (self.step_seconds == 0.0 || seconds < 8.0 * self.step_seconds) {
+            // The first steps on a GPU take seconds, and would be in the mean for minutes. One fast report is no such change: the last
+            // batch of an epoch may be a short one.
+            let fast = seconds < 0.25 * self.step_seconds;
+            let weight = if self.step_seconds == 0.0 || (fast && self.fast_before) { 1.0 } else { 0.1 };
+            self.fast_before = fast;
+            self.step_seconds += weight * (seconds - self.step_seconds);
+        }
+        self.last_progress_ms = at;
+    }
+
     /// Time until the run has ended, the final evaluation included; `None` until ten steps are done, and while paused.
     pub fn eta(&self) -> Option<Eta> {
         if self.step < ENOUGH || self.phase == Phase::Paused || self.finished.is_some() {

@@ -1,6 +1,7 @@
-//! Slow falls, falls after a change by hand, a limit that was set, and teachers with nothing to match.
+//! Slow falls, falls after a change by hand, a limit that somebody set, and teachers with nothing to match.
 
 use super::*;
+use crate::protocol::insight::TeacherFault;
 
 fn by_hand(step: Step, from: f64, to: f64) -> Event {
     let Event::Controlled { change, previous, .. } = turned(step, from, to) else { panic!("a turn is a turn") };
