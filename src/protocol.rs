@@ -6,6 +6,7 @@
 pub mod command;
 pub mod controls;
 pub mod event;
+pub mod fingerprint;
 pub mod insight;
 pub mod report;
 pub mod scalar;

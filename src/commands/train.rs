@@ -74,7 +74,10 @@ mod working {
             Err(error) => bail!("{error}; {}", other()),
         };
         if let Owner::Process(pid) = folder.owner() {
-            bail!("{shown} trains now, as process {pid}; look at it with: {}", advice::command("attach", &path, ""));
+            bail!(
+                "{shown} already holds a run, which trains now, as process {pid}; look at it with: {}",
+                advice::command("attach", &path, "")
+            );
         }
         let history = history::read(&folder).map_err(|error| anyhow!("{error}; {}", other()))?;
         let (step, steps) = (history.reached, history.started.plan.steps());

@@ -5,6 +5,7 @@
 use super::Step;
 use super::command::{CommandId, Stop};
 use super::controls::{Change, Controls};
+pub use super::fingerprint::DataFingerprint;
 use super::insight::{Exhibit, Pulls};
 use super::report::{EvaluationProgress, Report};
 use super::scalar::{Scalar, Summary};
@@ -195,14 +196,6 @@ pub struct TeacherFacts {
     /// Checksum of the file, by which it is recognised at another place. Runs of earlier versions have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
-}
-
-/// Checksum of what a data set is read from, by which it is recognised at another place.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DataFingerprint {
-    pub sha256: String,
-    /// `the names and sizes of 100000 image files`.
-    pub covers: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
