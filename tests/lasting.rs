@@ -234,7 +234,7 @@ fn a_moved_project_goes_on_and_a_moved_teacher_is_told_its_new_place() {
     let sums = refused.split(|c: char| !c.is_ascii_hexdigit()).filter(|word| word.len() == 64).count();
     assert_eq!(sums, 2, "{refused}");
     let refused = says(2, &words(&resume(&["-s", "train.lr=0.01"])));
-    assert!(refused.contains("only data.path, teacher.checkpoint, teacher.also"), "{refused}");
+    assert!(refused.contains("only data.path, data.validation_path, teacher.checkpoint, teacher.also"), "{refused}");
     let begun = contents(&run);
     let (command, ended) = paste(&refused, "fork", "-s train.lr=0.02 -s train.lr=-1 --ui none");
     assert!(command.starts_with("rematch fork r -s train.lr=0.01 --runs '"), "{command}");

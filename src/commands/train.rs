@@ -78,7 +78,7 @@ mod working {
         };
         if let Owner::Process(pid) = folder.owner() {
             bail!(
-                "{shown} already holds a run, which trains now as process {pid}; look at it with: {}",
+                "{shown} already holds a run, which trains now, as process {pid}; look at it with: {}",
                 advice::command("attach", &path, "")
             );
         }
