@@ -9,6 +9,7 @@
 mod program;
 
 use program::{Program, rematch};
+use rematch::run::advice::quoted;
 use rematch::run::evaluations;
 use rematch::sweep::ledger::Ledger;
 use std::fs;
@@ -172,8 +173,8 @@ fn an_interrupted_sweep_goes_on_where_it_was() {
 /// A script for Slurm as Slurm starts its first task, with the program of these tests and a command that stands in for the queue.
 fn task(script: &str) -> std::process::Command {
     let mut command = std::process::Command::new("sh");
-    let program = format!("'{}'", env!("CARGO_BIN_EXE_rematch-torch"));
-    let beside = program.replace("/rematch-torch'", "/rematch'");
+    let program = Path::new(env!("CARGO_BIN_EXE_rematch-torch"));
+    let [program, beside] = [program.to_path_buf(), program.with_file_name("rematch")].map(|path| quoted(&path));
     assert!(script.contains(&beside), "{script}");
     let queue = "scontrol() { echo \"asked: $*\"; }\n";
     command.arg("-c").arg(format!("{queue}{}", script.replace(&beside, &program)));
