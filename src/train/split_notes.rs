@@ -10,7 +10,7 @@ use std::path::Path;
 /// Lowers the numbers of images asked for to those there are. Gives a remark for each.
 ///
 /// # Errors
-/// No image is left where some are needed.
+/// No image is left where some are needed, or a config asks for more than its data set has.
 pub(super) fn fit_to(config: &mut Config, data: &DataSet) -> Result<Vec<String>, SetupError> {
     let mut remarks = Vec::new();
     let (validation, test) = (data.validation.len(), data.test.len());
@@ -19,6 +19,10 @@ pub(super) fn fit_to(config: &mut Config, data: &DataSet) -> Result<Vec<String>,
     }
     if config.probe.per_epoch > 0 && validation == 0 {
         return Err(SetupError::NoValidation);
+    }
+    // How many images a folder has and can be read is known only now; elsewhere a config must say what there is.
+    if config.probe.per_epoch > 0 && config.probe.images > validation && config.data.files.is_none() {
+        return Err(SetupError::ProbeImages { asked: config.probe.images, images: validation });
     }
     if validation > 0 && config.probe.images > validation {
         // Of images that were left out it was said how many.

@@ -138,6 +138,8 @@ pub enum SetupError {
     ModelMismatch { path: PathBuf, why: String },
     #[error("train.batch = {batch} is larger than the {images} training images; allowed: 1 to {images}")]
     Batch { batch: usize, images: usize },
+    #[error("probe.images = {asked} is more than the {images} validation images; allowed: 1 to {images}")]
+    ProbeImages { asked: usize, images: usize },
     #[error("no validation image can be read; repair them, or set probe.per_epoch = 0 to train without probes")]
     NoValidation,
     #[error(

@@ -199,8 +199,8 @@ fn stop(stop: Stop) -> Vec<Effect> {
 pub fn scopes(screen: &Screen) -> Vec<Scope> {
     let mut scopes = Vec::with_capacity(4);
     match screen.maximised.unwrap_or(screen.focus) {
-        // Nothing of a recorded run can be turned.
-        Pane::Controls if screen.pace.is_some() => {}
+        // In a recorded run its arrows move the replay; the rest says that nothing can be changed.
+        Pane::Controls if screen.pace.is_some() => scopes.extend([Scope::Replay, Scope::Controls]),
         Pane::Controls => scopes.push(Scope::Controls),
         Pane::Loss | Pane::Accuracy | Pane::Third => scopes.push(Scope::Chart),
         Pane::Log => scopes.push(Scope::Log),
@@ -219,7 +219,7 @@ pub fn scopes(screen: &Screen) -> Vec<Scope> {
         | Pane::System => {}
     }
     scopes.push(Scope::of(screen.view));
-    if screen.pace.is_some() {
+    if screen.pace.is_some() && !scopes.contains(&Scope::Replay) {
         scopes.push(Scope::Replay);
     }
     scopes.push(Scope::Everywhere);
