@@ -27,5 +27,5 @@ pub type Step = u64;
 
 /// The shape of what is written to `events.jsonl`. A reader refuses a newer one.
 /// 2: more methods, dials and terms. 3: evaluations with a report. 4: pulls, timed changes, exhibits.
-/// 5: resumed runs and branches.
-pub const FORMAT: u32 = 6;
+/// 5: resumed runs and branches. 7: who asked for a scheduled change, splits and fingerprints of data, warnings about limits.
+pub const FORMAT: u32 = 7;
