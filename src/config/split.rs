@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Rule by which training images of a folder are held out for validation. Serialised as `"last-names"` or `{"seeded":{"seed":0}}`.
 ///
-/// The default is the rule of versions before 0.2, whose logs and configs do not name one: their runs keep their split.
+/// The default is the rule of earlier versions, whose logs and configs do not name one: their runs keep their split.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ValidationSplit {

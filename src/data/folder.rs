@@ -424,7 +424,7 @@ pub(super) mod tests {
         let another = ImageFiles { split: ValidationSplit::Seeded { seed: 1 }, ..seeded() };
         assert_ne!(read(folder.path(), 7, &another).unwrap().split.unwrap().hash, split.hash);
 
-        // As before 0.2: the last names, the same number of each class.
+        // As in earlier versions: the last names, the same number of each class.
         let before = read(folder.path(), 7, &settings()).unwrap();
         assert_eq!(
             (levels(&before.validation), before.split.unwrap().rule),

@@ -29,7 +29,7 @@ const GROUPS: [(&str, usize, usize); 9] = [
 
 /// Reads `train/<wnid>/` and `val/<wnid>/` of `folder` and holds out `validation` training images.
 ///
-/// Within a group the first images of all its ids come first, then all second ones, and so on: what versions before 0.2 held out, the
+/// Within a group the first images of all its ids come first, then all second ones, and so on: what earlier versions held out, the
 /// last of a group, is of many ids and not of the last one alone.
 ///
 /// # Errors

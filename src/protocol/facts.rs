@@ -46,7 +46,7 @@ pub struct DataFacts {
     /// Absent for the embedded set, and in runs of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<DataFingerprint>,
-    /// Of files in folders; runs of versions before 0.2 do not have it.
+    /// Of files in folders; runs of earlier versions do not have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<SplitFacts>,
 }

@@ -135,7 +135,7 @@ pub const KEYS: &[Key] = &[
         Kind::Name(crate::config::ValidationSplit::NAMES),
         Is("\"seeded\""),
         FILES,
-        "how validation images are chosen; last-names: as versions before 0.2 did",
+        "how validation images are chosen; last-names: as earlier versions did",
     ),
     key("data.split_seed", whole(0, i64::MAX), Is("0"), FILES, "another number holds other images out; independent of seed"),
     key(

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// How deep below a class's folder images are looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::data) enum Depth {
-    /// In the folder itself alone, as versions before 0.2 did.
+    /// In the folder itself alone, as earlier versions did.
     Flat,
     /// At any depth, as torchvision's `ImageFolder` does.
     Nested,
