@@ -9,6 +9,7 @@ use crate::config::{Answer, Config};
 use crate::protocol::Dial;
 use crate::protocol::event::{DataFacts, Started};
 use crate::run::listing::Standing;
+use crate::run::places::with_places_of;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct WhatIf {
@@ -83,6 +84,14 @@ fn same_data(a: &DataFacts, b: &DataFacts) -> bool {
     (&a.name, a.shape, a.train, a.validation, a.test) == (&b.name, b.shape, b.train, b.validation, b.test)
 }
 
+/// Tells whether two runs learned from the same files, wherever these lay: by the checksums that both recorded.
+fn same_files(a: &Started, b: &Started) -> bool {
+    let teachers = |started: &Started| -> Option<Vec<String>> {
+        started.teacher.iter().chain(&started.other_teachers).map(|teacher| teacher.sha256.clone()).collect()
+    };
+    a.data.fingerprint == b.data.fingerprint && teachers(a).is_some_and(|known| Some(known) == teachers(b))
+}
+
 /// What the runs of `own`'s config show, or what is missing for it.
 ///
 /// # Errors
@@ -92,8 +101,10 @@ pub fn what_if<'a>(own: &Started, all: impl Iterator<Item = &'a Facts>) -> Resul
         return Err(format!("{} has no λ: there is no trade to show", own.config.method.name()));
     }
     let wanted = kind(&own.config);
+    let moved = |f: &Facts| same_files(&f.started, own) && f.kind == kind(&with_places_of(&own.config, &f.started.config));
     let mut alike: Vec<&Facts> = all
-        .filter(|f| f.summary.state == Standing::Completed && f.kind == wanted && same_data(&f.started.data, &own.data))
+        .filter(|f| f.summary.state == Standing::Completed && same_data(&f.started.data, &own.data))
+        .filter(|f| f.kind == wanted || moved(f))
         .collect();
     alike.sort_by(|a, b| a.summary.id.cmp(&b.summary.id));
     if alike.is_empty() {
@@ -201,6 +212,24 @@ mod tests {
         let mut runs = two();
         runs.push(at(0.5, 1).test(0.1, 0.1).config(|s| (s.config.train.report_hz, s.config.checkpoint.every_epochs) = (9.0, 7)));
         assert_eq!(asked(runs).unwrap().points.len(), 3);
+    }
+
+    #[test]
+    fn a_teacher_that_was_moved_is_the_same_one_by_its_checksum() {
+        let of = |path: &'static str, sha256: &'static str| {
+            move |started: &mut Started| {
+                started.config.teacher.as_mut().unwrap().checkpoint = path.into();
+                started.teacher.as_mut().unwrap().sha256 = Some(sha256.into());
+            }
+        };
+        let own = run("own").config(of("/here/t.safetensors", "aa")).facts().started;
+        let found = |path, sha256| {
+            let runs = [at(0.1, 0).test(0.8, 0.2).config(of(path, sha256)), at(0.0, 0).test(0.5, 0.4).config(of(path, sha256))];
+            let facts: Vec<Facts> = runs.into_iter().map(Made::facts).collect();
+            what_if(&own, facts.iter()).map(|found| found.points.len())
+        };
+        assert_eq!(found("/there/t.safetensors", "aa"), Ok(2));
+        assert!(found("/there/t.safetensors", "bb").is_err());
     }
 
     #[test]
