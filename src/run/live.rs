@@ -223,7 +223,7 @@ pub struct Live {
     /// Screens, and who of them steers; absent where the process does not answer.
     pub screens: Option<u64>,
     pub steered_by: Option<String>,
-    /// What holds it up.
+    /// What holds it up, or why it does not answer.
     pub trouble: Option<String>,
     pub summary: RunSummary,
 }
@@ -236,7 +236,10 @@ pub fn look(folder: &RunFolder) -> Result<Live, String> {
     let owner = folder.owner();
     let state = catch_up(folder).map_err(|error| error.to_string())?;
     let summary = summarised(folder.id(), &state, &owner).ok_or("its log does not say what was started")?;
-    let status = link::status(folder.path()).ok().map(|(_, status)| status);
+    let (status, silent) = match link::status(folder.path()) {
+        Ok((_, status)) => (Some(status), None),
+        Err(error) => (None, Some(error.to_string())),
+    };
     let word = match (&state.phase, summary.state) {
         (Phase::Preparing, _) => "preparing",
         (Phase::Running, Standing::Running) if state.measuring.is_some() || state.examining.is_some() => "evaluating",
@@ -258,7 +261,7 @@ pub fn look(folder: &RunFolder) -> Result<Live, String> {
         eta_is_rough: state.eta().is_some_and(|eta| eta.exactness == Exactness::Rough),
         screens: status.as_ref().map(|status| status.clients),
         steered_by: status.as_ref().map(|status| status.steered_by.clone()).filter(|name| !name.is_empty()),
-        trouble: status.and_then(|status| status.trouble),
+        trouble: status.and_then(|status| status.trouble).or(silent),
         summary,
     })
 }
